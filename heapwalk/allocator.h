@@ -1,0 +1,165 @@
+/*
+ * allocator.h - the contract between an allocator's knowledge and the graph.
+ *
+ * The graph knows no malloc. It asks an allocator back end (heapwalk/glibc/ is the first)
+ * for these things, and nothing else:
+ *
+ *   probe    is this allocator in the process? finds its arenas, walks its free lists
+ *   regions  memory that belongs to the allocator: sorted, disjoint. Not a root.
+ *   walk     the chunks of one region, in address order, each with its state
+ *   own      the allocator's own structures outside its regions (main_arena in libc's
+ *            .data, say): words there are no roots
+ *   arenas, mallinfo, threads   the figures that the allocator itself would report
+ *
+ * Words (DESIGN.md section 2): a chunk is what the allocator carves, size with header; an
+ * object is a chunk in use, its address is what malloc returned. The allocator's own
+ * blocks inside its regions (a thread's tcache struct) are objects of kind ALLOCATOR.
+ *
+ * Invariants of walk: chunks come in strictly ascending address order, do not overlap,
+ * lie inside the region; object addresses are multiples of the granule.
+ * A broken region is walked as far as sense can be made of it (resynchronised), with
+ * diagnostics of kind HF_DIAG_HEAP.
+ */
+#ifndef HF_HEAPWALK_ALLOCATOR_H
+#define HF_HEAPWALK_ALLOCATOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/diag.h"
+#include "core/base/error.h"
+#include "core/process/process.h"
+#include "core/symbols/symbols.h"
+
+enum hf_chunk_state {
+	HF_CHUNK_INUSE,
+	HF_CHUNK_TCACHE,
+	HF_CHUNK_FASTBIN,
+	HF_CHUNK_UNSORTED,
+	HF_CHUNK_SMALL,
+	HF_CHUNK_LARGE,
+	HF_CHUNK_TOP,
+	HF_CHUNK_MMAPPED,   /* in use, in a mapping of its own */
+	HF_CHUNK_FENCEPOST, /* overhead at the end of a region */
+	HF_CHUNK_LOST,	    /* by its neighbours free, but on no list (corrupt or in flux) */
+	HF_CHUNK_STATES
+};
+
+enum hf_object_kind { HF_OBJECT_MALLOC, HF_OBJECT_MMAP, HF_OBJECT_ALLOCATOR, HF_OBJECT_KINDS };
+
+#define HF_NO_ARENA UINT32_MAX
+
+struct hf_chunk {
+	uint64_t address;     /* of the chunk (its header) */
+	uint64_t size;	      /* bytes, header included */
+	uint64_t object;      /* what malloc returned; meaningful for every state but FENCEPOST */
+	uint64_t usable;      /* malloc_usable_size, if in use */
+	uint32_t arena;	      /* index in arenas, HF_NO_ARENA for mmapped */
+	uint8_t state;	      /* enum hf_chunk_state */
+	uint8_t kind;	      /* enum hf_object_kind, if in use */
+};
+
+static inline bool hf_chunk_in_use(const struct hf_chunk *chunk)
+{
+	return chunk->state == HF_CHUNK_INUSE || chunk->state == HF_CHUNK_MMAPPED;
+}
+
+enum hf_region_kind { HF_REGION_BRK, HF_REGION_HEAP, HF_REGION_MMAP_ARENA, HF_REGION_MMAPPED };
+
+struct hf_heap_region {
+	uint64_t start, end; /* target addresses; start is chunk-aligned, objects lie inside */
+	uint32_t arena;	     /* HF_NO_ARENA for MMAPPED */
+	uint8_t kind;	     /* enum hf_region_kind */
+};
+
+struct hf_range {
+	uint64_t start, end;
+};
+
+/* Figures of one arena, in bytes and chunks; `free` ones count chunk sizes. */
+struct hf_arena {
+	uint64_t address;	/* of the malloc_state */
+	bool is_main;
+	bool in_flux;		/* its lock was held: lists may be half updated */
+	uint32_t heaps;		/* heap_info segments (0 for a brk arena) */
+	uint32_t attached_threads;
+	uint64_t system_bytes, max_system_bytes;
+	uint64_t aspace_bytes, aspace_mprotect_bytes;
+	uint64_t top_bytes;
+	uint64_t inuse_count, inuse_bytes; /* objects: tcache, overhead and free chunks excluded */
+	uint64_t state_count[HF_CHUNK_STATES], state_bytes[HF_CHUNK_STATES]; /* by walk */
+	uint64_t overhead_bytes; /* headers of heaps and arena, fenceposts, slack, foreign sbrk */
+};
+
+/* mallinfo2(3), as glibc would have returned it at that moment. */
+struct hf_mallinfo2 {
+	uint64_t arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks,
+	    keepcost;
+};
+
+/* One row of malloc_info(3) for an arena: <size from to total count>, in its order. */
+struct hf_bin_row {
+	uint32_t arena;
+	uint8_t state; /* FASTBIN, UNSORTED, SMALL, LARGE */
+	uint32_t bin;  /* index in its kind: fastbin index or bin number */
+	uint64_t from_bytes, to_bytes, total_bytes, count;
+};
+
+struct hf_thread_cache {
+	uint32_t thread;    /* index in process->threads, HF_NO_INDEX if it cannot be told */
+	uint32_t arena;	    /* the thread's arena, HF_NO_ARENA if unknown */
+	uint64_t address;   /* of the allocator's struct (an ALLOCATOR object); 0 if none */
+	uint64_t count, bytes;
+};
+
+/* Receives chunks in batches, in address order. */
+typedef void hf_chunk_sink(void *ctx, const struct hf_chunk *chunks, uint32_t count);
+
+struct hf_allocator;
+
+struct hf_allocator_ops {
+	const char *name; /* "glibc" */
+	void (*destroy)(struct hf_allocator *allocator);
+	/* Thread-safe for different regions. */
+	void (*walk)(const struct hf_allocator *allocator, uint32_t region, hf_chunk_sink *sink,
+		     void *ctx);
+	/* The chunk that contains @address (any state); false if none. May walk a region. */
+	bool (*chunk_at)(const struct hf_allocator *allocator, uint64_t address,
+			 struct hf_chunk *ret);
+	struct hf_mallinfo2 (*mallinfo2)(const struct hf_allocator *allocator);
+};
+
+struct hf_allocator {
+	const struct hf_allocator_ops *ops;
+	char version[32];	 /* "2.36"; with a trailing '?' if probed */
+	char layout_source[32];	 /* "DWARF", "table", "probed" */
+	uint32_t granule;	 /* alignment of objects, bytes: 16 or 8 */
+	/* usable = chunk_size - overhead[kind], for each enum hf_object_kind */
+	uint32_t overhead[HF_OBJECT_KINDS];
+	HF_VEC(, struct hf_heap_region) regions; /* sorted, disjoint */
+	HF_VEC(, struct hf_range) own;		 /* sorted, disjoint */
+	HF_VEC(, struct hf_arena) arenas;	 /* ring order, main first */
+	HF_VEC(, struct hf_bin_row) bins;	 /* non-empty ones */
+	HF_VEC(, struct hf_thread_cache) caches;
+	uint64_t mmapped_count, mmapped_bytes; /* found by the walk, whole mappings */
+	uint64_t mmap_threshold, trim_threshold, top_pad, arena_max; /* mp_; 0 if unknown */
+	const char *abort_message; /* what the allocator said before SIGABRT; NULL if nothing */
+};
+
+/*
+ * Find glibc's malloc in @process. NULL and *@ret NULL: there is none (a diagnostic says
+ * what was looked for). @symbols may be NULL. @diags gets what is broken.
+ */
+struct hf_error *hf_glibc_probe(const struct hf_process *process, struct hf_symbols *symbols,
+				struct hf_diags *diags, struct hf_allocator **ret);
+
+static inline void hf_allocator_destroy(struct hf_allocator *allocator)
+{
+	if (allocator)
+		allocator->ops->destroy(allocator);
+}
+
+const char *hf_chunk_state_name(enum hf_chunk_state state); /* "inuse", "tcache", ... */
+const char *hf_object_kind_name(enum hf_object_kind kind);  /* "malloc", "mmap", "allocator" */
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * analysis.h - one whole analysis: owns the image, the heap, the graph and the types.
+ *
+ * hf_analysis_open() runs the stages in order; a view then only reads. Nothing is global:
+ * a diff opens two.
+ */
+#ifndef HF_HEAPWALK_ANALYSIS_H
+#define HF_HEAPWALK_ANALYSIS_H
+
+#include "core/base/diag.h"
+#include "core/base/error.h"
+#include "core/base/progress.h"
+#include "core/process/process.h"
+#include "core/symbols/symbols.h"
+#include "heapwalk/allocator.h"
+#include "heapwalk/graph/extents.h"
+#include "heapwalk/graph/graph.h"
+#include "heapwalk/graph/roots.h"
+#include "heapwalk/typing/typing.h"
+
+/* How far to go: a command that needs less is answered sooner. */
+enum hf_analysis_depth { HF_DEPTH_PROCESS, HF_DEPTH_HEAP, HF_DEPTH_GRAPH, HF_DEPTH_TYPES };
+
+struct hf_analysis_options {
+	struct hf_process_options process;
+	enum hf_analysis_depth depth;
+	uint32_t root_kinds; /* mask of 1 << enum hf_holder_kind; 0: all */
+	uint32_t heuristics; /* enum hf_heuristic bits */
+	unsigned threads;    /* 0: hf_parallel_threads() */
+};
+
+enum { HF_MAX_STAGES = 24 };
+
+struct hf_stage_time {
+	const char *name;
+	double seconds;
+};
+
+struct hf_analysis {
+	struct hf_diags *diags;
+	struct hf_process *process;
+	struct hf_symbols *symbols;
+	struct hf_allocator *allocator; /* NULL: no known allocator in the process */
+	struct hf_extents *extents;	/* NULL if there is no allocator, and below */
+	struct hf_roots roots;
+	struct hf_graph *graph;
+	struct hf_typing *typing;
+	struct hf_stage_time stages[HF_MAX_STAGES];
+	unsigned stage_count;
+};
+
+struct hf_error *hf_analysis_open(const struct hf_analysis_options *options,
+				  struct hf_analysis **ret);
+void hf_analysis_close(struct hf_analysis *analysis);
+
+/*
+ * Find what the user means: "0x55d0..." (any address), or a variable's name. *@ret_address
+ * gets the address; *@ret_node the object's or holder's node, HF_NO_NODE if it is neither.
+ */
+struct hf_error *hf_analysis_resolve(const struct hf_analysis *analysis, const char *text,
+				     uint64_t *ret_address, uint32_t *ret_node);
+
+/* Node's name for people: object type with address, or the holder. Caller frees. */
+char *hf_analysis_describe(const struct hf_analysis *analysis, uint32_t node);
+
+#endif

@@ -1,0 +1,132 @@
+/*
+ * graph.h - who points at whom: the nodes, the edges, and what follows from them.
+ *
+ * Nodes are numbered 0 .. objects-1 (object ids), then objects .. objects+holders-1 (the
+ * holders that hold something, in the order of roots->holders), then the super root,
+ * which is the last: hf_graph_root(). An object's id is its node's id.
+ *
+ * Edges (DESIGN.md section 2): every aligned word of a holder's ranges or of an object's
+ * [address, address + usable) whose value lies in [address, address + usable) of an object.
+ * An edge is a `start` edge if the value equals the object's address, or if one of
+ * memcheck's heuristics says so; else it is interior. ALLOCATOR objects have no out-edges.
+ * An edge from an object to itself is no edge of the graph.
+ *
+ * Arrays: compressed sparse rows of 32-bit ids,
+ *   row_start[n] .. row_start[n+1]   index into target[]; the interior bit beside it.
+ *
+ * Dominators: idom[] over all edges from the super root, whose children are the holders;
+ * lost leaders hang on the super root as well. retained[n]: chunk bytes of all objects
+ * that n dominates, n included. The super root's retained size is the heap in use.
+ * Algorithms: see the .c files (Semi-NCA: Georgiadis, Tarjan, Werneck 2006).
+ */
+#ifndef HF_HEAPWALK_GRAPH_GRAPH_H
+#define HF_HEAPWALK_GRAPH_GRAPH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/error.h"
+#include "core/base/progress.h"
+#include "core/image/image.h"
+#include "heapwalk/graph/extents.h"
+#include "heapwalk/graph/roots.h"
+
+#define HF_NO_NODE UINT32_MAX
+
+enum hf_leak_kind { HF_REACHABLE, HF_POSSIBLE, HF_INDIRECT, HF_DEFINITE, HF_LEAK_KINDS };
+
+const char *hf_leak_kind_name(enum hf_leak_kind kind); /* "reachable", ... */
+
+enum hf_heuristic {
+	HF_HEURISTIC_STDSTRING = 1,
+	HF_HEURISTIC_LENGTH64 = 2,
+	HF_HEURISTIC_NEWARRAY = 4,
+	HF_HEURISTIC_MULTIPLE_INHERITANCE = 8,
+	HF_HEURISTIC_ALL = 15,
+};
+
+struct hf_graph_options {
+	uint32_t heuristics; /* enum hf_heuristic bits */
+	unsigned threads;
+	const struct hf_progress *progress;
+	/* For the multiple-inheritance heuristic: is @address in file-mapped readable memory
+	 * (*executable false) / file-mapped executable memory (true)? NULL: heuristic off. */
+	bool (*file_mapped)(void *ctx, uint64_t address, bool executable);
+	void *file_mapped_ctx;
+};
+
+struct hf_graph;
+
+/* Scan, number, reach, find leaders, dominators and retained sizes: everything but paths. */
+struct hf_error *hf_graph_create(const struct hf_image *image, const struct hf_extents *extents,
+				 const struct hf_roots *roots,
+				 const struct hf_graph_options *options, struct hf_graph **ret);
+void hf_graph_destroy(struct hf_graph *graph);
+
+uint32_t hf_graph_objects(const struct hf_graph *graph);
+uint32_t hf_graph_holders(const struct hf_graph *graph);
+uint32_t hf_graph_root(const struct hf_graph *graph); /* also: number of nodes - 1 */
+uint64_t hf_graph_edges(const struct hf_graph *graph);
+
+/* Index in roots->holders of holder node @node. */
+uint32_t hf_graph_holder_index(const struct hf_graph *graph, uint32_t node);
+
+enum hf_leak_kind hf_graph_leak_kind(const struct hf_graph *graph, uint32_t object);
+uint32_t hf_graph_idom(const struct hf_graph *graph, uint32_t node); /* root: HF_NO_NODE */
+uint64_t hf_graph_retained(const struct hf_graph *graph, uint32_t node);
+
+/* Rows: *@ret_targets is valid while the graph lives; returns their number. */
+uint64_t hf_graph_out(const struct hf_graph *graph, uint32_t node, const uint32_t **ret_targets);
+
+/* Who points at @object (nodes, each once a word): reverse rows, made at the first call. */
+struct hf_error *hf_graph_in(struct hf_graph *graph, uint32_t object, const uint32_t **ret_sources,
+			     uint64_t *ret_count);
+
+/* One word that points: for refs and paths. */
+struct hf_edge {
+	uint32_t source, target;
+	uint64_t source_address; /* of the word; 0 for a register */
+	uint64_t value;		 /* what it holds */
+	bool interior;		 /* not the start, and no heuristic spoke for it */
+};
+
+typedef bool hf_edge_fn(void *ctx, const struct hf_edge *edge); /* false: stop */
+
+/* Rescan the memory of @node and give each pointing word. Nothing is stored for this. */
+void hf_graph_each_edge(const struct hf_graph *graph, uint32_t node, hf_edge_fn *fn, void *ctx);
+
+/*
+ * Dominator tree downward: children of @node, by retained size, biggest first (at most
+ * @max, all if 0). Child rows are made at the first call. Caller frees *@ret.
+ */
+struct hf_error *hf_graph_children(struct hf_graph *graph, uint32_t node, uint64_t max,
+				   uint32_t **ret, uint64_t *ret_count);
+
+/* Objects dominated, the node included if it is an object. Made at the first call. */
+struct hf_error *hf_graph_retained_objects(struct hf_graph *graph, uint32_t node, uint64_t *ret);
+
+/* Depth in the dominator tree: super root 0. */
+uint32_t hf_graph_depth(const struct hf_graph *graph, uint32_t node);
+
+/*
+ * Shortest chain from a holder (or, for the lost, from a leader) to @object: node ids, the
+ * holder first. The breadth-first tree is made at the first call; among equally short
+ * ones the stronger holder and the start edge win. Caller frees *@ret.
+ */
+struct hf_error *hf_graph_path(struct hf_graph *graph, uint32_t object, uint32_t **ret,
+			       uint32_t *ret_count);
+
+/* The leader (definite object) that an indirect object hangs on; itself for a leader. */
+struct hf_error *hf_graph_leader(struct hf_graph *graph, uint32_t object, uint32_t *ret);
+
+struct hf_leak_total {
+	uint64_t count, bytes;
+};
+void hf_graph_leak_totals(const struct hf_graph *graph, struct hf_leak_total ret[HF_LEAK_KINDS]);
+
+/* Seconds and bytes by stage, for `make bench`: stage i, NULL past the last. */
+const char *hf_graph_stage(const struct hf_graph *graph, unsigned i, double *ret_seconds);
+uint64_t hf_graph_memory(const struct hf_graph *graph);
+uint64_t hf_graph_memory_peak(const struct hf_graph *graph);
+
+#endif
