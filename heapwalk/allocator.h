@@ -50,13 +50,13 @@ enum hf_object_kind { HF_OBJECT_MALLOC, HF_OBJECT_MMAP, HF_OBJECT_ALLOCATOR, HF_
 #define HF_NO_ARENA UINT32_MAX
 
 struct hf_chunk {
-	uint64_t address;     /* of the chunk (its header) */
-	uint64_t size;	      /* bytes, header included */
-	uint64_t object;      /* what malloc returned; meaningful for every state but FENCEPOST */
-	uint64_t usable;      /* malloc_usable_size, if in use */
-	uint32_t arena;	      /* index in arenas, HF_NO_ARENA for mmapped */
-	uint8_t state;	      /* enum hf_chunk_state */
-	uint8_t kind;	      /* enum hf_object_kind, if in use */
+	uint64_t address; /* of the chunk (its header) */
+	uint64_t size;	  /* bytes, header included */
+	uint64_t object;  /* what malloc returned; meaningful for every state but FENCEPOST */
+	uint64_t usable;  /* malloc_usable_size, if in use */
+	uint32_t arena;	  /* index in arenas, HF_NO_ARENA for mmapped */
+	uint8_t state;	  /* enum hf_chunk_state */
+	uint8_t kind;	  /* enum hf_object_kind, if in use */
 };
 
 static inline bool hf_chunk_in_use(const struct hf_chunk *chunk)
@@ -78,10 +78,10 @@ struct hf_range {
 
 /* Figures of one arena, in bytes and chunks; `free` ones count chunk sizes. */
 struct hf_arena {
-	uint64_t address;	/* of the malloc_state */
+	uint64_t address; /* of the malloc_state */
 	bool is_main;
-	bool in_flux;		/* its lock was held: lists may be half updated */
-	uint32_t heaps;		/* heap_info segments (0 for a brk arena) */
+	bool in_flux;	/* its lock was held: lists may be half updated */
+	uint32_t heaps; /* heap_info segments (0 for a brk arena) */
 	uint32_t attached_threads;
 	uint64_t system_bytes, max_system_bytes;
 	uint64_t aspace_bytes, aspace_mprotect_bytes;
@@ -106,9 +106,9 @@ struct hf_bin_row {
 };
 
 struct hf_thread_cache {
-	uint32_t thread;    /* index in process->threads, HF_NO_INDEX if it cannot be told */
-	uint32_t arena;	    /* the thread's arena, HF_NO_ARENA if unknown */
-	uint64_t address;   /* of the allocator's struct (an ALLOCATOR object); 0 if none */
+	uint32_t thread;  /* index in process->threads, HF_NO_INDEX if it cannot be told */
+	uint32_t arena;	  /* the thread's arena, HF_NO_ARENA if unknown */
+	uint64_t address; /* of the allocator's struct (an ALLOCATOR object); 0 if none */
 	uint64_t count, bytes;
 };
 
@@ -131,9 +131,9 @@ struct hf_allocator_ops {
 
 struct hf_allocator {
 	const struct hf_allocator_ops *ops;
-	char version[32];	 /* "2.36"; with a trailing '?' if probed */
-	char layout_source[32];	 /* "DWARF", "table", "probed" */
-	uint32_t granule;	 /* alignment of objects, bytes: 16 or 8 */
+	char version[32];	/* "2.36"; with a trailing '?' if probed */
+	char layout_source[32]; /* "DWARF", "table", "probed" */
+	uint32_t granule;	/* alignment of objects, bytes: 16 or 8 */
 	/* usable = chunk_size - overhead[kind], for each enum hf_object_kind */
 	uint32_t overhead[HF_OBJECT_KINDS];
 	HF_VEC(, struct hf_heap_region) regions; /* sorted, disjoint */

@@ -40,7 +40,8 @@ void hf_diags_destroy(struct hf_diags *diags)
 {
 	if (!diags)
 		return;
-	hf_vec_foreach(diag, &diags->kept) free(diag->message);
+	hf_vec_foreach (diag, &diags->kept)
+		free(diag->message);
 	hf_vec_free(&diags->kept);
 	hf_vec_free(&diags->codes);
 	pthread_mutex_destroy(&diags->lock);
@@ -49,8 +50,7 @@ void hf_diags_destroy(struct hf_diags *diags)
 
 static struct code_count *find_code(const struct hf_diags *diags, const char *code)
 {
-	hf_vec_foreach(entry, &diags->codes)
-	{
+	hf_vec_foreach (entry, &diags->codes) {
 		if (!strcmp(entry->code, code))
 			return entry;
 	}
@@ -126,8 +126,7 @@ const char *hf_diags_code(const struct hf_diags *diags, size_t index, enum hf_di
 
 int hf_diags_partial(const struct hf_diags *diags)
 {
-	hf_vec_foreach(entry, &diags->codes)
-	{
+	hf_vec_foreach (entry, &diags->codes) {
 		if (entry->kind == HF_DIAG_EVIDENCE && entry->worst >= HF_SEV_WARNING)
 			return 1;
 	}

@@ -59,8 +59,8 @@ struct hf_error *hf_error_errno(int errnum, const char *fmt, ...)
 	va_end(ap);
 	if (!what)
 		return hf_error_nomem();
-	enum hf_error_code code = errnum == EACCES || errnum == EPERM ? HF_ERR_PERMISSION
-								      : HF_ERR_IO;
+	enum hf_error_code code =
+	    errnum == EACCES || errnum == EPERM ? HF_ERR_PERMISSION : HF_ERR_IO;
 	struct hf_error *err = hf_error_create(code, "%s: %s", what, strerror(errnum));
 	free(what);
 	return err;

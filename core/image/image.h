@@ -32,19 +32,19 @@ enum hf_segment_source {
 enum { HF_SEGMENT_R = 4, HF_SEGMENT_W = 2, HF_SEGMENT_X = 1 }; /* as PF_R, PF_W, PF_X */
 
 struct hf_segment {
-	uint64_t start, end;	/* target addresses, half open */
-	uint64_t present;	/* bytes available from start on */
-	const uint8_t *data;	/* host view of those bytes; NULL if present == 0 or ZERO */
-	uint32_t flags;		/* HF_SEGMENT_R | W | X */
-	uint8_t source;		/* enum hf_segment_source */
+	uint64_t start, end; /* target addresses, half open */
+	uint64_t present;    /* bytes available from start on */
+	const uint8_t *data; /* host view of those bytes; NULL if present == 0 or ZERO */
+	uint32_t flags;	     /* HF_SEGMENT_R | W | X */
+	uint8_t source;	     /* enum hf_segment_source */
 };
 
 struct hf_image {
 	HF_VEC(, struct hf_segment) segments;
 	uint8_t word_bytes; /* 4 or 8 */
 	bool big_endian;
-	uint16_t machine;     /* EM_* */
-	uint64_t page_bytes;  /* the target's page size */
+	uint16_t machine;    /* EM_* */
+	uint64_t page_bytes; /* the target's page size */
 };
 
 /* The segment that contains @address, or NULL. O(log n). */

@@ -23,10 +23,10 @@
 /* ---- what it is opened with ------------------------------------------------ */
 
 struct hf_process_options {
-	const char *core;	     /* path of the core */
-	const char *executable;	     /* -e or BINARY; NULL: found by the core's own notes */
-	const char *sysroot;	     /* prefix for files named by the core; NULL: "" */
-	const char *debuginfo_path;  /* as elfutils' --debuginfo-path; NULL: the default */
+	const char *core;	    /* path of the core */
+	const char *executable;	    /* -e or BINARY; NULL: found by the core's own notes */
+	const char *sysroot;	    /* prefix for files named by the core; NULL: "" */
+	const char *debuginfo_path; /* as elfutils' --debuginfo-path; NULL: the default */
 	const struct hf_progress *progress;
 };
 
@@ -40,9 +40,9 @@ struct hf_register {
 };
 
 struct hf_frame {
-	uint64_t pc;  /* return address less one where libdwfl says that it is one */
-	uint64_t sp;  /* lowest address that belongs to this frame (its stack pointer) */
-	uint64_t cfa; /* one past the highest: the caller's stack pointer; 0 if unknown */
+	uint64_t pc;	      /* return address less one where libdwfl says that it is one */
+	uint64_t sp;	      /* lowest address that belongs to this frame (its stack pointer) */
+	uint64_t cfa;	      /* one past the highest: the caller's stack pointer; 0 if unknown */
 	const char *function; /* owned by the process's string pool; NULL if unknown */
 	const char *file;     /* source file, NULL if unknown */
 	uint32_t line;
@@ -52,14 +52,14 @@ struct hf_frame {
 
 struct hf_thread {
 	uint32_t tid;
-	int signal;	      /* pr_cursig */
-	uint64_t pc, sp, tp;  /* tp: thread pointer (fs base, TPIDR_EL0, ...); 0 if unknown */
+	int signal;	     /* pr_cursig */
+	uint64_t pc, sp, tp; /* tp: thread pointer (fs base, TPIDR_EL0, ...); 0 if unknown */
 	struct hf_register registers[HF_MAX_REGISTERS]; /* general registers only */
 	uint32_t register_count;
-	uint32_t number;      /* 1-based, in gdb's order (1 is the first in the core) */
-	char name[17];	      /* comm if a sidecar or our snapshot told it, else "" */
+	uint32_t number;		 /* 1-based, in gdb's order (1 is the first in the core) */
+	char name[17];			 /* comm if a sidecar or our snapshot told it, else "" */
 	uint64_t stack_start, stack_end; /* the mapping around sp; equal if none */
-	uint64_t stack_top;   /* where this thread's stack ends within it (TLS block, next stack) */
+	uint64_t stack_top; /* where this thread's stack ends within it (TLS block, next stack) */
 	HF_VEC(, struct hf_frame) frames; /* innermost first; empty: could not unwind */
 };
 
@@ -69,9 +69,9 @@ struct hf_thread {
 
 enum hf_mapping_kind {
 	HF_MAPPING_ANONYMOUS,
-	HF_MAPPING_FILE,   /* a module's or another file's */
-	HF_MAPPING_STACK,  /* the main thread's, or one that holds a thread's stack pointer */
-	HF_MAPPING_BRK,	   /* the brk heap, where it can be told */
+	HF_MAPPING_FILE,  /* a module's or another file's */
+	HF_MAPPING_STACK, /* the main thread's, or one that holds a thread's stack pointer */
+	HF_MAPPING_BRK,	  /* the brk heap, where it can be told */
 	HF_MAPPING_VDSO,
 };
 
@@ -98,9 +98,9 @@ struct hf_section { /* a writable allocated section of the module's file */
 };
 
 struct hf_module {
-	const char *name; /* base name: "libc.so.6" */
-	const char *path; /* as the target named it */
-	const char *file; /* found on this machine and used; NULL if none */
+	const char *name;    /* base name: "libc.so.6" */
+	const char *path;    /* as the target named it */
+	const char *file;    /* found on this machine and used; NULL if none */
 	uint64_t start, end; /* lowest and one past highest mapped address */
 	uint64_t bias;	     /* target address - address in the file */
 	uint8_t build_id[32];
@@ -109,13 +109,13 @@ struct hf_module {
 	bool is_executable;	/* the main program */
 	bool is_libc;		/* the module that holds malloc: libc.so.6, or a static program */
 	bool has_symtab, has_dwarf; /* in the file or in its separate debug file */
-	bool tls_static;	/* tls_offset is known and TLS is static */
-	uint64_t tls_size;	/* memsz of PT_TLS, 0 if none */
+	bool tls_static;	    /* tls_offset is known and TLS is static */
+	uint64_t tls_size;	    /* memsz of PT_TLS, 0 if none */
 	uint64_t tls_align;
-	uint64_t tls_offset;	/* link map's l_tls_offset; variant II: block = tp - offset */
-	uint64_t tls_modid;	/* link map's l_tls_modid; 0 unknown */
+	uint64_t tls_offset; /* link map's l_tls_offset; variant II: block = tp - offset */
+	uint64_t tls_modid;  /* link map's l_tls_modid; 0 unknown */
 	HF_VEC(, struct hf_section) sections;
-	void *dwfl;		/* Dwfl_Module *, private to core/ */
+	void *dwfl; /* Dwfl_Module *, private to core/ */
 };
 
 /* ---- the process -------------------------------------------------------------- */
@@ -125,16 +125,16 @@ enum hf_core_kind { HF_CORE_KERNEL, HF_CORE_GCORE, HF_CORE_SNAPSHOT, HF_CORE_QEM
 struct hf_process_info {
 	const char *core_path;
 	enum hf_core_kind core_kind;
-	uint64_t core_bytes;	    /* size of the file as given */
-	uint64_t missing_bytes;	    /* of PT_LOAD contents that the headers promise */
+	uint64_t core_bytes;	/* size of the file as given */
+	uint64_t missing_bytes; /* of PT_LOAD contents that the headers promise */
 	uint32_t pid, ppid, uid;
-	char command[17];	    /* pr_fname */
-	char arguments[81];	    /* pr_psargs */
-	const char *executable;	    /* path in the target, NULL if unknown */
-	int signal;		    /* 0: none (gcore of a live process) */
-	int signal_code;	    /* si_code */
-	uint64_t fault_address;	    /* si_addr for SIGSEGV, SIGBUS, SIGFPE, SIGILL */
-	uint32_t sender_pid;	    /* si_pid for SI_USER, SI_TKILL */
+	char command[17];	/* pr_fname */
+	char arguments[81];	/* pr_psargs */
+	const char *executable; /* path in the target, NULL if unknown */
+	int signal;		/* 0: none (gcore of a live process) */
+	int signal_code;	/* si_code */
+	uint64_t fault_address; /* si_addr for SIGSEGV, SIGBUS, SIGFPE, SIGILL */
+	uint32_t sender_pid;	/* si_pid for SI_USER, SI_TKILL */
 	bool has_siginfo;
 };
 

@@ -60,8 +60,7 @@ struct hf_roots {
 };
 
 /* @kinds: bit mask of 1 << enum hf_holder_kind, which kinds count (--roots=LIST). */
-struct hf_error *hf_roots_create(const struct hf_process *process,
-				 const struct hf_symbols *symbols,
+struct hf_error *hf_roots_create(const struct hf_process *process, const struct hf_symbols *symbols,
 				 const struct hf_allocator *allocator, uint32_t kinds,
 				 struct hf_roots *ret);
 void hf_roots_deinit(struct hf_roots *roots);

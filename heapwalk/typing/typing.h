@@ -32,10 +32,10 @@ enum hf_type_source {
 };
 
 struct hf_type {
-	const char *name;   /* "Session", "struct entry", "text", "48 bytes: 2 pointers" */
-	uint8_t source;	    /* enum hf_type_source */
-	uint8_t confidence; /* percent */
-	uint64_t size;	    /* of the type; 0 if unknown */
+	const char *name;      /* "Session", "struct entry", "text", "48 bytes: 2 pointers" */
+	uint8_t source;	       /* enum hf_type_source */
+	uint8_t confidence;    /* percent */
+	uint64_t size;	       /* of the type; 0 if unknown */
 	uint64_t count, bytes; /* objects of it, chunk bytes */
 };
 
