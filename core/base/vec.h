@@ -38,7 +38,7 @@ bool hf_vec_reserve_bytes(void **data, size_t *capacity, size_t count, size_t el
 	} while (0)
 
 #define hf_vec_foreach(item, vec)                                                                  \
-	for (__typeof__(&(vec)->data[0]) item = (vec)->data;                                       \
+	for (__typeof__((vec)->data + 0) item = (vec)->data;                                       \
 	     (vec)->count != 0 && item < (vec)->data + (vec)->count; item++)
 
 #endif
