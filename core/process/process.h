@@ -172,6 +172,24 @@ uint64_t hf_process_red_zone(const struct hf_process *process);
 bool hf_process_tls_block(const struct hf_process *process, const struct hf_thread *thread,
 			  const struct hf_module *module, uint64_t *ret);
 
+/* The thread's dynamic thread vector as its TCB points at it (entry 0); false if unknown. */
+bool hf_process_dtv(const struct hf_process *process, const struct hf_thread *thread,
+		    uint64_t *ret);
+
+struct hf_dead_stack {
+	uint64_t start, end; /* the whole stack block, its dead TLS and descriptor included */
+};
+
+HF_VEC(hf_dead_stacks, struct hf_dead_stack);
+
+/*
+ * Stacks of ended threads that the C library keeps for reuse: mapped and writable, but no
+ * root. Told by structure: a thread descriptor (TCB self pointers) that no thread of the
+ * core uses, bounded by its own stackblock fields. The caller frees ret->data.
+ */
+struct hf_error *hf_process_dead_stacks(const struct hf_process *process,
+					struct hf_dead_stacks *ret);
+
 /* "SIGSEGV" */
 const char *hf_signal_name(int signal);
 
