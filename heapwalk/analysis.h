@@ -27,6 +27,7 @@ struct hf_analysis_options {
 	uint32_t root_kinds; /* mask of 1 << enum hf_holder_kind; 0: all */
 	uint32_t heuristics; /* enum hf_heuristic bits */
 	unsigned threads;    /* 0: hf_parallel_threads() */
+	uint32_t max_frames; /* a thread; 0: the default */
 };
 
 enum { HF_MAX_STAGES = 24 };

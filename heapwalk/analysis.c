@@ -1,0 +1,288 @@
+/*
+ * analysis.c - the stages of an analysis, in order (see analysis.h).
+ *
+ *	core file -> process -> symbols -> allocator -> extents -> roots -> graph -> types
+ *	|------ DEPTH_PROCESS ------|----- DEPTH_HEAP -----|---- DEPTH_GRAPH --|- _TYPES -|
+ *
+ * Invariant: a later part exists only if all the earlier ones do. A process without a
+ * known allocator ends after `allocator` (NULL), and that is no error.
+ */
+#include "heapwalk/analysis.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/base/cleanup.h"
+#include "core/base/parallel.h"
+
+enum { DEFAULT_MAX_FRAMES = 4096 };
+
+static double now(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+/* Note that stage @name took the time since *@since; *@since becomes now. */
+static void stage_done(struct hf_analysis *analysis, const char *name, double *since)
+{
+	double end = now();
+	if (analysis->stage_count < HF_MAX_STAGES)
+		analysis->stages[analysis->stage_count++] =
+		    (struct hf_stage_time){name, end - *since};
+	*since = end;
+}
+
+/* Is @address in a file-mapped readable, or executable, mapping? For memcheck's heuristic. */
+static bool file_mapped(void *ctx, uint64_t address, bool executable)
+{
+	const struct hf_mapping *mapping = hf_process_mapping(ctx, address);
+	uint32_t wanted = executable ? HF_SEGMENT_X : HF_SEGMENT_R;
+	return mapping && mapping->path && (mapping->flags & wanted);
+}
+
+static struct hf_error *open_heap(struct hf_analysis *analysis,
+				  const struct hf_analysis_options *options, unsigned threads,
+				  double *since)
+{
+	const struct hf_progress *progress = options->process.progress;
+	struct hf_error *err;
+
+	hf_progress_report(progress, "finding the heap", 0, 0);
+	err = hf_glibc_probe(analysis->process, analysis->symbols, analysis->diags,
+			     &analysis->allocator);
+	stage_done(analysis, "arenas and free lists", since);
+	if (err || !analysis->allocator)
+		return err;
+	err = hf_extents_create(analysis->allocator, threads, progress, &analysis->extents);
+	stage_done(analysis, "walk", since);
+	return err;
+}
+
+static struct hf_error *open_graph(struct hf_analysis *analysis,
+				   const struct hf_analysis_options *options, unsigned threads,
+				   double *since)
+{
+	uint32_t kinds = options->root_kinds ? options->root_kinds : UINT32_MAX;
+	struct hf_graph_options graph_options = {
+	    .heuristics = options->heuristics,
+	    .threads = threads,
+	    .progress = options->process.progress,
+	    .file_mapped = file_mapped,
+	    .file_mapped_ctx = analysis->process,
+	};
+	struct hf_error *err;
+
+	hf_progress_report(options->process.progress, "unwinding the threads", 0, 0);
+	err = hf_process_unwind(analysis->process,
+				options->max_frames ? options->max_frames : DEFAULT_MAX_FRAMES);
+	stage_done(analysis, "unwind", since);
+	if (err)
+		return err;
+	err = hf_roots_create(analysis->process, analysis->symbols, analysis->allocator, kinds,
+			      &analysis->roots);
+	stage_done(analysis, "roots", since);
+	if (err)
+		return err;
+	err = hf_graph_create(&analysis->process->image, analysis->extents, &analysis->roots,
+			      &graph_options, &analysis->graph);
+	stage_done(analysis, "graph", since);
+	return err;
+}
+
+static struct hf_error *open_stages(struct hf_analysis *analysis,
+				    const struct hf_analysis_options *options)
+{
+	unsigned threads = options->threads ? options->threads : hf_parallel_threads();
+	double since = now();
+	struct hf_error *err;
+
+	hf_progress_report(options->process.progress, "reading the core", 0, 0);
+	err = hf_process_open(&options->process, analysis->diags, &analysis->process);
+	stage_done(analysis, "open", &since);
+	if (err)
+		return err;
+	err = hf_symbols_create(analysis->process, &analysis->symbols);
+	stage_done(analysis, "symbols", &since);
+	if (err || options->depth < HF_DEPTH_HEAP)
+		return err;
+	err = open_heap(analysis, options, threads, &since);
+	if (err || !analysis->allocator) {
+		if (!err && options->depth >= HF_DEPTH_GRAPH)
+			err = hf_process_unwind(analysis->process, DEFAULT_MAX_FRAMES);
+		return err;
+	}
+	if (options->depth < HF_DEPTH_GRAPH)
+		return NULL;
+	err = open_graph(analysis, options, threads, &since);
+	if (err || options->depth < HF_DEPTH_TYPES)
+		return err;
+	err = hf_typing_create(analysis->process, analysis->symbols, analysis->extents,
+			       analysis->graph, &analysis->roots, threads,
+			       options->process.progress, &analysis->typing);
+	stage_done(analysis, "types", &since);
+	return err;
+}
+
+struct hf_error *hf_analysis_open(const struct hf_analysis_options *options,
+				  struct hf_analysis **ret)
+{
+	struct hf_analysis *analysis = calloc(1, sizeof(*analysis));
+	struct hf_error *err;
+
+	if (!analysis)
+		return hf_error_nomem();
+	err = hf_diags_create(&analysis->diags);
+	if (!err)
+		err = open_stages(analysis, options);
+	if (err)
+		hf_analysis_close(analysis);
+	else
+		*ret = analysis;
+	return err;
+}
+
+void hf_analysis_close(struct hf_analysis *analysis)
+{
+	if (!analysis)
+		return;
+	hf_typing_destroy(analysis->typing);
+	hf_graph_destroy(analysis->graph);
+	hf_roots_deinit(&analysis->roots);
+	hf_extents_destroy(analysis->extents);
+	hf_allocator_destroy(analysis->allocator);
+	hf_symbols_destroy(analysis->symbols);
+	hf_process_close(analysis->process);
+	hf_diags_destroy(analysis->diags);
+	free(analysis);
+}
+
+/* ---- what the user means --------------------------------------------------------- */
+
+/* Holder node of the variable at @address, HF_NO_NODE if it holds nothing. */
+static uint32_t holder_node(const struct hf_analysis *analysis, uint64_t address)
+{
+	uint32_t first = hf_graph_objects(analysis->graph);
+	uint32_t holders = hf_graph_holders(analysis->graph);
+
+	for (uint32_t i = 0; i < holders; i++) {
+		uint32_t index = hf_graph_holder_index(analysis->graph, first + i);
+		const struct hf_holder *holder = &analysis->roots.holders.data[index];
+		if (holder->size && address >= holder->address &&
+		    address - holder->address < holder->size)
+			return first + i;
+	}
+	return HF_NO_NODE;
+}
+
+static uint32_t node_at(const struct hf_analysis *analysis, uint64_t address)
+{
+	if (!analysis->graph)
+		return HF_NO_NODE;
+	uint32_t object = hf_extents_find(analysis->extents, address);
+	return object != HF_NO_OBJECT ? object : holder_node(analysis, address);
+}
+
+/* The variable called @name: the program's own before the libraries'. */
+static const struct hf_variable *variable_named(const struct hf_analysis *analysis,
+						const char *name)
+{
+	const struct hf_variable *found = NULL;
+
+	hf_vec_foreach (variable, hf_symbols_variables(analysis->symbols)) {
+		if (strcmp(variable->name, name))
+			continue;
+		if (variable->module < analysis->process->modules.count &&
+		    analysis->process->modules.data[variable->module].is_executable)
+			return variable;
+		if (!found)
+			found = variable;
+	}
+	return found;
+}
+
+/* A holder by the name that the report prints: a TLS variable, a section word, a register. */
+static bool holder_named(const struct hf_analysis *analysis, const char *name, uint32_t *ret_node)
+{
+	if (!analysis->graph)
+		return false;
+	uint32_t first = hf_graph_objects(analysis->graph);
+	for (uint32_t i = 0; i < hf_graph_holders(analysis->graph); i++) {
+		uint32_t index = hf_graph_holder_index(analysis->graph, first + i);
+		const struct hf_holder *holder = &analysis->roots.holders.data[index];
+		HF_AUTO(free_ptr) char *described = hf_holder_describe(holder, analysis->process);
+		bool plain = holder->kind != HF_HOLDER_FRAME && holder->kind != HF_HOLDER_MAPPING;
+		if ((plain && holder->name && !strcmp(holder->name, name)) ||
+		    (described && !strcmp(described, name))) {
+			*ret_node = first + i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool parse_address(const char *text, uint64_t *ret)
+{
+	char *end = NULL;
+	if (*text < '0' || *text > '9')
+		return false;
+	unsigned long long value = strtoull(text, &end, 0);
+	if (*end)
+		return false;
+	*ret = value;
+	return true;
+}
+
+struct hf_error *hf_analysis_resolve(const struct hf_analysis *analysis, const char *text,
+				     uint64_t *ret_address, uint32_t *ret_node)
+{
+	uint64_t address = 0;
+	uint32_t node = HF_NO_NODE;
+
+	if (parse_address(text, &address)) {
+		*ret_address = address;
+		*ret_node = node_at(analysis, address);
+		return NULL;
+	}
+	const struct hf_variable *variable = variable_named(analysis, text);
+	if (variable) {
+		*ret_address = variable->address;
+		*ret_node = node_at(analysis, variable->address);
+		return NULL;
+	}
+	if (holder_named(analysis, text, &node)) {
+		uint32_t index = hf_graph_holder_index(analysis->graph, node);
+		*ret_address = analysis->roots.holders.data[index].address;
+		*ret_node = node;
+		return NULL;
+	}
+	return hf_error_create(HF_ERR_NOT_FOUND,
+			       "no variable or root is called \"%s\", and it is no address", text);
+}
+
+char *hf_analysis_describe(const struct hf_analysis *analysis, uint32_t node)
+{
+	uint32_t objects = hf_graph_objects(analysis->graph);
+	char *text = NULL;
+	int length;
+
+	if (node == hf_graph_root(analysis->graph))
+		return strdup("all roots");
+	if (node >= objects) {
+		uint32_t index = hf_graph_holder_index(analysis->graph, node);
+		return hf_holder_describe(&analysis->roots.holders.data[index], analysis->process);
+	}
+	uint64_t address = hf_extents_address(analysis->extents, node);
+	if (analysis->typing) {
+		uint32_t type = hf_typing_of(analysis->typing, node);
+		length = asprintf(&text, "%s 0x%" PRIx64,
+				  hf_typing_type(analysis->typing, type)->name, address);
+	} else {
+		length = asprintf(&text, "0x%" PRIx64, address);
+	}
+	return length < 0 ? NULL : text;
+}
