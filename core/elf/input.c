@@ -102,7 +102,7 @@ static struct hf_error *expand(struct hf_input *input, struct hf_diags *diags,
 				       input->compression);
 	if (ftruncate(fd, (off_t)spill.size) != 0)
 		return hf_error_errno(errno, "cannot decompress");
-	const uint8_t *data;
+	const uint8_t *data = NULL;
 	err = map_fd(fd, spill.size, &data);
 	if (err)
 		return err;
