@@ -54,6 +54,7 @@ struct hf_thread {
 	uint32_t tid;
 	int signal;	     /* pr_cursig */
 	uint64_t pc, sp, tp; /* tp: thread pointer (fs base, TPIDR_EL0, ...); 0 if unknown */
+	uint32_t gs;	     /* i386: the selector that names the thread pointer */
 	struct hf_register registers[HF_MAX_REGISTERS]; /* general registers only */
 	uint32_t register_count;
 	uint32_t number;		 /* 1-based, in gdb's order (1 is the first in the core) */
