@@ -1,0 +1,262 @@
+/*
+ * mappings.c - the image's segments and the process's mappings, from PT_LOAD and NT_FILE.
+ *
+ *	PT_LOAD   |---------- memory_bytes -----------|
+ *		  |-- file_bytes --|     (not dumped) |
+ *	segments  |-- CORE --------|-- NONE or FILE --|
+ *
+ * What was not dumped is absent: it is not zero. Pages of a module's file that the kernel
+ * leaves out (clean text, read-only data) are given back later from the file itself, once
+ * its build-id is known to match.
+ */
+#include <elf.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/cleanup.h"
+#include "core/process/private.h"
+
+static const struct file_entry *file_at(const struct hf_process_private *priv, uint64_t address)
+{
+	size_t low = 0, high = priv->files.count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct file_entry *entry = &priv->files.data[middle];
+		if (address < entry->start)
+			high = middle;
+		else if (address >= entry->end)
+			low = middle + 1;
+		else
+			return entry;
+	}
+	return NULL;
+}
+
+/* Files that are memory: nobody's module, and their pages are heap or data like any other. */
+static bool is_memory_file(const char *path)
+{
+	static const char *const prefixes[] = {"/anon_hugepage", "/memfd:", "/dev/zero", "/SYSV",
+					       "/[aio]"};
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		if (!strncmp(path, prefixes[i], strlen(prefixes[i])))
+			return true;
+	}
+	return false;
+}
+
+static bool add_mapping(struct hf_process *process, uint64_t start, uint64_t end, uint32_t flags,
+			const struct file_entry *file)
+{
+	struct hf_mapping mapping = {
+	    .start = start, .end = end, .flags = flags, .module = HF_NO_INDEX};
+	if (file) {
+		mapping.path = file->path;
+		mapping.file_offset = file->offset + (start - file->start);
+		if (!is_memory_file(file->path))
+			mapping.kind = HF_MAPPING_FILE;
+	}
+	return hf_vec_push(&process->mappings, mapping);
+}
+
+/* Split a segment's range where the files of NT_FILE begin and end. */
+static bool add_mappings(struct hf_process *process, const struct hf_program_header *header,
+			 uint64_t end)
+{
+	uint64_t start = header->address;
+	while (start < end) {
+		const struct file_entry *file = file_at(process->priv, start);
+		uint64_t stop = end;
+		if (file && file->end < stop)
+			stop = file->end;
+		if (!add_mapping(process, start, stop, header->flags & 7, file))
+			return false;
+		start = stop;
+	}
+	return true;
+}
+
+static bool add_segments(struct hf_process *process, const struct hf_program_header *header,
+			 uint64_t end)
+{
+	const struct hf_input *input = &process->priv->input;
+	uint64_t promised = header->file_bytes;
+	if (promised > end - header->address)
+		promised = end - header->address;
+	uint64_t there = header->offset < input->size ? input->size - header->offset : 0;
+	uint64_t present = there < promised ? there : promised;
+
+	process->info.missing_bytes += promised - present;
+	struct hf_segment core = {.start = header->address,
+				  .end = header->address + present,
+				  .present = present,
+				  .data = input->data + (present ? header->offset : 0),
+				  .flags = header->flags & 7,
+				  .source = HF_SEGMENT_CORE};
+	struct hf_segment rest = {
+	    .start = core.end, .end = end, .flags = header->flags & 7, .source = HF_SEGMENT_NONE};
+	return (!present || hf_vec_push(&process->image.segments, core)) &&
+	       (rest.start >= rest.end || hf_vec_push(&process->image.segments, rest));
+}
+
+static int compare_mappings(const void *a, const void *b)
+{
+	const struct hf_mapping *x = a, *y = b;
+	return (x->start > y->start) - (x->start < y->start);
+}
+
+/* Sort; of overlapping mappings (a damaged core) the later one is cut. */
+static void order_mappings(struct hf_process *process)
+{
+	uint64_t last_end = 0;
+	size_t kept = 0;
+
+	if (process->mappings.count)
+		qsort(process->mappings.data, process->mappings.count,
+		      sizeof(*process->mappings.data), compare_mappings);
+	for (size_t i = 0; i < process->mappings.count; i++) {
+		struct hf_mapping mapping = process->mappings.data[i];
+		if (mapping.end <= last_end)
+			continue;
+		if (mapping.start < last_end) {
+			mapping.file_offset += last_end - mapping.start;
+			mapping.start = last_end;
+		}
+		process->mappings.data[kept++] = mapping;
+		last_end = mapping.end;
+	}
+	process->mappings.count = kept;
+}
+
+static void count_present(struct hf_process *process)
+{
+	size_t at = 0;
+	hf_vec_foreach (mapping, &process->mappings) {
+		mapping->present = 0;
+		while (at < process->image.segments.count &&
+		       process->image.segments.data[at].end <= mapping->start)
+			at++;
+		for (size_t i = at; i < process->image.segments.count; i++) {
+			const struct hf_segment *segment = &process->image.segments.data[i];
+			if (segment->start >= mapping->end)
+				break;
+			uint64_t low =
+			    segment->start > mapping->start ? segment->start : mapping->start;
+			uint64_t high = segment->start + segment->present;
+			high = high < mapping->end ? high : mapping->end;
+			if (high > low)
+				mapping->present += high - low;
+		}
+	}
+}
+
+struct hf_error *process_read_mappings(struct hf_process *process)
+{
+	hf_vec_foreach (header, &process->priv->core.headers) {
+		if (header->type != PT_LOAD || header->memory_bytes == 0)
+			continue;
+		uint64_t end = header->address + header->memory_bytes;
+		if (end < header->address) {
+			hf_diag_add(process->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING,
+				    "segment-damaged", header->address,
+				    "a segment's size is impossible; it is left out");
+			continue;
+		}
+		if (!add_segments(process, header, end) || !add_mappings(process, header, end))
+			return hf_error_nomem();
+	}
+	struct hf_error *err = hf_image_finish(&process->image);
+	if (err)
+		return err;
+	order_mappings(process);
+	count_present(process);
+	if (process->info.missing_bytes)
+		hf_diag_add(process->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "core-truncated", 0,
+			    "the core is cut off: %" PRIu64
+			    " bytes of memory that it announces are not in the file (core size "
+			    "limit, full disk, or an interrupted copy)",
+			    process->info.missing_bytes);
+	return NULL;
+}
+
+const struct hf_mapping *hf_process_mapping(const struct hf_process *process, uint64_t address)
+{
+	size_t low = 0, high = process->mappings.count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct hf_mapping *mapping = &process->mappings.data[middle];
+		if (address < mapping->start)
+			high = middle;
+		else if (address >= mapping->end)
+			low = middle + 1;
+		else
+			return mapping;
+	}
+	return NULL;
+}
+
+struct hf_error *process_split_mapping(struct hf_process *process, uint64_t address)
+{
+	const struct hf_mapping *found = hf_process_mapping(process, address);
+	if (!found || found->start == address)
+		return NULL;
+	size_t index = (size_t)(found - process->mappings.data);
+	struct hf_mapping upper = *found;
+	if (!hf_vec_push(&process->mappings, upper))
+		return hf_error_nomem();
+	struct hf_mapping *at = &process->mappings.data[index];
+	memmove(at + 1, at, (process->mappings.count - 1 - index) * sizeof(*at));
+	at[0].end = address;
+	at[1].start = address;
+	at[1].file_offset += address - at[0].start;
+	count_present(process);
+	return NULL;
+}
+
+/* ---- pages from a module's file ----------------------------------------------------- */
+
+static bool map_module_file(struct hf_process *process, const char *path, struct mapped_file *ret)
+{
+	HF_AUTO(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) != 0 || st.st_size <= 0)
+		return false;
+	void *data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (data == MAP_FAILED)
+		return false;
+	*ret = (struct mapped_file){data, (uint64_t)st.st_size};
+	if (!hf_vec_push(&process->priv->mapped, *ret)) {
+		munmap(data, (size_t)st.st_size);
+		return false;
+	}
+	return true;
+}
+
+struct hf_error *process_fill_from_file(struct hf_process *process, uint32_t module)
+{
+	const struct hf_module *owner = &process->modules.data[module];
+	struct mapped_file file;
+
+	if (!owner->file || !map_module_file(process, owner->file, &file))
+		return NULL;
+	hf_vec_foreach (segment, &process->image.segments) {
+		if (segment->source != HF_SEGMENT_NONE || segment->end <= owner->start ||
+		    segment->start >= owner->end)
+			continue;
+		const struct hf_mapping *mapping = hf_process_mapping(process, segment->start);
+		if (!mapping || mapping->module != module || mapping->kind != HF_MAPPING_FILE)
+			continue;
+		uint64_t offset = mapping->file_offset + (segment->start - mapping->start);
+		if (offset >= file.size)
+			continue;
+		uint64_t present = file.size - offset, wanted = segment->end - segment->start;
+		segment->data = file.data + offset;
+		segment->present = present < wanted ? present : wanted;
+		segment->source = HF_SEGMENT_FILE;
+	}
+	return NULL;
+}
