@@ -1,0 +1,221 @@
+/*
+ * unwind.c - the frames of every thread, by libdwfl's unwinder over our image.
+ *
+ *	frame i owns [sp of i, sp of its caller): the caller's stack pointer is its CFA.
+ *
+ * Stack pointers must rise from frame to frame (a signal stack may make a jump); a walk
+ * that stands still is a loop and ends.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/demangle.h"
+#include "core/process/private.h"
+
+enum { MAX_JUMPS = 4 };
+
+/* What libdwfl hands back to us for each thread. */
+struct unwinding {
+	struct hf_process *process;
+	struct hf_thread *thread;
+	uint32_t max_frames, jumps;
+	int sp_register;
+	bool out_of_memory;
+};
+
+struct unwindings { /* lives as long as the Dwfl, which keeps a pointer to it */
+	size_t count;
+	struct unwinding data[];
+};
+
+/* ---- what libdwfl asks -------------------------------------------------------------------- */
+
+static pid_t next_thread(Dwfl *dwfl, void *arg, void **thread_arg)
+{
+	struct unwindings *all = arg;
+	struct unwinding *next = *thread_arg ? (struct unwinding *)*thread_arg + 1 : all->data;
+	(void)dwfl;
+	if (next >= all->data + all->count)
+		return 0;
+	*thread_arg = next;
+	return (pid_t)next->thread->tid;
+}
+
+static bool get_thread(Dwfl *dwfl, pid_t tid, void *arg, void **thread_arg)
+{
+	struct unwindings *all = arg;
+	(void)dwfl;
+	for (size_t i = 0; i < all->count; i++) {
+		if ((pid_t)all->data[i].thread->tid == tid) {
+			*thread_arg = &all->data[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool memory_read(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *ret, void *arg)
+{
+	const struct unwindings *all = arg;
+	uint64_t value;
+	(void)dwfl;
+	if (!hf_image_word(&all->data[0].process->image, address, &value))
+		return false;
+	*ret = value;
+	return true;
+}
+
+static uint64_t register_value(const struct hf_thread *thread, const char *name)
+{
+	for (uint32_t i = 0; i < thread->register_count; i++) {
+		if (!strcmp(thread->registers[i].name, name))
+			return thread->registers[i].value;
+	}
+	return 0;
+}
+
+static bool set_registers(Dwfl_Thread *dwfl_thread, void *thread_arg)
+{
+	const struct unwinding *unwinding = thread_arg;
+	const struct hf_thread *thread = unwinding->thread;
+	const struct hf_machine *machine = unwinding->process->priv->machine;
+
+	for (uint8_t i = 0; i < machine->register_count; i++) {
+		const struct hf_machine_register *reg = &machine->registers[i];
+		Dwarf_Word value = reg->role & HF_REG_PC   ? thread->pc
+				   : reg->role & HF_REG_SP ? thread->sp
+							   : register_value(thread, reg->name);
+		if (reg->dwarf >= 0 &&
+		    !dwfl_thread_state_registers(dwfl_thread, reg->dwarf, 1, &value))
+			return false;
+	}
+	dwfl_thread_state_register_pc(dwfl_thread, thread->pc);
+	return true;
+}
+
+/* ---- one frame ---------------------------------------------------------------------------------
+ */
+
+static const char *pooled_name(struct hf_process *process, const char *name)
+{
+	char *plain = hf_demangle(name);
+	const char *kept = hf_strpool_dup(process->priv->strings, plain ? plain : name);
+	free(plain);
+	return kept;
+}
+
+static void name_frame(struct hf_process *process, struct hf_frame *frame)
+{
+	const struct hf_module *module = hf_process_module(process, frame->pc);
+	Dwfl_Module *dwfl = module ? module->dwfl : NULL;
+	GElf_Off offset;
+	GElf_Sym sym;
+	int line = 0;
+
+	frame->module = module ? (uint32_t)(module - process->modules.data) : HF_NO_INDEX;
+	if (!dwfl)
+		return;
+	const char *name = dwfl_module_addrinfo(dwfl, frame->pc, &offset, &sym, NULL, NULL, NULL);
+	if (name)
+		frame->function = pooled_name(process, name);
+	Dwfl_Line *source = dwfl_module_getsrc(dwfl, frame->pc);
+	const char *file = source ? dwfl_lineinfo(source, NULL, &line, NULL, NULL, NULL) : NULL;
+	if (file && line > 0) {
+		const char *slash = strrchr(file, '/');
+		frame->file = hf_strpool_dup(process->priv->strings, slash ? slash + 1 : file);
+		frame->line = (uint32_t)line;
+	}
+}
+
+static int take_frame(Dwfl_Frame *state, void *arg)
+{
+	struct unwinding *unwinding = arg;
+	struct hf_thread *thread = unwinding->thread;
+	Dwarf_Addr pc;
+	Dwarf_Word sp;
+	bool is_activation;
+
+	if (!dwfl_frame_pc(state, &pc, &is_activation) ||
+	    dwfl_frame_reg(state, (unsigned)unwinding->sp_register, &sp) != 0 || pc == 0)
+		return DWARF_CB_ABORT;
+	if (thread->frames.count) {
+		struct hf_frame *inner = &thread->frames.data[thread->frames.count - 1];
+		if (sp == inner->sp && pc == inner->pc)
+			return DWARF_CB_ABORT;
+		if (sp < inner->sp && unwinding->jumps++ >= MAX_JUMPS)
+			return DWARF_CB_ABORT;
+		inner->cfa = sp > inner->sp ? sp : 0;
+	}
+	struct hf_frame frame = {.pc = is_activation ? pc : pc - 1, .sp = sp};
+	name_frame(unwinding->process, &frame);
+	if (!hf_vec_push(&thread->frames, frame)) {
+		unwinding->out_of_memory = true;
+		return DWARF_CB_ABORT;
+	}
+	return thread->frames.count < unwinding->max_frames ? DWARF_CB_OK : DWARF_CB_ABORT;
+}
+
+/* ---- all threads
+ * ---------------------------------------------------------------------------------- */
+
+static int sp_register(const struct hf_machine *machine)
+{
+	for (uint8_t i = 0; i < machine->register_count; i++) {
+		if (machine->registers[i].role & HF_REG_SP)
+			return machine->registers[i].dwarf;
+	}
+	return 0;
+}
+
+static const Dwfl_Thread_Callbacks callbacks = {
+    .next_thread = next_thread,
+    .get_thread = get_thread,
+    .memory_read = memory_read,
+    .set_initial_registers = set_registers,
+};
+
+static struct hf_error *unwind_threads(struct hf_process *process, struct unwindings *all)
+{
+	Dwfl *dwfl = process->priv->dwfl;
+
+	if (!dwfl || !dwfl_attach_state(dwfl, NULL, (pid_t)process->info.pid, &callbacks, all)) {
+		hf_diag_add(process->diags, HF_DIAG_EVIDENCE, HF_SEV_NOTE, "no-unwinding", 0,
+			    "stacks cannot be unwound (no module's file is at hand): a stack's "
+			    "words are told by thread only");
+		return NULL;
+	}
+	for (size_t i = 0; i < all->count; i++) {
+		struct unwinding *one = &all->data[i];
+		dwfl_getthread_frames(dwfl, (pid_t)one->thread->tid, take_frame, one);
+		if (one->out_of_memory)
+			return hf_error_nomem();
+		if (one->thread->frames.count == 0)
+			hf_diag_add(process->diags, HF_DIAG_EVIDENCE, HF_SEV_NOTE,
+				    "thread-not-unwound", one->thread->sp,
+				    "thread %u could not be unwound: %s", one->thread->number,
+				    dwfl_errmsg(-1) ? dwfl_errmsg(-1) : "no frame");
+	}
+	return NULL;
+}
+
+struct hf_error *hf_process_unwind(struct hf_process *process, uint32_t max_frames)
+{
+	size_t count = process->threads.count;
+	struct unwindings *all;
+
+	if (count == 0 || process->priv->unwindings || !process->priv->machine)
+		return NULL;
+	all = calloc(1, sizeof(*all) + count * sizeof(all->data[0]));
+	if (!all)
+		return hf_error_nomem();
+	all->count = count;
+	for (size_t i = 0; i < count; i++)
+		all->data[i] = (struct unwinding){
+		    .process = process,
+		    .thread = &process->threads.data[i],
+		    .max_frames = max_frames,
+		    .sp_register = sp_register(process->priv->machine),
+		};
+	process->priv->unwindings = all;
+	return unwind_threads(process, all);
+}
