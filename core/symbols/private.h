@@ -1,0 +1,35 @@
+/*
+ * private.h - what the files of core/symbols/ share.
+ */
+#ifndef HF_CORE_SYMBOLS_PRIVATE_H
+#define HF_CORE_SYMBOLS_PRIVATE_H
+
+#include <elfutils/libdw.h>
+#include <elfutils/libdwfl.h>
+
+#include "core/base/strpool.h"
+#include "core/symbols/symbols.h"
+
+struct hf_vtable_symbol {
+	uint64_t address, size;
+	const char *mangled;
+};
+
+struct hf_symbols {
+	struct hf_process *process;
+	struct hf_strpool *strings;
+	struct hf_variables variables, tls;
+	HF_VEC(, struct hf_vtable_symbol) vtables; /* sorted by address */
+	uint64_t layout_cu;	/* offset of the CU that answered last, for hf_symbols_member */
+	uint32_t layout_module; /* its module */
+};
+
+/* dwarf.c: add what DWARF knows of @module's variables. */
+bool symbols_read_dwarf(struct hf_symbols *symbols, uint32_t module);
+
+/* variables.c: sort by address and let the best name win where symbols overlap. */
+void symbols_make_disjoint(struct hf_variables *variables);
+struct hf_variable *symbols_variable_starting(struct hf_variables *variables, size_t sorted,
+					      uint64_t address, uint32_t module);
+
+#endif
