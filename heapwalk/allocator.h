@@ -123,6 +123,11 @@ struct hf_allocator_ops {
 	/* Thread-safe for different regions. */
 	void (*walk)(const struct hf_allocator *allocator, uint32_t region, hf_chunk_sink *sink,
 		     void *ctx);
+	/*
+	 * Call once when every region has been walked: sums the walk's figures into arenas
+	 * and fills gaps. Before it, inuse_*, state_* and overhead_bytes are zero.
+	 */
+	void (*finish)(struct hf_allocator *allocator);
 	/* The chunk that contains @address (any state); false if none. May walk a region. */
 	bool (*chunk_at)(const struct hf_allocator *allocator, uint64_t address,
 			 struct hf_chunk *ret);
@@ -138,8 +143,9 @@ struct hf_allocator {
 	uint32_t overhead[HF_OBJECT_KINDS];
 	HF_VEC(, struct hf_heap_region) regions; /* sorted, disjoint */
 	HF_VEC(, struct hf_range) own;		 /* sorted, disjoint */
-	HF_VEC(, struct hf_arena) arenas;	 /* ring order, main first */
-	HF_VEC(, struct hf_bin_row) bins;	 /* non-empty ones */
+	HF_VEC(, struct hf_range) gaps; /* inside regions, but not the allocator's: foreign sbrk */
+	HF_VEC(, struct hf_arena) arenas; /* ring order, main first */
+	HF_VEC(, struct hf_bin_row) bins; /* non-empty ones */
 	HF_VEC(, struct hf_thread_cache) caches;
 	uint64_t mmapped_count, mmapped_bytes; /* found by the walk, whole mappings */
 	uint64_t mmap_threshold, trim_threshold, top_pad, arena_max; /* mp_; 0 if unknown */

@@ -59,6 +59,8 @@ static struct hf_error *open_heap(struct hf_analysis *analysis,
 	if (err || !analysis->allocator)
 		return err;
 	err = hf_extents_create(analysis->allocator, threads, progress, &analysis->extents);
+	if (!err)
+		analysis->allocator->ops->finish(analysis->allocator);
 	stage_done(analysis, "walk", since);
 	return err;
 }

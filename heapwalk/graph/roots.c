@@ -198,14 +198,22 @@ static bool claim_variables(struct root_builder *builder)
 
 /* ---- putting it together ------------------------------------------------------------ */
 
+static bool exclude_part(void *ctx, uint64_t start, uint64_t end)
+{
+	return hf_spans_add(ctx, start, end);
+}
+
 static bool exclude(struct root_builder *builder)
 {
 	struct hf_dead_stacks dead = {0};
 	bool fine = true;
 
+	struct hf_spans gaps = {builder->allocator->gaps.data, builder->allocator->gaps.count, 0};
+
 	builder->heap_low = UINT64_MAX;
 	hf_vec_foreach (region, &builder->allocator->regions) {
-		fine = fine && hf_spans_add(&builder->excluded, region->start, region->end);
+		fine = fine && hf_spans_outside(&gaps, region->start, region->end, exclude_part,
+						&builder->excluded);
 		if (region->start < builder->heap_low)
 			builder->heap_low = region->start;
 		if (region->end > builder->heap_high)

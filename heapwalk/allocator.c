@@ -1,0 +1,31 @@
+/*
+ * allocator.c - names of the contract's enumerations.
+ */
+#include "heapwalk/allocator.h"
+
+const char *hf_chunk_state_name(enum hf_chunk_state state)
+{
+	static const char *const names[HF_CHUNK_STATES] = {
+	    [HF_CHUNK_INUSE] = "inuse",
+	    [HF_CHUNK_TCACHE] = "tcache",
+	    [HF_CHUNK_FASTBIN] = "fastbin",
+	    [HF_CHUNK_UNSORTED] = "unsorted",
+	    [HF_CHUNK_SMALL] = "small",
+	    [HF_CHUNK_LARGE] = "large",
+	    [HF_CHUNK_TOP] = "top",
+	    [HF_CHUNK_MMAPPED] = "mmapped",
+	    [HF_CHUNK_FENCEPOST] = "fencepost",
+	    [HF_CHUNK_LOST] = "lost",
+	};
+	return state < HF_CHUNK_STATES ? names[state] : "unknown";
+}
+
+const char *hf_object_kind_name(enum hf_object_kind kind)
+{
+	static const char *const names[HF_OBJECT_KINDS] = {
+	    [HF_OBJECT_MALLOC] = "malloc",
+	    [HF_OBJECT_MMAP] = "mmap",
+	    [HF_OBJECT_ALLOCATOR] = "allocator",
+	};
+	return kind < HF_OBJECT_KINDS ? names[kind] : "unknown";
+}

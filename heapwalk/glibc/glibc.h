@@ -1,0 +1,135 @@
+/*
+ * glibc.h - private to heapwalk/glibc/: what is known of the process's malloc.
+ *
+ * Order of work: find.c finds the main arenas and settles the layout; regions.c the memory
+ * they manage; tcache.c and lists.c the free chunks; mmapped.c the chunks with mappings of
+ * their own. Then walk.c can tell every chunk's state in one ascending pass.
+ */
+#ifndef HF_HEAPWALK_GLIBC_GLIBC_H
+#define HF_HEAPWALK_GLIBC_GLIBC_H
+
+#include "core/base/strpool.h"
+#include "core/process/process.h"
+#include "core/symbols/symbols.h"
+#include "heapwalk/allocator.h"
+#include "include/glibc_malloc.h"
+
+struct glibc_layout {
+	const struct glibc_class *class;
+	uint8_t word;
+	uint32_t align, min_size;
+	uint32_t chunk_skew; /* chunk addresses are chunk_skew modulo align: 0, or 8 on i386 */
+	uint32_t fastbins, fastbin_count, bins;
+	uint32_t top, next, attached, system_mem, state_size; /* offsets in malloc_state */
+	uint32_t heap_info;
+	uint64_t heap_max;
+	bool mangled;
+};
+
+struct glibc_free { /* a chunk on a free list */
+	uint64_t chunk;
+	uint32_t arena; /* of a bin or fastbin; thread index for tcache */
+	uint16_t bin;
+	uint8_t state; /* enum hf_chunk_state */
+};
+
+HF_VEC(glibc_free_list, struct glibc_free);
+
+struct glibc_region { /* beside allocator.regions: what only the walk needs */
+	uint64_t top; /* chunk address of the top in this region, 0 if it has none */
+	bool walked;
+	uint64_t state_count[HF_CHUNK_STATES], state_bytes[HF_CHUNK_STATES];
+	uint64_t allocator_count, allocator_bytes;
+	uint64_t missing_bytes;
+	HF_VEC(, uint64_t) checkpoints; /* a chunk's address every so often */
+	HF_VEC(, struct hf_range) gaps; /* foreign memory inside */
+};
+
+struct glibc {
+	struct hf_allocator base;
+	const struct hf_process *process;
+	const struct hf_image *image;
+	struct hf_symbols *symbols;
+	struct hf_diags *diags;
+	struct hf_strpool *strings;
+	struct glibc_layout layout;
+	uint64_t main_arena, par; /* addresses; par 0 if mp_ was not found */
+	uint32_t libc_module;	  /* module that holds main_arena */
+	int version;		  /* minor; 0 unknown */
+	uint64_t sbrk_base, n_mmaps, mmapped_mem, tcache_count;
+	struct glibc_free_list free;	     /* sorted by chunk */
+	HF_VEC(, struct glibc_region) walks; /* one a region */
+	HF_VEC(, uint64_t) tcaches;	     /* sorted: mem of each tcache struct */
+	struct hf_mallinfo2 info;
+	bool foreign_memory_known;
+};
+
+/* ---- reading --------------------------------------------------------------------------- */
+
+static inline bool glibc_word(const struct glibc *glibc, uint64_t address, uint64_t *ret)
+{
+	return hf_image_word(glibc->image, address, ret);
+}
+
+/* The size word of @chunk, flags and all. */
+static inline bool glibc_size_word(const struct glibc *glibc, uint64_t chunk, uint64_t *ret)
+{
+	return hf_image_word(glibc->image, chunk + glibc->layout.word, ret);
+}
+
+static inline bool glibc_aligned(const struct glibc *glibc, uint64_t chunk)
+{
+	return (chunk & (glibc->layout.align - 1)) == glibc->layout.chunk_skew;
+}
+
+/* A link of a tcache or fastbin list, stored at @at. */
+static inline uint64_t glibc_unmangle(const struct glibc *glibc, uint64_t at, uint64_t stored)
+{
+	return glibc->layout.mangled ? (at >> 12) ^ stored : stored;
+}
+
+/* Lowest chunk address at or above @address. */
+static inline uint64_t glibc_first_chunk(const struct glibc *glibc, uint64_t address)
+{
+	uint64_t align = glibc->layout.align, word = glibc->layout.word;
+	return ((address + 2 * word + align - 1) & ~(align - 1)) - 2 * word;
+}
+
+/* ---- the parts ----------------------------------------------------------------------------- */
+
+/* find.c: main arena, layout, mp_. *@ret_found false: no glibc malloc here. */
+struct hf_error *glibc_find(struct glibc *glibc, bool *ret_found);
+
+/* regions.c: the arena ring and the memory of each arena. */
+struct hf_error *glibc_find_regions(struct glibc *glibc);
+struct hf_error *glibc_add_region(struct glibc *glibc, uint64_t start, uint64_t end, uint32_t arena,
+				  enum hf_region_kind kind, uint64_t top);
+/* Index of the region that contains @address, or UINT32_MAX. Needs sorted regions. */
+uint32_t glibc_region_at(const struct glibc *glibc, uint64_t address);
+void glibc_sort_regions(struct glibc *glibc);
+
+/* mmapped.c */
+struct hf_error *glibc_find_mmapped(struct glibc *glibc);
+/* The mmapped chunk whose mapping starts at @start: chunk address and mapping's length. */
+bool glibc_mmapped_at(const struct glibc *glibc, uint64_t start, uint64_t limit,
+		      uint64_t *ret_chunk, uint64_t *ret_length);
+
+/* lists.c, tcache.c: free chunks into glibc->free (unsorted until glibc_sort_free). */
+struct hf_error *glibc_walk_lists(struct glibc *glibc);
+struct hf_error *glibc_walk_tcaches(struct glibc *glibc);
+struct hf_error *glibc_add_free(struct glibc *glibc, uint64_t chunk, uint32_t owner, uint32_t bin,
+				enum hf_chunk_state state);
+void glibc_sort_free(struct glibc *glibc);
+/* First free chunk at or above @chunk. */
+size_t glibc_free_from(const struct glibc *glibc, uint64_t chunk);
+
+/* walk.c: the ops. */
+void glibc_walk(const struct hf_allocator *allocator, uint32_t region, hf_chunk_sink *sink,
+		void *ctx);
+bool glibc_chunk_at(const struct hf_allocator *allocator, uint64_t address, struct hf_chunk *ret);
+
+/* figures.c */
+void glibc_finish(struct hf_allocator *allocator);
+struct hf_mallinfo2 glibc_mallinfo2(const struct hf_allocator *allocator);
+
+#endif
