@@ -123,7 +123,9 @@ void glibc_sort_free(struct glibc *glibc);
 /* First free chunk at or above @chunk. */
 size_t glibc_free_from(const struct glibc *glibc, uint64_t chunk);
 
-/* walk.c: the ops. */
+/* walk.c: the ops, and a walk that keeps no figures and tells nothing. */
+void glibc_walk_silently(const struct glibc *glibc, uint32_t region, hf_chunk_sink *sink,
+			 void *ctx);
 void glibc_walk(const struct hf_allocator *allocator, uint32_t region, hf_chunk_sink *sink,
 		void *ctx);
 bool glibc_chunk_at(const struct hf_allocator *allocator, uint64_t address, struct hf_chunk *ret);

@@ -15,7 +15,7 @@
 
 #include "core/base/strpool.h"
 #include "heapwalk/graph/roots.h"
-#include "heapwalk/graph/spans.h"
+#include "heapwalk/spans.h"
 
 HF_VEC(hf_claims, struct hf_root_range);
 

@@ -1,8 +1,8 @@
 /*
  * spans.h - sets of address ranges: sorted, disjoint, half open.
  */
-#ifndef HF_HEAPWALK_GRAPH_SPANS_H
-#define HF_HEAPWALK_GRAPH_SPANS_H
+#ifndef HF_HEAPWALK_SPANS_H
+#define HF_HEAPWALK_SPANS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,7 +3,7 @@
  *
  * Invariant after hf_spans_normalize(): data[i].end < data[i + 1].start.
  */
-#include "heapwalk/graph/spans.h"
+#include "heapwalk/spans.h"
 
 #include <stdlib.h>
 

@@ -1,0 +1,157 @@
+/*
+ * glibc.c - the glibc back end of the allocator contract: probing, and what it owns.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "heapwalk/glibc/glibc.h"
+
+enum { MAX_ABORT_MESSAGE = 1024 };
+
+static void glibc_destroy(struct hf_allocator *allocator)
+{
+	struct glibc *glibc = (struct glibc *)allocator; /* base is its first member */
+
+	hf_vec_foreach (walk, &glibc->walks) {
+		free(walk->checkpoints.data);
+		free(walk->gaps.data);
+	}
+	free(glibc->walks.data);
+	free(glibc->tcaches.data);
+	free(glibc->free.data);
+	free(allocator->regions.data);
+	free(allocator->own.data);
+	free(allocator->gaps.data);
+	free(allocator->arenas.data);
+	free(allocator->bins.data);
+	free(allocator->caches.data);
+	hf_strpool_destroy(glibc->strings);
+	free(glibc);
+}
+
+static const struct hf_allocator_ops ops = {
+    .name = "glibc",
+    .destroy = glibc_destroy,
+    .walk = glibc_walk,
+    .finish = glibc_finish,
+    .chunk_at = glibc_chunk_at,
+    .mallinfo2 = glibc_mallinfo2,
+};
+
+/* Libraries that take malloc's place: then glibc's own heap holds little or nothing. */
+static const char *other_allocator(const struct hf_process *process)
+{
+	static const char *const names[] = {"libjemalloc", "libtcmalloc", "libmimalloc",
+					    "libsnmalloc", "ld-musl",	  "libhoard",
+					    "libasan",	   "libhwasan"};
+	hf_vec_foreach (module, &process->modules) {
+		for (size_t i = 0; module->name && i < sizeof(names) / sizeof(names[0]); i++) {
+			if (!strncmp(module->name, names[i], strlen(names[i])))
+				return module->name;
+		}
+	}
+	return NULL;
+}
+
+static bool has_arena_symbol(const struct glibc *glibc)
+{
+	uint64_t address, size;
+	for (uint32_t i = 0; glibc->symbols && i < glibc->process->modules.count; i++) {
+		if (glibc->process->modules.data[i].is_libc &&
+		    hf_symbols_find(glibc->symbols, i, "main_arena", &address, &size))
+			return true;
+	}
+	return false;
+}
+
+static void tell_not_found(const struct glibc *glibc, const char *other)
+{
+	if (other)
+		hf_diag_add(glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "no-glibc-heap", 0,
+			    "no glibc heap was found: %s manages this process's memory, which is "
+			    "told as mappings only",
+			    other);
+	else if (has_arena_symbol(glibc))
+		hf_diag_add(glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_NOTE, "heap-unused", 0,
+			    "glibc's heap was never used: the process had not called malloc");
+	else
+		hf_diag_add(glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "no-glibc-heap", 0,
+			    "no glibc heap was found: no writable memory holds an arena (another "
+			    "allocator, or libc's data is missing from the core)");
+}
+
+/* What malloc (or assert, or abort's caller) said last: __abort_msg -> {u32 size; text}. */
+static void read_abort_message(struct glibc *glibc)
+{
+	uint64_t address = 0, size = 0, message = 0;
+	uint32_t bytes = 0;
+	char text[MAX_ABORT_MESSAGE];
+
+	if (!glibc->symbols || glibc->libc_module == HF_NO_INDEX ||
+	    !hf_symbols_find(glibc->symbols, glibc->libc_module, "__abort_msg", &address, &size) ||
+	    !glibc_word(glibc, address, &message) || message == 0 ||
+	    !hf_image_u32(glibc->image, message, &bytes) || bytes == 0 ||
+	    !hf_image_string(glibc->image, message + 4, text, sizeof(text)))
+		return;
+	text[strcspn(text, "\n")] = '\0';
+	if (text[0])
+		glibc->base.abort_message = hf_strpool_dup(glibc->strings, text);
+}
+
+static struct hf_error *probe(struct glibc *glibc, bool *ret_found)
+{
+	struct hf_error *err = hf_strpool_create(&glibc->strings);
+	if (!err)
+		err = glibc_find(glibc, ret_found);
+	if (err || !*ret_found)
+		return err;
+	err = glibc_find_regions(glibc);
+	if (!err)
+		err = glibc_walk_lists(glibc);
+	if (!err)
+		err = glibc_walk_tcaches(glibc);
+	if (err)
+		return err;
+	glibc_sort_free(glibc);
+	err = glibc_find_mmapped(glibc);
+	read_abort_message(glibc);
+	const struct glibc_layout *layout = &glibc->layout;
+	bool trailer = layout->class->mmapped_trailer;
+	glibc->base.granule = layout->align;
+	glibc->base.overhead[HF_OBJECT_MALLOC] = layout->word;
+	glibc->base.overhead[HF_OBJECT_ALLOCATOR] = layout->word;
+	glibc->base.overhead[HF_OBJECT_MMAP] = trailer ? layout->word : 2u * layout->word;
+	return err;
+}
+
+struct hf_error *hf_glibc_probe(const struct hf_process *process, struct hf_symbols *symbols,
+				struct hf_diags *diags, struct hf_allocator **ret)
+{
+	struct glibc *glibc = calloc(1, sizeof(*glibc));
+	bool found = false;
+
+	if (!glibc)
+		return hf_error_nomem();
+	glibc->base.ops = &ops;
+	glibc->process = process;
+	glibc->image = &process->image;
+	glibc->symbols = symbols;
+	glibc->diags = diags;
+	glibc->libc_module = HF_NO_INDEX;
+	struct hf_error *err = probe(glibc, &found);
+	const char *other = other_allocator(process);
+	if (err || !found) {
+		if (!err)
+			tell_not_found(glibc, other);
+		glibc_destroy(&glibc->base);
+		if (!err)
+			*ret = NULL;
+		return err;
+	}
+	if (other)
+		hf_diag_add(diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "other-allocator", 0,
+			    "%s is loaded: what it manages is told as mappings, not as objects",
+			    other);
+	*ret = &glibc->base;
+	return NULL;
+}

@@ -1,0 +1,335 @@
+/*
+ * tcache.c - every thread's cache of freed chunks, which nothing in a chunk's header tells.
+ *
+ *	tcache_perthread_struct:  counts[bins] | entries[bins]
+ *	entries[i] -> mem (word 0: next, mangled from 2.32 on; word 1: key) -> ... -> 0
+ *
+ * Where a thread's struct is, in this order:
+ *   1. the TLS variable `tcache` of libc, by symbol and the thread's TLS block;
+ *   2. a word near the thread pointer that points at a valid struct, the nearest one;
+ *   3. for all threads at once: every chunk of the struct's size whose contents validate.
+ * A valid struct is a chunk of the right size whose counts and chains agree: exact on every
+ * glibc from 2.26 to 2.44. In 2.42 and later the counts are inverted (free slots).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "heapwalk/glibc/glibc.h"
+
+enum {
+	SLOT_SEARCH_BYTES = 0x1000, /* further from tp lie stale copies, other threads' slots */
+	MAX_CHAIN = 65535,
+};
+
+struct cache {
+	uint64_t mem;
+	const struct glibc_tcache_layout *layout;
+};
+
+/* Chunks in bin @bin by its counter; false if that is impossible. */
+static bool bin_count(const struct glibc *glibc, const struct cache *cache, unsigned bin,
+		      uint64_t *ret)
+{
+	uint16_t count = 0;
+
+	if (cache->layout->count_bytes == 1) {
+		uint8_t byte = 0;
+		if (!hf_image_read(glibc->image, cache->mem + bin, &byte, 1))
+			return false;
+		count = byte;
+	} else if (!hf_image_u16(glibc->image, cache->mem + 2ull * bin, &count)) {
+		return false;
+	}
+	if (cache->layout->inverted) {
+		if (count > glibc->tcache_count)
+			return false;
+		count = (uint16_t)(glibc->tcache_count - count);
+	}
+	*ret = count;
+	return true;
+}
+
+static bool bin_head(const struct glibc *glibc, const struct cache *cache, unsigned bin,
+		     uint64_t *ret)
+{
+	return glibc_word(
+	    glibc, cache->mem + cache->layout->entries + (uint64_t)bin * glibc->layout.word, ret);
+}
+
+/* May @mem be a cached block? */
+static bool plausible_entry(const struct glibc *glibc, uint64_t mem)
+{
+	uint64_t chunk = mem - 2ull * glibc->layout.word;
+	return glibc_aligned(glibc, chunk) && glibc_region_at(glibc, chunk) != UINT32_MAX;
+}
+
+/* Size of the chunks in a small bin. */
+static uint64_t bin_chunk_size(const struct glibc *glibc, unsigned bin)
+{
+	return glibc->layout.min_size + (uint64_t)bin * glibc->layout.align;
+}
+
+/* The struct at @mem by its chunk: right size, inside a region. */
+static bool cache_at(const struct glibc *glibc, uint64_t mem, struct cache *ret)
+{
+	uint64_t chunk = mem - 2ull * glibc->layout.word, word = 0;
+
+	if (mem == 0 || !plausible_entry(glibc, mem) || !glibc_size_word(glibc, chunk, &word) ||
+	    (word & GLIBC_IS_MMAPPED))
+		return false;
+	ret->mem = mem;
+	ret->layout =
+	    glibc_tcache_layout((uint8_t)glibc->layout.word, word & ~(uint64_t)GLIBC_FLAGS);
+	/* The inverted form came with 2.42: an older glibc's block of that size is another's. */
+	return ret->layout && !(ret->layout->inverted && glibc->version && glibc->version < 42);
+}
+
+/* Strict: each bin's head agrees with its count, and the first entry has the bin's size. */
+static bool cache_valid(const struct glibc *glibc, const struct cache *cache)
+{
+	unsigned used = 0;
+	for (unsigned bin = 0; bin < cache->layout->bins; bin++) {
+		uint64_t count, head, word;
+		if (!bin_count(glibc, cache, bin, &count) || !bin_head(glibc, cache, bin, &head) ||
+		    (count == 0) != (head == 0))
+			return false;
+		if (head == 0)
+			continue;
+		used++;
+		if (!plausible_entry(glibc, head) ||
+		    !glibc_size_word(glibc, head - 2ull * glibc->layout.word, &word))
+			return false;
+		uint64_t size = word & ~(uint64_t)GLIBC_FLAGS;
+		if (bin < cache->layout->small_bins && size != bin_chunk_size(glibc, bin))
+			return false;
+	}
+	/* An empty one is a block of zeros (or of full counters, inverted): TLS may say so. */
+	return used > 0 || cache->layout->inverted;
+}
+
+/* ---- finding
+ * -------------------------------------------------------------------------------------- */
+
+static bool tls_word(const struct glibc *glibc, const struct hf_thread *thread, uint64_t offset,
+		     uint64_t *ret)
+{
+	uint64_t block;
+	return glibc->libc_module != HF_NO_INDEX &&
+	       hf_process_tls_block(glibc->process, thread,
+				    &glibc->process->modules.data[glibc->libc_module], &block) &&
+	       glibc_word(glibc, block + offset, ret);
+}
+
+/* The slot nearest to the thread pointer that holds a valid struct. */
+static bool cache_near_tp(const struct glibc *glibc, const struct hf_thread *thread,
+			  struct cache *ret)
+{
+	uint64_t w = glibc->layout.word, mem;
+
+	if (thread->tp == 0)
+		return false;
+	for (uint64_t distance = w; distance <= SLOT_SEARCH_BYTES; distance += w) {
+		for (int side = 0; side < 2; side++) {
+			uint64_t at = side ? thread->tp + distance : thread->tp - distance;
+			if (glibc_word(glibc, at, &mem) && cache_at(glibc, mem, ret) &&
+			    cache_valid(glibc, ret))
+				return true;
+		}
+	}
+	return false;
+}
+
+static int compare_words(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return (x > y) - (x < y);
+}
+
+static bool known_cache(const struct glibc *glibc, uint64_t mem)
+{
+	hf_vec_foreach (known, &glibc->tcaches) {
+		if (*known == mem)
+			return true;
+	}
+	return false;
+}
+
+/* ---- walking
+ * -------------------------------------------------------------------------------------- */
+
+static enum hf_severity chain_severity(const struct glibc *glibc)
+{
+	hf_vec_foreach (arena, &glibc->base.arenas) {
+		if (arena->in_flux)
+			return HF_SEV_NOTE;
+	}
+	return HF_SEV_ERROR;
+}
+
+static struct hf_error *walk_chain(struct glibc *glibc, const struct cache *cache, unsigned bin,
+				   uint64_t expected, struct hf_thread_cache *row)
+{
+	uint64_t w = glibc->layout.word, mem = 0, count = 0, word, link;
+
+	bin_head(glibc, cache, bin, &mem);
+	while (mem && count <= expected && count < MAX_CHAIN) {
+		if (!plausible_entry(glibc, mem) || !glibc_size_word(glibc, mem - 2 * w, &word)) {
+			hf_diag_add(glibc->diags, HF_DIAG_HEAP, chain_severity(glibc),
+				    "tcache-corrupt", mem,
+				    "the tcache's list of %lu-byte chunks leads to 0x%lx, which is "
+				    "no chunk (\"malloc(): unaligned tcache chunk detected\")",
+				    (unsigned long)bin_chunk_size(glibc, bin), (unsigned long)mem);
+			return NULL;
+		}
+		if (count == expected)
+			break;
+		struct hf_error *err =
+		    glibc_add_free(glibc, mem - 2 * w, row->thread, bin, HF_CHUNK_TCACHE);
+		if (err)
+			return err;
+		count++;
+		row->count++;
+		row->bytes += word & ~(uint64_t)GLIBC_FLAGS;
+		if (!glibc_word(glibc, mem, &link))
+			return NULL;
+		mem = glibc_unmangle(glibc, mem, link);
+	}
+	if (mem || count != expected)
+		hf_diag_add(glibc->diags, HF_DIAG_HEAP, chain_severity(glibc), "tcache-count",
+			    cache->mem,
+			    "the tcache's list of %lu-byte chunks should hold %lu of them, but %s",
+			    (unsigned long)bin_chunk_size(glibc, bin), (unsigned long)expected,
+			    mem ? "goes on: a double free, or an overwritten link" : "ends early");
+	return NULL;
+}
+
+static struct hf_error *walk_cache(struct glibc *glibc, const struct cache *cache,
+				   struct hf_thread_cache *row)
+{
+	if (!hf_vec_push(&glibc->tcaches, cache->mem))
+		return hf_error_nomem();
+	row->address = cache->mem;
+	for (unsigned bin = 0; bin < cache->layout->bins; bin++) {
+		uint64_t expected = 0;
+		if (!bin_count(glibc, cache, bin, &expected)) {
+			hf_diag_add(glibc->diags, HF_DIAG_HEAP, chain_severity(glibc),
+				    "tcache-count", cache->mem,
+				    "the tcache's counter of bin %u is impossible "
+				    "(\"free(): too many chunks detected in tcache\")",
+				    bin);
+			expected = MAX_CHAIN;
+		}
+		struct hf_error *err = walk_chain(glibc, cache, bin, expected, row);
+		if (err)
+			return err;
+	}
+	return NULL;
+}
+
+static uint32_t arena_at(const struct glibc *glibc, uint64_t address)
+{
+	for (uint32_t i = 0; i < glibc->base.arenas.count; i++) {
+		if (glibc->base.arenas.data[i].address == address)
+			return i;
+	}
+	return HF_NO_ARENA;
+}
+
+struct slots { /* offsets in libc's TLS block */
+	bool has_cache, has_arena;
+	uint64_t cache, arena;
+};
+
+static struct slots find_slots(const struct glibc *glibc)
+{
+	struct slots slots = {0};
+	uint64_t size;
+	if (glibc->symbols && glibc->libc_module != HF_NO_INDEX) {
+		slots.has_cache = hf_symbols_find(glibc->symbols, glibc->libc_module, "tcache",
+						  &slots.cache, &size);
+		slots.has_arena = hf_symbols_find(glibc->symbols, glibc->libc_module,
+						  "thread_arena", &slots.arena, &size);
+	}
+	return slots;
+}
+
+static struct hf_error *walk_thread(struct glibc *glibc, uint32_t index, const struct slots *slots)
+{
+	const struct hf_thread *thread = &glibc->process->threads.data[index];
+	struct hf_thread_cache row = {.thread = index, .arena = HF_NO_ARENA};
+	struct cache cache = {0};
+	uint64_t value = 0;
+	bool found = false,
+	     told = slots->has_cache && tls_word(glibc, thread, slots->cache, &value);
+
+	if (slots->has_arena && tls_word(glibc, thread, slots->arena, &value))
+		row.arena = arena_at(glibc, value);
+	if (told && tls_word(glibc, thread, slots->cache, &value))
+		found = cache_at(glibc, value, &cache);
+	else
+		found = cache_near_tp(glibc, thread, &cache);
+	struct hf_error *err = NULL;
+	if (found && !known_cache(glibc, cache.mem))
+		err = walk_cache(glibc, &cache, &row);
+	if (!err && !hf_vec_push(&glibc->base.caches, row))
+		err = hf_error_nomem();
+	return err;
+}
+
+/* ---- by content
+ * -------------------------------------------------------------------------------------- */
+
+struct candidates {
+	const struct glibc *glibc;
+	HF_VEC(, struct cache) found;
+};
+
+static void collect_candidates(void *ctx, const struct hf_chunk *chunks, uint32_t count)
+{
+	struct candidates *candidates = ctx;
+	for (uint32_t i = 0; i < count; i++) {
+		struct cache cache;
+		if (glibc_tcache_layout((uint8_t)candidates->glibc->layout.word, chunks[i].size) &&
+		    chunks[i].state == HF_CHUNK_INUSE &&
+		    cache_at(candidates->glibc, chunks[i].object, &cache) &&
+		    cache_valid(candidates->glibc, &cache) &&
+		    !known_cache(candidates->glibc, cache.mem))
+			(void)hf_vec_push(&candidates->found, cache);
+	}
+}
+
+/* Where not even a thread pointer is known: by what the structs look like. */
+static struct hf_error *walk_by_content(struct glibc *glibc)
+{
+	struct candidates candidates = {.glibc = glibc};
+	struct hf_error *err = NULL;
+
+	for (uint32_t i = 0; i < glibc->base.regions.count; i++)
+		glibc_walk_silently(glibc, i, collect_candidates, &candidates);
+	hf_vec_foreach (cache, &candidates.found) {
+		struct hf_thread_cache row = {.thread = HF_NO_INDEX, .arena = HF_NO_ARENA};
+		err = walk_cache(glibc, cache, &row);
+		if (!err && !hf_vec_push(&glibc->base.caches, row))
+			err = hf_error_nomem();
+		if (err)
+			break;
+	}
+	free(candidates.found.data);
+	return err;
+}
+
+struct hf_error *glibc_walk_tcaches(struct glibc *glibc)
+{
+	struct slots slots = find_slots(glibc);
+	struct hf_error *err = NULL;
+
+	if (glibc->layout.class->last < 26)
+		return NULL;
+	for (uint32_t i = 0; !err && i < glibc->process->threads.count; i++)
+		err = walk_thread(glibc, i, &slots);
+	if (!err && glibc->tcaches.count == 0 && !slots.has_cache)
+		err = walk_by_content(glibc);
+	if (glibc->tcaches.count > 1)
+		qsort(glibc->tcaches.data, glibc->tcaches.count, sizeof(uint64_t), compare_words);
+	return err;
+}

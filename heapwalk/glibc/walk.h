@@ -1,0 +1,29 @@
+/*
+ * walk.h - private to heapwalk/glibc/: the state of a walk over one region's chunks.
+ */
+#ifndef HF_HEAPWALK_GLIBC_WALK_H
+#define HF_HEAPWALK_GLIBC_WALK_H
+
+#include "heapwalk/glibc/glibc.h"
+
+struct glibc_walker {
+	const struct glibc *glibc;
+	const struct hf_heap_region *region;
+	struct glibc_region *walk;
+	uint64_t at;	  /* the next chunk */
+	bool quiet;	  /* collect no figures, tell no diagnostics */
+	bool gap_follows; /* the second fencepost was given */
+	size_t free_at;	  /* cursor into glibc->free */
+	const uint8_t *view;
+	uint64_t view_start, view_end; /* target addresses that @view shows */
+	uint64_t next_checkpoint;
+};
+
+/* Start at chunk @from of region @region. */
+void glibc_walker_init(struct glibc_walker *walker, const struct glibc *glibc, uint32_t region,
+		       uint64_t from, bool quiet);
+
+/* Next chunk, or false at the region's end. */
+bool glibc_walker_next(struct glibc_walker *walker, struct hf_chunk *chunk);
+
+#endif
