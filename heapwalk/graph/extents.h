@@ -2,10 +2,11 @@
  * extents.h - the objects of a heap in flat arrays, and address -> object id in O(1).
  *
  * Object ids are 32-bit, 0 .. count-1, in ascending address order.
- * A bitmap with one bit per granule marks where objects start; a rank directory counts
- * the bits before each block, so the object at or before an address is one popcount away.
+ * A bitmap with one bit per granule marks where objects start. It stands in blocks of one
+ * cache line: the number of objects before the block, then 448 bits. So the object at or
+ * before an address costs one memory access and a few popcounts.
  *
- *   granules   0   1   2   3   4   5   6   7        (region after region, end to end)
+ *   granules   0   1   2   3   4   5   6   7        (of one region)
  *   bits       1   0   0   1   0   1   0   0
  *   objects    [ id 0   ]  [ 1 ]   [ 2       ]
  *
@@ -23,6 +24,9 @@
 
 #define HF_NO_OBJECT UINT32_MAX
 
+/* Ids of nodes stay below 2^31: the graph keeps a bit beside each. */
+#define HF_MAX_OBJECTS (UINT32_C(0x7fffffff) - (1u << 24))
+
 struct hf_extents;
 
 /* Walk all regions of @allocator (in parallel) and index the objects. */
@@ -32,8 +36,25 @@ void hf_extents_destroy(struct hf_extents *extents);
 
 uint32_t hf_extents_count(const struct hf_extents *extents);
 
+/* Lowest address and one past the highest of all regions: a quick "no pointer into here". */
+void hf_extents_hull(const struct hf_extents *extents, uint64_t *ret_low, uint64_t *ret_high);
+
 /* The object whose [address, address + usable) contains @address, or HF_NO_OBJECT. */
 uint32_t hf_extents_find(const struct hf_extents *extents, uint64_t address);
+
+/*
+ * The same for many addresses at once, the scan's way: hf_extents_locate() finds the block and
+ * prefetches it, hf_extents_resolve() reads it later. *@ret_start: it is the object's address.
+ */
+struct hf_location {
+	const uint64_t *block; /* NULL: in no region */
+	uint32_t bit;
+	uint32_t offset; /* bytes past the granule's start */
+};
+void hf_extents_locate(const struct hf_extents *extents, uint64_t address, uint32_t *region_hint,
+		       struct hf_location *ret);
+uint32_t hf_extents_resolve(const struct hf_extents *extents, const struct hf_location *location,
+			    uint64_t address, bool *ret_start);
 
 /* The object with the highest address <= @address, or HF_NO_OBJECT. */
 uint32_t hf_extents_before(const struct hf_extents *extents, uint64_t address);
@@ -43,6 +64,9 @@ uint64_t hf_extents_chunk_bytes(const struct hf_extents *extents, uint32_t id);
 uint64_t hf_extents_usable(const struct hf_extents *extents, uint32_t id);
 enum hf_object_kind hf_extents_kind(const struct hf_extents *extents, uint32_t id);
 uint32_t hf_extents_arena(const struct hf_extents *extents, uint32_t id); /* or HF_NO_ARENA */
+
+/* Ids of kind ALLOCATOR, ascending; returns their number. */
+uint32_t hf_extents_allocator_objects(const struct hf_extents *extents, const uint32_t **ret);
 
 /* Bytes of our own memory that the arrays take, for the bench. */
 uint64_t hf_extents_memory(const struct hf_extents *extents);

@@ -7,6 +7,9 @@
  *
  * Edges (DESIGN.md section 2): every aligned word of a holder's ranges or of an object's
  * [address, address + usable) whose value lies in [address, address + usable) of an object.
+ * Edges from a lost object to one that is not lost are in the rows, but keep nothing alive: they
+ * have no part in the dominators (the lost have dominators of their own, their leaders'
+ * children).
  * An edge is a `start` edge if the value equals the object's address, or if one of
  * memcheck's heuristics says so; else it is interior. ALLOCATOR objects have no out-edges.
  * An edge from an object to itself is no edge of the graph.
@@ -75,10 +78,19 @@ enum hf_leak_kind hf_graph_leak_kind(const struct hf_graph *graph, uint32_t obje
 uint32_t hf_graph_idom(const struct hf_graph *graph, uint32_t node); /* root: HF_NO_NODE */
 uint64_t hf_graph_retained(const struct hf_graph *graph, uint32_t node);
 
-/* Rows: *@ret_targets is valid while the graph lives; returns their number. */
+/*
+ * Rows: *@ret_targets is valid while the graph lives; returns their number. Each target is
+ * an object id with HF_EDGE_INTERIOR beside it; HF_EDGE_NODE() takes that off. For the
+ * super root: the holders and the lost leaders.
+ */
+#define HF_EDGE_INTERIOR     UINT32_C(0x80000000)
+#define HF_EDGE_NODE(target) ((target) & ~HF_EDGE_INTERIOR)
 uint64_t hf_graph_out(const struct hf_graph *graph, uint32_t node, const uint32_t **ret_targets);
 
-/* Who points at @object (nodes, each once a word): reverse rows, made at the first call. */
+/*
+ * Who points at @object: node ids with HF_EDGE_INTERIOR, once a word, objects first. Reverse
+ * rows are made at the first call.
+ */
 struct hf_error *hf_graph_in(struct hf_graph *graph, uint32_t object, const uint32_t **ret_sources,
 			     uint64_t *ret_count);
 
@@ -105,8 +117,8 @@ struct hf_error *hf_graph_children(struct hf_graph *graph, uint32_t node, uint64
 /* Objects dominated, the node included if it is an object. Made at the first call. */
 struct hf_error *hf_graph_retained_objects(struct hf_graph *graph, uint32_t node, uint64_t *ret);
 
-/* Depth in the dominator tree: super root 0. */
-uint32_t hf_graph_depth(const struct hf_graph *graph, uint32_t node);
+/* Depth in the dominator tree: super root 0. All depths are made at the first call. */
+struct hf_error *hf_graph_depth(struct hf_graph *graph, uint32_t node, uint32_t *ret);
 
 /*
  * Shortest chain from a holder (or, for the lost, from a leader) to @object: node ids, the

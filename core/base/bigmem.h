@@ -1,0 +1,30 @@
+/*
+ * bigmem.h - big flat arrays: zeroed, page-backed, on huge pages where the kernel has them.
+ *
+ * Random walks over a heap's arrays are bound by memory latency and by TLB misses; huge
+ * pages take away the second. Pages that are never touched cost nothing. An account adds
+ * up what is held and remembers the peak, for `make bench`; it is not thread-safe.
+ */
+#ifndef HF_CORE_BASE_BIGMEM_H
+#define HF_CORE_BASE_BIGMEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct hf_bigmem_account {
+	uint64_t now, peak; /* bytes */
+};
+
+/* @bytes of zeroed memory, NULL when there is none. 0 bytes give a valid pointer. */
+void *hf_bigmem_alloc(struct hf_bigmem_account *account, size_t bytes);
+
+/* Grow or shrink; contents up to the smaller size are kept, the rest is zero. NULL: unchanged. */
+void *hf_bigmem_resize(struct hf_bigmem_account *account, void *memory, size_t old_bytes,
+		       size_t bytes);
+
+/* @bytes as it was allocated. NULL memory is allowed. */
+void hf_bigmem_free(struct hf_bigmem_account *account, void *memory, size_t bytes);
+
+/* @account may be NULL in all of them. */
+
+#endif

@@ -1,0 +1,449 @@
+/*
+ * extents.c - walking the regions into flat arrays (see extents.h).
+ *
+ * One task a region sets its bits and collects its objects' sizes; then the sizes are put
+ * end to end, the blocks get their counts, and the addresses are read back from the bits.
+ *
+ * Sizes are kept in units of 8 bytes in 32 bits; the few objects of 32 GiB and more have
+ * theirs in a list beside.
+ */
+#include "heapwalk/graph/extents.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/bigmem.h"
+#include "core/base/parallel.h"
+#include "core/base/vec.h"
+
+enum { BLOCK_WORDS = 8, BLOCK_BITS = 448, SIZE_UNIT = 8 };
+
+#define GIANT UINT32_MAX
+
+struct region_index {
+	uint64_t start, end; /* target addresses */
+	uint64_t blocks;     /* number of blocks */
+	uint64_t *bits;	     /* blocks * BLOCK_WORDS */
+	uint32_t first;	     /* id of its first object */
+	uint32_t arena;
+	uint8_t kind;
+	/* while building */
+	uint32_t *sizes;
+	size_t sizes_capacity;
+	uint64_t count;
+	HF_VEC(, uint64_t) allocator_addresses;
+	bool failed;
+};
+
+struct giant {
+	uint32_t id;
+	uint64_t bytes;
+};
+
+struct hf_extents {
+	const struct hf_allocator *allocator;
+	struct region_index *regions;
+	uint32_t region_count, count;
+	uint64_t low, high;
+	unsigned granule_shift;
+	uint64_t *address; /* by id */
+	uint32_t *size;	   /* chunk bytes / SIZE_UNIT */
+	HF_VEC(, uint32_t) allocator_ids;
+	HF_VEC(, struct giant) giants;
+	struct hf_bigmem_account memory;
+};
+
+/* ---- building -------------------------------------------------------------------------------- */
+
+struct walk_ctx {
+	struct hf_extents *extents;
+	struct region_index *region;
+};
+
+static void set_bit(struct region_index *region, uint64_t granule)
+{
+	uint64_t block = granule / BLOCK_BITS, bit = granule % BLOCK_BITS;
+	region->bits[block * BLOCK_WORDS + 1 + bit / 64] |= UINT64_C(1) << (bit % 64);
+}
+
+static bool add_size(struct region_index *region, uint64_t bytes)
+{
+	if (region->count == region->sizes_capacity) {
+		size_t capacity = region->sizes_capacity ? region->sizes_capacity * 2 : 1024;
+		uint32_t *sizes =
+		    hf_bigmem_resize(NULL, region->sizes, region->sizes_capacity * sizeof(*sizes),
+				     capacity * sizeof(*sizes));
+		if (!sizes)
+			return false;
+		region->sizes = sizes;
+		region->sizes_capacity = capacity;
+	}
+	uint64_t units = bytes / SIZE_UNIT;
+	region->sizes[region->count++] = units >= GIANT ? GIANT : (uint32_t)units;
+	return true;
+}
+
+static void take_chunks(void *ctx, const struct hf_chunk *chunks, uint32_t count)
+{
+	struct walk_ctx *walk = ctx;
+	struct region_index *region = walk->region;
+
+	for (uint32_t i = 0; i < count && !region->failed; i++) {
+		const struct hf_chunk *chunk = &chunks[i];
+		if (!hf_chunk_in_use(chunk))
+			continue;
+		set_bit(region, (chunk->object - region->start) >> walk->extents->granule_shift);
+		if (!add_size(region, chunk->size))
+			region->failed = true;
+		if (chunk->kind == HF_OBJECT_ALLOCATOR &&
+		    !hf_vec_push(&region->allocator_addresses, chunk->object))
+			region->failed = true;
+	}
+}
+
+static void walk_region(void *ctx, uint64_t task, unsigned worker)
+{
+	const struct walk_ctx *shared = ctx;
+	struct walk_ctx walk = {.extents = shared->extents,
+				.region = &shared->extents->regions[task]};
+	(void)worker;
+	shared->extents->allocator->ops->walk(shared->extents->allocator, (uint32_t)task,
+					      take_chunks, &walk);
+}
+
+static struct hf_error *make_regions(struct hf_extents *extents)
+{
+	const struct hf_allocator *allocator = extents->allocator;
+	size_t count = allocator->regions.count;
+
+	extents->regions = calloc(count ? count : 1, sizeof(*extents->regions));
+	if (!extents->regions)
+		return hf_error_nomem();
+	extents->region_count = (uint32_t)count;
+	for (size_t i = 0; i < count; i++) {
+		const struct hf_heap_region *from = &allocator->regions.data[i];
+		struct region_index *region = &extents->regions[i];
+		/* Granules are counted from an aligned address, where objects can be. */
+		uint64_t granule = UINT64_C(1) << extents->granule_shift;
+		region->start = from->start & ~(granule - 1);
+		region->end = from->end;
+		region->arena = from->arena;
+		region->kind = from->kind;
+		uint64_t granules = ((region->end - region->start) >> extents->granule_shift) + 1;
+		region->blocks = (granules + BLOCK_BITS - 1) / BLOCK_BITS;
+		region->bits = hf_bigmem_alloc(&extents->memory,
+					       region->blocks * BLOCK_WORDS * sizeof(uint64_t));
+		if (!region->bits)
+			return hf_error_nomem();
+	}
+	if (count) {
+		extents->low = extents->regions[0].start;
+		extents->high = extents->regions[count - 1].end;
+	}
+	return NULL;
+}
+
+static struct hf_error *join_sizes(struct hf_extents *extents)
+{
+	uint64_t total = 0;
+
+	for (uint32_t i = 0; i < extents->region_count; i++) {
+		if (extents->regions[i].failed)
+			return hf_error_nomem();
+		total += extents->regions[i].count;
+	}
+	if (total > HF_MAX_OBJECTS)
+		return hf_error_create(HF_ERR_LIMIT, "the heap has %lu objects; %lu are the limit",
+				       (unsigned long)total, (unsigned long)HF_MAX_OBJECTS);
+	extents->count = (uint32_t)total;
+	extents->size = hf_bigmem_alloc(&extents->memory, total * sizeof(uint32_t));
+	extents->address = hf_bigmem_alloc(&extents->memory, total * sizeof(uint64_t));
+	if (!extents->size || !extents->address)
+		return hf_error_nomem();
+	uint32_t first = 0;
+	for (uint32_t i = 0; i < extents->region_count; i++) {
+		struct region_index *region = &extents->regions[i];
+		region->first = first;
+		if (region->count)
+			memcpy(extents->size + first, region->sizes,
+			       region->count * sizeof(uint32_t));
+		hf_bigmem_free(NULL, region->sizes, region->sizes_capacity * sizeof(uint32_t));
+		region->sizes = NULL;
+		region->sizes_capacity = 0;
+		first += (uint32_t)region->count;
+	}
+	return NULL;
+}
+
+/* Give blocks their counts and objects their addresses. */
+static void index_region(void *ctx, uint64_t task, unsigned worker)
+{
+	struct hf_extents *extents = ctx;
+	struct region_index *region = &extents->regions[task];
+	uint32_t id = region->first;
+	(void)worker;
+
+	for (uint64_t block = 0; block < region->blocks; block++) {
+		uint64_t *words = region->bits + block * BLOCK_WORDS;
+		words[0] = id;
+		for (unsigned i = 1; i < BLOCK_WORDS; i++) {
+			uint64_t base = region->start + ((block * BLOCK_BITS + (i - 1) * 64)
+							 << extents->granule_shift);
+			for (uint64_t bits = words[i]; bits; bits &= bits - 1)
+				extents->address[id++] = base + ((uint64_t)__builtin_ctzll(bits)
+								 << extents->granule_shift);
+		}
+	}
+}
+
+static struct hf_error *note_special(struct hf_extents *extents)
+{
+	for (uint32_t i = 0; i < extents->region_count; i++) {
+		struct region_index *region = &extents->regions[i];
+		hf_vec_foreach (address, &region->allocator_addresses) {
+			uint32_t id = hf_extents_before(extents, *address);
+			if (!hf_vec_push(&extents->allocator_ids, id))
+				return hf_error_nomem();
+		}
+		for (uint64_t j = 0; j < region->count; j++) {
+			uint32_t id = region->first + (uint32_t)j;
+			struct hf_chunk chunk;
+			if (extents->size[id] != GIANT ||
+			    !extents->allocator->ops->chunk_at(extents->allocator,
+							       extents->address[id], &chunk))
+				continue;
+			struct giant giant = {id, chunk.size};
+			if (!hf_vec_push(&extents->giants, giant))
+				return hf_error_nomem();
+		}
+	}
+	return NULL;
+}
+
+struct hf_error *hf_extents_create(const struct hf_allocator *allocator, unsigned threads,
+				   const struct hf_progress *progress, struct hf_extents **ret)
+{
+	struct hf_extents *extents = calloc(1, sizeof(*extents));
+	if (!extents)
+		return hf_error_nomem();
+	extents->allocator = allocator;
+	extents->granule_shift = (unsigned)__builtin_ctz(allocator->granule);
+	struct hf_error *err = make_regions(extents);
+	if (!err) {
+		struct walk_ctx walk = {.extents = extents};
+		hf_progress_report(progress, "walking the heap", 0, 0);
+		hf_parallel_for(threads, extents->region_count, walk_region, &walk);
+		err = join_sizes(extents);
+	}
+	if (!err) {
+		hf_parallel_for(threads, extents->region_count, index_region, extents);
+		err = note_special(extents);
+	}
+	if (err) {
+		hf_extents_destroy(extents);
+		return err;
+	}
+	*ret = extents;
+	return NULL;
+}
+
+void hf_extents_destroy(struct hf_extents *extents)
+{
+	if (!extents)
+		return;
+	for (uint32_t i = 0; i < extents->region_count; i++) {
+		struct region_index *region = &extents->regions[i];
+		hf_bigmem_free(NULL, region->bits, region->blocks * BLOCK_WORDS * sizeof(uint64_t));
+		hf_bigmem_free(NULL, region->sizes, region->sizes_capacity * sizeof(uint32_t));
+		free(region->allocator_addresses.data);
+	}
+	free(extents->regions);
+	free(extents->allocator_ids.data);
+	free(extents->giants.data);
+	hf_bigmem_free(NULL, extents->size, extents->count * sizeof(uint32_t));
+	hf_bigmem_free(NULL, extents->address, extents->count * sizeof(uint64_t));
+	free(extents);
+}
+
+/* ---- looking up --------------------------------------------------------------------------------
+ */
+
+static uint32_t region_of(const struct hf_extents *extents, uint64_t address)
+{
+	uint32_t low = 0, high = extents->region_count;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (address < extents->regions[middle].start)
+			high = middle;
+		else if (address >= extents->regions[middle].end)
+			low = middle + 1;
+		else
+			return middle;
+	}
+	return UINT32_MAX;
+}
+
+/* Number of bits at or before @bit in @block, plus the objects before the block. */
+static uint64_t rank_through(const uint64_t *block, uint32_t bit)
+{
+	uint64_t rank = block[0];
+	uint32_t word = bit / 64;
+	for (uint32_t i = 0; i < word; i++)
+		rank += (uint64_t)__builtin_popcountll(block[1 + i]);
+	uint64_t mask = bit % 64 == 63 ? ~UINT64_C(0) : (UINT64_C(2) << (bit % 64)) - 1;
+	return rank + (uint64_t)__builtin_popcountll(block[1 + word] & mask);
+}
+
+void hf_extents_locate(const struct hf_extents *extents, uint64_t address, uint32_t *region_hint,
+		       struct hf_location *ret)
+{
+	const struct region_index *region = NULL;
+	uint32_t hint = *region_hint;
+
+	ret->block = NULL;
+	if (hint < extents->region_count && address >= extents->regions[hint].start &&
+	    address < extents->regions[hint].end) {
+		region = &extents->regions[hint];
+	} else {
+		hint = region_of(extents, address);
+		if (hint == UINT32_MAX)
+			return;
+		*region_hint = hint;
+		region = &extents->regions[hint];
+	}
+	uint64_t granule = (address - region->start) >> extents->granule_shift;
+	ret->block = region->bits + granule / BLOCK_BITS * BLOCK_WORDS;
+	ret->bit = (uint32_t)(granule % BLOCK_BITS);
+	ret->offset = (uint32_t)(address & ((UINT64_C(1) << extents->granule_shift) - 1));
+	__builtin_prefetch(ret->block);
+}
+
+uint32_t hf_extents_resolve(const struct hf_extents *extents, const struct hf_location *location,
+			    uint64_t address, bool *ret_start)
+{
+	uint64_t through = rank_through(location->block, location->bit);
+	bool marked = location->block[1 + location->bit / 64] >> (location->bit % 64) & 1;
+
+	if (marked && location->offset == 0) {
+		*ret_start = true;
+		return (uint32_t)through - 1;
+	}
+	*ret_start = false;
+	if (through == 0)
+		return HF_NO_OBJECT;
+	uint32_t id = (uint32_t)through - 1;
+	return address - extents->address[id] < hf_extents_usable(extents, id) ? id : HF_NO_OBJECT;
+}
+
+void hf_extents_hull(const struct hf_extents *extents, uint64_t *ret_low, uint64_t *ret_high)
+{
+	*ret_low = extents->low;
+	*ret_high = extents->high;
+}
+
+uint32_t hf_extents_find(const struct hf_extents *extents, uint64_t address)
+{
+	uint32_t hint = UINT32_MAX;
+	struct hf_location location;
+	bool start;
+
+	hf_extents_locate(extents, address, &hint, &location);
+	return location.block ? hf_extents_resolve(extents, &location, address, &start)
+			      : HF_NO_OBJECT;
+}
+
+uint32_t hf_extents_before(const struct hf_extents *extents, uint64_t address)
+{
+	uint32_t low = 0, high = extents->count;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (extents->address[middle] <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low ? low - 1 : HF_NO_OBJECT;
+}
+
+/* ---- facts of one object
+ * -------------------------------------------------------------------------- */
+
+uint32_t hf_extents_count(const struct hf_extents *extents)
+{
+	return extents->count;
+}
+
+uint64_t hf_extents_address(const struct hf_extents *extents, uint32_t id)
+{
+	return extents->address[id];
+}
+
+uint64_t hf_extents_chunk_bytes(const struct hf_extents *extents, uint32_t id)
+{
+	if (extents->size[id] != GIANT)
+		return (uint64_t)extents->size[id] * SIZE_UNIT;
+	hf_vec_foreach (giant, &extents->giants) {
+		if (giant->id == id)
+			return giant->bytes;
+	}
+	return (uint64_t)GIANT * SIZE_UNIT;
+}
+
+static bool is_allocators(const struct hf_extents *extents, uint32_t id)
+{
+	size_t low = 0, high = extents->allocator_ids.count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (extents->allocator_ids.data[middle] < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < extents->allocator_ids.count && extents->allocator_ids.data[low] == id;
+}
+
+/* The region that holds object @id: the last whose first id is not above it. */
+static const struct region_index *region_of_id(const struct hf_extents *extents, uint32_t id)
+{
+	uint32_t low = 0, high = extents->region_count;
+	while (high - low > 1) {
+		uint32_t middle = low + (high - low) / 2;
+		if (extents->regions[middle].first <= id)
+			low = middle;
+		else
+			high = middle;
+	}
+	return &extents->regions[low];
+}
+
+enum hf_object_kind hf_extents_kind(const struct hf_extents *extents, uint32_t id)
+{
+	if (region_of_id(extents, id)->kind == HF_REGION_MMAPPED)
+		return HF_OBJECT_MMAP;
+	return is_allocators(extents, id) ? HF_OBJECT_ALLOCATOR : HF_OBJECT_MALLOC;
+}
+
+uint32_t hf_extents_arena(const struct hf_extents *extents, uint32_t id)
+{
+	return region_of_id(extents, id)->arena;
+}
+
+uint64_t hf_extents_usable(const struct hf_extents *extents, uint32_t id)
+{
+	const uint32_t *overhead = extents->allocator->overhead;
+	bool mmapped = overhead[HF_OBJECT_MMAP] != overhead[HF_OBJECT_MALLOC] &&
+		       region_of_id(extents, id)->kind == HF_REGION_MMAPPED;
+	return hf_extents_chunk_bytes(extents, id) -
+	       overhead[mmapped ? HF_OBJECT_MMAP : HF_OBJECT_MALLOC];
+}
+
+uint32_t hf_extents_allocator_objects(const struct hf_extents *extents, const uint32_t **ret)
+{
+	*ret = extents->allocator_ids.data;
+	return (uint32_t)extents->allocator_ids.count;
+}
+
+uint64_t hf_extents_memory(const struct hf_extents *extents)
+{
+	return extents->memory.now;
+}

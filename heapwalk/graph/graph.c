@@ -1,0 +1,168 @@
+/*
+ * graph.c - building the graph, and the plain questions to its arrays (see graph.h).
+ */
+#include "heapwalk/graph/graph.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "heapwalk/graph/graph_private.h"
+
+double hf_graph_now(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+void hf_graph_stage_done(struct hf_graph *graph, const char *name, double *since)
+{
+	double end = hf_graph_now();
+	if (graph->stage_count < HF_GRAPH_STAGES)
+		graph->stages[graph->stage_count++] = (struct hf_stage_seconds){name, end - *since};
+	*since = end;
+}
+
+struct hf_error *hf_graph_create(const struct hf_image *image, const struct hf_extents *extents,
+				 const struct hf_roots *roots,
+				 const struct hf_graph_options *options, struct hf_graph **ret)
+{
+	struct hf_graph *graph = calloc(1, sizeof(*graph));
+	if (!graph)
+		return hf_error_nomem();
+	graph->image = image;
+	graph->extents = extents;
+	graph->roots = roots;
+	graph->options = *options;
+	graph->objects = hf_extents_count(extents);
+	struct hf_error *err = hf_graph_scan(graph);
+	if (!err)
+		err = hf_graph_dominate(graph);
+	if (err) {
+		hf_graph_destroy(graph);
+		return err;
+	}
+	*ret = graph;
+	return NULL;
+}
+
+void hf_graph_destroy(struct hf_graph *graph)
+{
+	if (!graph)
+		return;
+	uint64_t nodes = hf_graph_nodes(graph), objects = graph->objects;
+	for (uint32_t i = 0; graph->blocks && i < graph->block_count; i++)
+		free(graph->blocks[i].targets);
+	free(graph->blocks);
+	free(graph->holder_index);
+	free(graph->holder_row);
+	free(graph->holder_targets);
+	free(graph->tops.data);
+	hf_bigmem_free(NULL, graph->link, nodes * sizeof(*graph->link));
+	hf_bigmem_free(NULL, graph->kind, objects);
+	hf_bigmem_free(NULL, graph->retained, nodes * sizeof(uint64_t));
+	if (graph->in_row)
+		hf_bigmem_free(NULL, graph->in_sources, graph->in_row[objects] * sizeof(uint32_t));
+	hf_bigmem_free(NULL, graph->in_row, (objects + 1) * sizeof(uint64_t));
+	hf_bigmem_free(NULL, graph->child_first, nodes * sizeof(uint32_t));
+	hf_bigmem_free(NULL, graph->child_next, nodes * sizeof(uint32_t));
+	hf_bigmem_free(NULL, graph->dominated, nodes * sizeof(uint32_t));
+	hf_bigmem_free(NULL, graph->depth, nodes * sizeof(uint32_t));
+	hf_bigmem_free(NULL, graph->path_parent, objects * sizeof(uint32_t));
+	free(graph);
+}
+
+const char *hf_leak_kind_name(enum hf_leak_kind kind)
+{
+	static const char *const names[HF_LEAK_KINDS] = {
+	    [HF_REACHABLE] = "reachable",
+	    [HF_POSSIBLE] = "possible",
+	    [HF_INDIRECT] = "indirect",
+	    [HF_DEFINITE] = "definite",
+	};
+	return kind < HF_LEAK_KINDS ? names[kind] : "unknown";
+}
+
+uint32_t hf_graph_objects(const struct hf_graph *graph)
+{
+	return graph->objects;
+}
+
+uint32_t hf_graph_holders(const struct hf_graph *graph)
+{
+	return graph->holders;
+}
+
+uint32_t hf_graph_root(const struct hf_graph *graph)
+{
+	return graph->objects + graph->holders;
+}
+
+uint64_t hf_graph_edges(const struct hf_graph *graph)
+{
+	return graph->edges;
+}
+
+uint32_t hf_graph_holder_index(const struct hf_graph *graph, uint32_t node)
+{
+	return graph->holder_index[node - graph->objects];
+}
+
+enum hf_leak_kind hf_graph_leak_kind(const struct hf_graph *graph, uint32_t object)
+{
+	return graph->kind[object];
+}
+
+uint32_t hf_graph_idom(const struct hf_graph *graph, uint32_t node)
+{
+	return graph->link[node].mark;
+}
+
+uint64_t hf_graph_retained(const struct hf_graph *graph, uint32_t node)
+{
+	return graph->retained[node];
+}
+
+uint64_t hf_graph_out(const struct hf_graph *graph, uint32_t node, const uint32_t **ret_targets)
+{
+	if (node < graph->objects)
+		return hf_graph_row(graph, node, ret_targets);
+	uint32_t holder = node - graph->objects;
+	if (holder < graph->holders) {
+		*ret_targets = graph->holder_targets + graph->holder_row[holder];
+		return graph->holder_row[holder + 1] - graph->holder_row[holder];
+	}
+	*ret_targets = graph->tops.data;
+	return graph->tops.count;
+}
+
+void hf_graph_leak_totals(const struct hf_graph *graph, struct hf_leak_total ret[HF_LEAK_KINDS])
+{
+	for (unsigned kind = 0; kind < HF_LEAK_KINDS; kind++)
+		ret[kind] = (struct hf_leak_total){0};
+	for (uint32_t id = 0; id < graph->objects; id++) {
+		ret[graph->kind[id]].count++;
+		ret[graph->kind[id]].bytes += hf_extents_chunk_bytes(graph->extents, id);
+	}
+}
+
+const char *hf_graph_stage(const struct hf_graph *graph, unsigned i, double *ret_seconds)
+{
+	if (i >= graph->stage_count)
+		return NULL;
+	*ret_seconds = graph->stages[i].seconds;
+	return graph->stages[i].name;
+}
+
+uint64_t hf_graph_memory(const struct hf_graph *graph)
+{
+	uint64_t rows = (uint64_t)graph->block_count * sizeof(*graph->blocks);
+	for (uint32_t i = 0; i < graph->block_count; i++)
+		rows += graph->blocks[i].capacity * sizeof(uint32_t);
+	return graph->memory.now + rows;
+}
+
+uint64_t hf_graph_memory_peak(const struct hf_graph *graph)
+{
+	return hf_graph_memory(graph) - graph->memory.now + graph->memory.peak;
+}

@@ -1,0 +1,221 @@
+/*
+ * lazy.c - what only some commands need, made at the first call: who points here, the dominator
+ * tree downward, subtree counts, depths.
+ *
+ * Reverse rows by counting sort. The dominator tree downward as first-child/next-sibling
+ * lists; counts and depths by one walk over those lists, without recursion.
+ */
+#include <stdlib.h>
+
+#include "heapwalk/graph/graph_private.h"
+
+/* ---- who points here
+ * ------------------------------------------------------------------------------ */
+
+typedef void row_fn(struct hf_graph *graph, uint32_t source, uint32_t target);
+
+static void each_row(struct hf_graph *graph, row_fn *fn)
+{
+	for (uint32_t node = 0; node < graph->objects + graph->holders; node++) {
+		const uint32_t *targets;
+		uint64_t count = hf_graph_out(graph, node, &targets);
+		for (uint64_t i = 0; i < count; i++)
+			fn(graph, node, targets[i]);
+	}
+}
+
+static void count_in(struct hf_graph *graph, uint32_t source, uint32_t target)
+{
+	(void)source;
+	graph->in_row[HF_EDGE_NODE(target) + 1]++;
+}
+
+/* in_row[t] runs from its start to its end, which is the next one's start. */
+static void place_in(struct hf_graph *graph, uint32_t source, uint32_t target)
+{
+	uint32_t object = HF_EDGE_NODE(target);
+	graph->in_sources[graph->in_row[object]++] = source | (target & HF_EDGE_INTERIOR);
+}
+
+static struct hf_error *make_in_rows(struct hf_graph *graph)
+{
+	uint64_t objects = graph->objects;
+
+	graph->in_row = hf_bigmem_alloc(&graph->memory, (objects + 1) * sizeof(uint64_t));
+	if (!graph->in_row)
+		return hf_error_nomem();
+	each_row(graph, count_in);
+	for (uint64_t i = 1; i <= objects; i++)
+		graph->in_row[i] += graph->in_row[i - 1];
+	graph->in_sources =
+	    hf_bigmem_alloc(&graph->memory, graph->in_row[objects] * sizeof(uint32_t));
+	if (!graph->in_sources) {
+		hf_bigmem_free(&graph->memory, graph->in_row, (objects + 1) * sizeof(uint64_t));
+		graph->in_row = NULL;
+		return hf_error_nomem();
+	}
+	each_row(graph, place_in);
+	for (uint64_t i = objects; i > 0; i--)
+		graph->in_row[i] = graph->in_row[i - 1];
+	graph->in_row[0] = 0;
+	return NULL;
+}
+
+struct hf_error *hf_graph_in(struct hf_graph *graph, uint32_t object, const uint32_t **ret_sources,
+			     uint64_t *ret_count)
+{
+	struct hf_error *err = graph->in_row ? NULL : make_in_rows(graph);
+	if (err)
+		return err;
+	*ret_sources = graph->in_sources + graph->in_row[object];
+	*ret_count = graph->in_row[object + 1] - graph->in_row[object];
+	return NULL;
+}
+
+/* ---- the dominator tree downward
+ * --------------------------------------------------------------------- */
+
+static struct hf_error *make_children(struct hf_graph *graph)
+{
+	uint32_t nodes = hf_graph_nodes(graph);
+	uint64_t bytes = (uint64_t)nodes * sizeof(uint32_t);
+	uint32_t *first = hf_bigmem_alloc(&graph->memory, bytes);
+	uint32_t *next = hf_bigmem_alloc(&graph->memory, bytes);
+
+	if (!first || !next) {
+		hf_bigmem_free(&graph->memory, first, bytes);
+		hf_bigmem_free(&graph->memory, next, bytes);
+		return hf_error_nomem();
+	}
+	/* Lists end in 0, so nodes stand in them as node + 1. Backward: ascending lists. */
+	for (uint32_t node = nodes - 1; node-- > 0;) {
+		uint32_t above = graph->link[node].mark;
+		next[node] = first[above];
+		first[above] = node + 1;
+	}
+	graph->child_first = first;
+	graph->child_next = next;
+	return NULL;
+}
+
+static bool before(const struct hf_graph *graph, uint32_t a, uint32_t b)
+{
+	return graph->retained[a] != graph->retained[b] ? graph->retained[a] > graph->retained[b]
+							: a < b;
+}
+
+/* heap[0] is the last in order of what is kept: sift @node down from the top. */
+static void sift_down(const struct hf_graph *graph, uint32_t *heap, uint64_t count, uint64_t at)
+{
+	for (;;) {
+		uint64_t child = 2 * at + 1;
+		if (child >= count)
+			return;
+		if (child + 1 < count && before(graph, heap[child], heap[child + 1]))
+			child++;
+		if (!before(graph, heap[at], heap[child]))
+			return;
+		uint32_t swap = heap[at];
+		heap[at] = heap[child];
+		heap[child] = swap;
+		at = child;
+	}
+}
+
+struct hf_error *hf_graph_children(struct hf_graph *graph, uint32_t node, uint64_t max,
+				   uint32_t **ret, uint64_t *ret_count)
+{
+	struct hf_error *err = graph->child_first ? NULL : make_children(graph);
+	uint64_t total = 0, kept = 0;
+
+	if (err)
+		return err;
+	for (uint32_t at = graph->child_first[node]; at; at = graph->child_next[at - 1])
+		total++;
+	if (max == 0 || max > total)
+		max = total;
+	uint32_t *heap = malloc((max + 1) * sizeof(*heap));
+	if (!heap)
+		return hf_error_nomem();
+	for (uint32_t at = graph->child_first[node]; at && max; at = graph->child_next[at - 1]) {
+		if (kept < max) {
+			heap[kept++] = at - 1;
+			if (kept == max)
+				for (uint64_t i = max / 2; i-- > 0;)
+					sift_down(graph, heap, max, i);
+		} else if (before(graph, at - 1, heap[0])) {
+			heap[0] = at - 1;
+			sift_down(graph, heap, max, 0);
+		}
+	}
+	/* Heap sort: the last in order goes to the end. */
+	for (uint64_t count = kept; count > 1; count--) {
+		uint32_t last = heap[0];
+		heap[0] = heap[count - 1];
+		heap[count - 1] = last;
+		sift_down(graph, heap, count - 1, 0);
+	}
+	*ret = heap;
+	*ret_count = kept;
+	return NULL;
+}
+
+/* ---- counts and depths
+ * ---------------------------------------------------------------------------------- */
+
+/* One walk down and up the tree: depths on the way down, counts on the way up. */
+static struct hf_error *make_counts(struct hf_graph *graph)
+{
+	struct hf_error *err = graph->child_first ? NULL : make_children(graph);
+	uint64_t bytes = (uint64_t)hf_graph_nodes(graph) * sizeof(uint32_t);
+	uint32_t root = hf_graph_root(graph), at = root;
+
+	if (err)
+		return err;
+	uint32_t *count = hf_bigmem_alloc(&graph->memory, bytes);
+	uint32_t *depth = hf_bigmem_alloc(&graph->memory, bytes);
+	if (!count || !depth) {
+		hf_bigmem_free(&graph->memory, count, bytes);
+		hf_bigmem_free(&graph->memory, depth, bytes);
+		return hf_error_nomem();
+	}
+	for (bool down = true;;) {
+		if (down && graph->child_first[at]) {
+			uint32_t child = graph->child_first[at] - 1;
+			depth[child] = depth[at] + 1;
+			at = child;
+			continue;
+		}
+		count[at] += at < graph->objects;
+		if (at == root)
+			break;
+		count[graph->link[at].mark] += count[at];
+		down = graph->child_next[at] != 0;
+		if (down) {
+			uint32_t sibling = graph->child_next[at] - 1;
+			depth[sibling] = depth[at];
+			at = sibling;
+		} else {
+			at = graph->link[at].mark;
+		}
+	}
+	graph->dominated = count;
+	graph->depth = depth;
+	return NULL;
+}
+
+struct hf_error *hf_graph_retained_objects(struct hf_graph *graph, uint32_t node, uint64_t *ret)
+{
+	struct hf_error *err = graph->dominated ? NULL : make_counts(graph);
+	if (!err)
+		*ret = graph->dominated[node];
+	return err;
+}
+
+struct hf_error *hf_graph_depth(struct hf_graph *graph, uint32_t node, uint32_t *ret)
+{
+	struct hf_error *err = graph->depth ? NULL : make_counts(graph);
+	if (!err)
+		*ret = graph->depth[node];
+	return err;
+}
