@@ -1,0 +1,155 @@
+/*
+ * shapes.c - text, and the shapes of what nothing else told: size class and what is in it.
+ *
+ *	text                 printable to its end, no pointers
+ *	48 B with pointers   some words point into the heap
+ *	1 KiB pointer array  at least half of at least 8 words do
+ *	48 B data, 48 B zeros
+ *
+ * Sizes up to 1 KiB stand for themselves, greater ones for their power of two, so that a
+ * histogram has few rows and like stays with like.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "heapwalk/typing/private.h"
+
+enum shape { SHAPE_ZEROS, SHAPE_DATA, SHAPE_POINTERS, SHAPE_ARRAY, SHAPES };
+
+enum {
+	EXACT_BYTES = 1024, /* sizes up to here are told exactly, in steps of 8 */
+	EXACT_CLASSES = EXACT_BYTES / 8 + 1,
+	CLASSES = EXACT_CLASSES + 64,
+	MIN_ARRAY_WORDS = 8,
+	MIN_TEXT = 4,
+	MALLOC_SLACK = 24,	  /* what malloc may add behind a string */
+	MAX_ZERO_CHECK = 1 << 16, /* bytes that are looked at */
+};
+
+struct typing_shapes {
+	struct hf_typing *typing;
+	uint32_t text;
+	uint32_t types[CLASSES][SHAPES]; /* interned types; 0: not yet (type 0 is never a shape) */
+};
+
+struct typing_shapes *typing_shapes_create(struct hf_typing *typing)
+{
+	struct typing_shapes *shapes = calloc(1, sizeof(*shapes));
+	if (!shapes)
+		return NULL;
+	shapes->typing = typing;
+	shapes->text = typing_intern(typing, HF_TYPE_STRING, "text", 0, 80);
+	return shapes;
+}
+
+void typing_shapes_destroy(struct typing_shapes *shapes)
+{
+	free(shapes);
+}
+
+/* Length of the UTF-8 sequence at @data, 0 if it is none. */
+static unsigned utf8_length(const uint8_t *data, uint64_t bytes)
+{
+	unsigned length = data[0] >= 0xc2 && data[0] < 0xe0   ? 2
+			  : data[0] >= 0xe0 && data[0] < 0xf0 ? 3
+			  : data[0] >= 0xf0 && data[0] < 0xf5 ? 4
+							      : 0;
+	if (length == 0 || length > bytes)
+		return 0;
+	for (unsigned i = 1; i < length; i++) {
+		if ((data[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return length;
+}
+
+uint64_t typing_text_length(const uint8_t *data, uint64_t bytes)
+{
+	uint64_t at = 0;
+	while (at < bytes) {
+		if ((data[at] >= 0x20 && data[at] < 0x7f) || data[at] == '\n' || data[at] == '\t' ||
+		    data[at] == '\r') {
+			at++;
+			continue;
+		}
+		unsigned length = data[at] >= 0x80 ? utf8_length(data + at, bytes - at) : 0;
+		if (length == 0)
+			break;
+		at += length;
+	}
+	return at;
+}
+
+static bool all_zero(const uint8_t *data, uint64_t bytes)
+{
+	if (bytes > MAX_ZERO_CHECK)
+		bytes = MAX_ZERO_CHECK;
+	return bytes == 0 || (data[0] == 0 && !memcmp(data, data + 1, bytes - 1));
+}
+
+/* Text to its NUL, and nothing but malloc's slack or zeros behind. */
+static bool is_text(const uint8_t *data, uint64_t bytes)
+{
+	uint64_t length = typing_text_length(data, bytes);
+	if (length < MIN_TEXT)
+		return false;
+	if (length == bytes)
+		return true;
+	if (data[length] != 0)
+		return false;
+	return bytes - length - 1 <= MALLOC_SLACK || all_zero(data + length, bytes - length);
+}
+
+static unsigned class_of(uint64_t bytes)
+{
+	if (bytes <= EXACT_BYTES)
+		return (unsigned)(bytes / 8);
+	return EXACT_CLASSES + 63 - (unsigned)__builtin_clzll(bytes);
+}
+
+static void class_name(unsigned class, char *buffer, size_t size)
+{
+	static const char units[] = "BKMGTPE";
+	if (class < EXACT_CLASSES) {
+		snprintf(buffer, size, "%u B", class * 8);
+		return;
+	}
+	unsigned power = class - EXACT_CLASSES;
+	snprintf(buffer, size, "%u-%u %ciB", 1u << (power % 10), 2u << (power % 10),
+		 units[power / 10]);
+}
+
+static uint32_t shape_type(struct typing_shapes *shapes, unsigned class, enum shape shape)
+{
+	static const char *const names[SHAPES] = {"zeros", "data", "with pointers",
+						  "pointer array"};
+	uint32_t *type = &shapes->types[class][shape];
+	char size[32], name[64];
+
+	if (*type == 0) {
+		class_name(class, size, sizeof(size));
+		snprintf(name, sizeof(name), "%s %s", size, names[shape]);
+		*type = typing_intern(shapes->typing, HF_TYPE_SHAPE, name, 0, 0);
+	}
+	return *type;
+}
+
+uint32_t typing_shape_type(struct typing_shapes *shapes, uint32_t object, const uint8_t *data,
+			   uint64_t bytes)
+{
+	const uint32_t *targets;
+	uint64_t edges = hf_graph_out(shapes->typing->graph, object, &targets);
+	uint64_t words = bytes / shapes->typing->process->image.word_bytes;
+	uint64_t usable = hf_extents_usable(shapes->typing->extents, object);
+	enum shape shape = SHAPE_DATA;
+
+	if (edges == 0 && data && is_text(data, bytes))
+		return shapes->text;
+	if (edges)
+		shape =
+		    words >= MIN_ARRAY_WORDS && edges * 2 >= words ? SHAPE_ARRAY : SHAPE_POINTERS;
+	else if (data && all_zero(data, bytes))
+		shape = SHAPE_ZEROS;
+	return shape_type(shapes, class_of(usable), shape);
+}

@@ -1,0 +1,114 @@
+/*
+ * vtables.c - C++ objects by the vtable that their first word points at.
+ *
+ * An Itanium ABI object with virtual functions starts with the address point of its class's
+ * vtable, which lies in a module. Asking for the symbol there is slow, and there are far fewer
+ * classes than objects: each distinct first word is asked once and remembered.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "heapwalk/typing/private.h"
+
+struct vtable_slot {
+	uint64_t word; /* 0: free */
+	uint32_t type; /* TYPE_NONE: no vtable */
+};
+
+struct typing_vtables {
+	struct hf_typing *typing;
+	struct vtable_slot *slots;
+	uint32_t capacity, used; /* capacity: power of two */
+	uint64_t low, high;	 /* hull of the modules */
+};
+
+struct typing_vtables *typing_vtables_create(struct hf_typing *typing)
+{
+	struct typing_vtables *vtables = calloc(1, sizeof(*vtables));
+	if (!vtables)
+		return NULL;
+	vtables->typing = typing;
+	vtables->capacity = 1024;
+	vtables->slots = calloc(vtables->capacity, sizeof(*vtables->slots));
+	vtables->low = UINT64_MAX;
+	hf_vec_foreach (module, &typing->process->modules) {
+		vtables->low = module->start < vtables->low ? module->start : vtables->low;
+		vtables->high = module->end > vtables->high ? module->end : vtables->high;
+	}
+	if (!vtables->slots) {
+		free(vtables);
+		return NULL;
+	}
+	return vtables;
+}
+
+void typing_vtables_destroy(struct typing_vtables *vtables)
+{
+	if (!vtables)
+		return;
+	free(vtables->slots);
+	free(vtables);
+}
+
+static struct vtable_slot *slot_of(const struct vtable_slot *slots, uint32_t capacity,
+				   uint64_t word)
+{
+	uint64_t hash = word * UINT64_C(0x9e3779b97f4a7c15);
+	uint32_t at = (uint32_t)(hash >> 32) & (capacity - 1);
+	while (slots[at].word && slots[at].word != word)
+		at = (at + 1) & (capacity - 1);
+	return (struct vtable_slot *)&slots[at];
+}
+
+static bool grow(struct typing_vtables *vtables)
+{
+	uint32_t capacity = vtables->capacity * 2;
+	struct vtable_slot *slots = calloc(capacity, sizeof(*slots));
+	if (!slots)
+		return false;
+	for (uint32_t i = 0; i < vtables->capacity; i++) {
+		if (vtables->slots[i].word)
+			*slot_of(slots, capacity, vtables->slots[i].word) = vtables->slots[i];
+	}
+	free(vtables->slots);
+	vtables->slots = slots;
+	vtables->capacity = capacity;
+	return true;
+}
+
+static uint32_t ask(struct typing_vtables *vtables, uint64_t word)
+{
+	struct hf_typing *typing = vtables->typing;
+	const struct hf_module *module = hf_process_module(typing->process, word);
+	bool primary = false;
+
+	if (!module || word % typing->process->image.word_bytes)
+		return TYPE_NONE;
+	const char *name = hf_symbols_vtable_at(typing->symbols, word, &primary);
+	return name ? typing_intern(typing, HF_TYPE_VTABLE, name, 0, primary ? 100 : 60)
+		    : TYPE_NONE;
+}
+
+uint32_t typing_vtable_type(struct typing_vtables *vtables, const uint8_t *data, uint64_t bytes)
+{
+	const struct hf_image *image = &vtables->typing->process->image;
+
+	if (bytes < image->word_bytes)
+		return TYPE_NONE;
+	uint64_t word = hf_image_word_at(image, data);
+	if (word < vtables->low || word >= vtables->high)
+		return TYPE_NONE;
+	struct vtable_slot *slot = slot_of(vtables->slots, vtables->capacity, word);
+	if (slot->word)
+		return slot->type;
+	uint32_t type = ask(vtables, word);
+	if (vtables->used * 2 >= vtables->capacity) {
+		if (!grow(vtables))
+			return type;
+		slot = slot_of(vtables->slots, vtables->capacity, word);
+	}
+	*slot = (struct vtable_slot){word, type};
+	vtables->used++;
+	return type;
+}
