@@ -1,0 +1,32 @@
+/*
+ * output.h - documents as text for people, as JSON and as CSV.
+ *
+ * Strings of a document may come from a hostile core: every renderer escapes them for its
+ * format (no control characters reach a terminal, JSON is valid UTF-8).
+ */
+#ifndef HF_HEAPWALK_OUTPUT_OUTPUT_H
+#define HF_HEAPWALK_OUTPUT_OUTPUT_H
+
+#include <stdio.h>
+
+#include "core/base/error.h"
+#include "heapwalk/views/doc.h"
+
+enum hf_format { HF_FORMAT_TEXT, HF_FORMAT_JSON, HF_FORMAT_CSV, HF_FORMATS };
+
+struct hf_output_options {
+	enum hf_format format;
+	unsigned width; /* columns of a terminal; 0: tables are never cut */
+	bool color;
+};
+
+struct hf_error *hf_output(const struct hf_doc *doc, const struct hf_output_options *options,
+			   FILE *to);
+
+/* One each: output.c chooses. */
+struct hf_error *hf_output_text(const struct hf_doc *doc, const struct hf_output_options *options,
+				FILE *to);
+struct hf_error *hf_output_json(const struct hf_doc *doc, FILE *to);
+struct hf_error *hf_output_csv(const struct hf_doc *doc, FILE *to);
+
+#endif
