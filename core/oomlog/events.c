@@ -4,7 +4,10 @@
  * The kernel prints one report at a time (under oom_lock), in a fixed order of phases.
  * Lines of others may stand between, and lines may be lost anywhere. So a line goes to
  * the open event of its host if that event stands at the same or an earlier phase and was
- * heard of within OOM_GAP_SECONDS; otherwise it begins another event.
+ * heard of within OOM_GAP_SECONDS; otherwise it begins another event. Where the log says
+ * that messages were dropped, or the summary names another memory cgroup, only what can
+ * be told to be of one report is joined. What cannot be seen is a loss without a mark,
+ * from within one report to behind the head of another a few seconds later.
  *
  * Invariants: an event is closed once; closing derives what needs the whole event (page
  * size, the unit of pgtables) and adds the kill whose own line was lost.
@@ -98,6 +101,28 @@ void oom_event_touch(struct oom_parser *p, struct oom_context *c)
 		c->last_second = second;
 }
 
+/*
+ * The log says that messages are missing here: "** 12 printk messages dropped **", or
+ * journald's "Missed 12 kernel messages".
+ */
+bool oom_line_dropped(struct oom_parser *p, const char *message)
+{
+	const char *s = message;
+	uint64_t number;
+	bool dropped = (oom_take(&s, "** ") && oom_take_u64(&s, &number) &&
+			oom_take(&s, " printk messages dropped")) ||
+		       (oom_take(&s, "Missed ") && oom_take_u64(&s, &number) &&
+			oom_take(&s, " kernel messages")) ||
+		       oom_take(&s, "/dev/kmsg buffer overrun");
+	if (!dropped)
+		return false;
+	struct oom_context *c =
+	    oom_context_get(p, p->line.host_length ? p->line.host : "", p->line.host_length);
+	c->stats_open = false;
+	c->lossy = c->event != NULL;
+	return true;
+}
+
 void oom_event_check_gap(struct oom_parser *p, struct oom_context *c)
 {
 	const uint64_t limit = (uint64_t)OOM_GAP_SECONDS * 1000000;
@@ -107,7 +132,7 @@ void oom_event_check_gap(struct oom_parser *p, struct oom_context *c)
 		return;
 	if (now != HF_OOM_UNKNOWN && c->last_usecs != HF_OOM_UNKNOWN) {
 		far = now > c->last_usecs ? now - c->last_usecs > limit
-					  : c->last_usecs - now > limit / 12; /* a reboot */
+					  : c->last_usecs - now > limit / 2; /* a reboot */
 	} else {
 		int32_t second = oom_line_second(&p->line);
 		int32_t day = 24 * 3600;
@@ -124,6 +149,8 @@ struct hf_oom_event *oom_event_enter(struct oom_parser *p, struct oom_context *c
 				     enum oom_phase phase)
 {
 	oom_event_check_gap(p, c);
+	if (c->lossy && phase < PHASE_SUMMARY)
+		oom_event_close(p, c);
 	if (!c->event || c->phase > phase)
 		if (!oom_event_new(p, c))
 			return NULL;
@@ -165,11 +192,16 @@ struct hf_oom_kill *oom_kill_new(struct oom_parser *p, const struct hf_oom_event
 
 const struct hf_oom_task *oom_event_task(const struct hf_oom_event *event, uint32_t pid)
 {
-	if (pid)
-		hf_vec_foreach (task, &event->tasks)
-			if (task->pid == pid)
-				return task;
-	return NULL;
+	const struct hf_oom_task *process = NULL;
+	if (!pid)
+		return NULL;
+	hf_vec_foreach (task, &event->tasks) {
+		if (task->pid == pid)
+			return task;
+		if (task->tgid == pid && !process)
+			process = task; /* its leader is gone: a thread stands for it */
+	}
+	return process;
 }
 
 /*
@@ -234,6 +266,6 @@ void oom_event_close(struct oom_parser *p, struct oom_context *c)
 		}
 	c->event = NULL;
 	c->phase = PHASE_NONE;
-	c->has_kill = c->pair = c->stats_open = false;
+	c->has_kill = c->pair = c->stats_open = c->lossy = false;
 	c->column_count = c->kill_lines = 0;
 }

@@ -438,7 +438,7 @@ static bool line_row(struct oom_parser *p, struct oom_context *c, const char *me
 	if (!event || c->phase != PHASE_TABLE)
 		return true; /* rows without their header: the columns are not known */
 	oom_event_touch(p, c);
-	if (!take_row(c, &s, &task)) {
+	if (c->lossy || !take_row(c, &s, &task)) {
 		event->tasks_lost++;
 	} else if (p->tasks >= HF_OOM_MAX_TASKS) {
 		event->tasks_lost++;
@@ -461,51 +461,102 @@ static const char *last_key(const char *s, const char *end, const char *key)
 	return found;
 }
 
+/* The summary taken apart; the pointers are into the line. */
+struct summary {
+	const char *constraint, *oom_memcg, *task_memcg, *task;
+	size_t constraint_length, oom_memcg_length, task_memcg_length, task_length;
+	enum hf_oom_scope scope;
+	uint32_t pid, uid;
+};
+
 /*
  * "oom-kill:constraint=C,nodemask=..,cpuset=..,mems_allowed=..,oom_memcg=P|global_oom,
  * task_memcg=P,task=NAME,pid=N,uid=N". Paths and names may hold commas: read from both ends.
  */
-static bool line_summary(struct oom_parser *p, struct oom_context *c, const char *message)
+static bool take_summary(const char *message, struct summary *ret)
 {
 	const char *s = message;
+	*ret = (struct summary){.uid = HF_OOM_NO_ID};
 	if (!oom_take(&s, "oom-kill:constraint="))
 		return false;
-	if (c->phase == PHASE_SUMMARY)
-		oom_event_close(p, c);
-	struct hf_oom_event *event = oom_event_enter(p, c, PHASE_SUMMARY);
-	if (!event)
-		return true;
 	const char *end = s + strlen(s), *comma = strchr(s, ',');
-	if (comma)
-		event->constraint = oom_string(p, s, (size_t)(comma - s), OOM_NAME_MAX);
+	if (comma) {
+		ret->constraint = s;
+		ret->constraint_length = (size_t)(comma - s);
+	}
 	const char *uid = last_key(s, end, ",uid=");
 	const char *pid = uid ? last_key(s, uid, ",pid=") : NULL;
 	const char *task = pid ? last_key(s, pid, ",task=") : NULL;
-	if (!task)
+	const char *memcg = task ? last_key(s, task, ",task_memcg=") : NULL;
+	if (!memcg)
 		return true; /* cut short: what is left cannot be told apart safely */
-	const char *memcg = last_key(s, task, ",task_memcg=");
 	const char *limit = strstr(s, ",oom_memcg=");
 	const char *global = strstr(s, ",global_oom,");
-	if (memcg)
-		event->task_memcg =
-		    oom_string(p, memcg + 12, (size_t)(task - memcg - 12), OOM_PATH_MAX);
-	if (limit && memcg && limit < memcg && !(global && global < limit)) {
-		event->oom_memcg =
-		    oom_string(p, limit + 11, (size_t)(memcg - limit - 11), OOM_PATH_MAX);
-		set_scope(event, HF_OOM_SCOPE_MEMCG);
-	} else if (global && memcg && global < memcg) {
-		set_scope(event, HF_OOM_SCOPE_GLOBAL);
+	ret->task_memcg = memcg + 12;
+	ret->task_memcg_length = (size_t)(task - ret->task_memcg);
+	if (limit && limit < memcg && !(global && global < limit)) {
+		ret->oom_memcg = limit + 11;
+		ret->oom_memcg_length = (size_t)(memcg - ret->oom_memcg);
+		ret->scope = HF_OOM_SCOPE_MEMCG;
+	} else if (global && global < memcg) {
+		ret->scope = HF_OOM_SCOPE_GLOBAL;
 	}
 	uint32_t id;
 	const char *number = pid + 5;
 	if (oom_take_u32(&number, &id) && number == uid) {
-		event->chosen_pid = id;
-		event->chosen_name =
-		    oom_string(p, task + 6, (size_t)(pid - task - 6), OOM_NAME_MAX);
+		ret->pid = id;
+		ret->task = task + 6;
+		ret->task_length = (size_t)(pid - ret->task);
 	}
 	number = uid + 5;
 	if (oom_take_u32(&number, &id) && (!*number || *number == ' '))
-		event->chosen_uid = id;
+		ret->uid = id;
+	return true;
+}
+
+/* Can the summary be of this event, of which the lines before were read? */
+static bool summary_fits(const struct oom_context *c, const struct summary *summary)
+{
+	const struct hf_oom_event *event = c->event;
+	bool same = event->stats_memcg && summary->oom_memcg &&
+		    strlen(event->stats_memcg) == summary->oom_memcg_length &&
+		    !memcmp(event->stats_memcg, summary->oom_memcg, summary->oom_memcg_length);
+	if (c->phase == PHASE_SUMMARY || (c->lossy && !same))
+		return false;
+	if (event->scope && summary->scope && event->scope != summary->scope)
+		return false;
+	if (event->stats_memcg && summary->oom_memcg && !same)
+		return false;
+	return c->lossy || !summary->pid || !event->tasks.count || event->tasks_lost ||
+	       oom_event_task(event, summary->pid);
+}
+
+static bool line_summary(struct oom_parser *p, struct oom_context *c, const char *message)
+{
+	struct summary summary;
+	if (!take_summary(message, &summary))
+		return false;
+	oom_event_check_gap(p, c);
+	if (c->event && !summary_fits(c, &summary))
+		oom_event_close(p, c);
+	c->lossy = false;
+	struct hf_oom_event *event = oom_event_enter(p, c, PHASE_SUMMARY);
+	if (!event)
+		return true;
+	if (summary.constraint)
+		event->constraint =
+		    oom_string(p, summary.constraint, summary.constraint_length, OOM_NAME_MAX);
+	if (summary.task_memcg)
+		event->task_memcg =
+		    oom_string(p, summary.task_memcg, summary.task_memcg_length, OOM_PATH_MAX);
+	if (summary.oom_memcg)
+		event->oom_memcg =
+		    oom_string(p, summary.oom_memcg, summary.oom_memcg_length, OOM_PATH_MAX);
+	if (summary.pid)
+		event->chosen_name = oom_string(p, summary.task, summary.task_length, OOM_NAME_MAX);
+	event->chosen_pid = summary.pid;
+	event->chosen_uid = summary.uid;
+	set_scope(event, summary.scope);
 	return true;
 }
 

@@ -83,6 +83,8 @@ void oom_parser_line(struct oom_parser *p, const char *text)
 	before.wall_length = before.host_length = 0;
 	before.wall = before.host = NULL;
 	oom_line_split(text, &p->line);
+	if (oom_line_dropped(p, p->line.message))
+		return;
 	if (p->line.tag == TAG_OTHER) {
 		p->last = NULL;
 		return;

@@ -29,7 +29,7 @@ enum {
 	OOM_PATH_MAX = 4096,
 	OOM_GROUP_LINES = 4096, /* kill lines of one oom.group */
 	OOM_REAPER_BACK = 1024, /* kills looked back to from an oom_reaper line */
-	OOM_GAP_SECONDS = 60,	/* silence after which an unfinished event is over */
+	OOM_GAP_SECONDS = 10,	/* silence after which an unfinished event is over */
 };
 
 enum oom_phase {
@@ -87,6 +87,7 @@ struct oom_context {
 	enum oom_phase phase;
 	size_t first_kill;   /* index of the event's first kill, if it has any */
 	bool has_kill, pair; /* pair: chosen by the old "Kill process N .. sacrifice child" */
+	bool lossy;	     /* messages were dropped behind the last line read */
 	bool stats_open;     /* memory.stat lines may follow */
 	uint64_t last_usecs; /* of the last line that belonged to the event */
 	int32_t last_second; /* of the day, -1 unknown */
@@ -125,6 +126,7 @@ struct hf_oom_event *oom_event_enter(struct oom_parser *p, struct oom_context *c
 				     enum oom_phase phase);
 /* Close the open event if the present line is far from its last one. */
 void oom_event_check_gap(struct oom_parser *p, struct oom_context *c);
+bool oom_line_dropped(struct oom_parser *p, const char *message);
 void oom_event_touch(struct oom_parser *p, struct oom_context *c);
 struct hf_oom_kill *oom_kill_new(struct oom_parser *p, const struct hf_oom_event *event);
 const struct hf_oom_task *oom_event_task(const struct hf_oom_event *event, uint32_t pid);

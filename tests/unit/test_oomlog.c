@@ -383,7 +383,7 @@ static const char *const report[] = {
     "CPU: 3 UID: 7 PID: 4242 Comm: java Not tainted 6.12.1 #1",
     "memory: usage 1024kB, limit 2048kB, failcnt 9",
     "swap: usage 12kB, limit 4096kB, failcnt 3",
-    "Memory cgroup stats for /a/b:",
+    "Memory cgroup stats for /a:",
     "anon 1000",
     "pgfault 7",
     "Tasks state (memory values in pages):",
@@ -759,6 +759,49 @@ static void test_lost_lines(void **state)
 		assert_int_equal(log->kills.count, 1);
 		assert_int_equal(log->kills.data[0].event->memory.limit, U);
 		assert_int_equal(log->events.count, 2);
+		hf_oomlog_destroy(log);
+	}
+}
+
+/* Two reports, the middle lost between them: the first one's figures are not the second's. */
+static void test_joined_reports(void **state)
+{
+	static const char head[] = "[ 9.1] memory: usage 4kB, limit 8kB, failcnt 1\n"
+				   "[ 9.1] Memory cgroup stats for /a:\n[ 9.1] anon 1\n";
+	static const char table[] = "[ pid ] uid tgid total_vm rss name\n";
+	static const struct {
+		const char *between, *row, *limit_memcg, *time;
+		bool joined;
+	} cases[] = {
+	    {"", NULL, "/a", "9.1", true},
+	    {"", NULL, "/b", "9.1", false},
+	    {"** 12 printk messages dropped **\n", NULL, "/a", "9.1", true},
+	    {"** 12 printk messages dropped **\n", NULL, "/b", "9.1", false},
+	    {"[ 9.1] link up\n", "[ 5] 0 5 1 1 a\n", "/a", "9.2", true},
+	    {"[ 9.1] link up\n", "[ 6] 0 6 1 1 a\n", "/a", "9.2", false},
+	    {"[ 9.1] link up\n", "[ 6] 0 5 1 1 a\n", "/a", "9.2", true},
+	    {"Missed 3 kernel messages\n", "[ 5] 0 5 1 1 a\n", "/a", "9.1", false},
+	    {"Nov 21 04:29:00 systemd-journald[1]: Missed 3 kernel messages\n", "[ 5] 0 5 1 1 a\n",
+	     "/a", "9.1", false},
+	    {"[ 9.1] link up\n", NULL, "/a", "30.1", false},
+	    {"[ 9.1] link up\n", NULL, "/a", "2.1", false},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[2048];
+		const char *time = cases[i].time;
+		snprintf(text, sizeof(text),
+			 "%s%s%s%s[ %s] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),"
+			 "cpuset=/,mems_allowed=0,oom_memcg=%s,task_memcg=/t,task=a,pid=5,uid=0\n"
+			 "[ %s] Memory cgroup out of memory: " KILLED("5", "a"),
+			 head, cases[i].between, cases[i].row ? table : "",
+			 cases[i].row ? cases[i].row : "", time, cases[i].limit_memcg, time);
+		struct hf_oomlog *log = parse(text);
+		assert_int_equal(log->kills.count, 1);
+		const struct hf_oom_event *event = log->kills.data[0].event;
+		assert_string_equal(event->oom_memcg, cases[i].limit_memcg);
+		assert_int_equal(event->memory.limit, cases[i].joined ? 8 * KB : U);
+		assert_int_equal(log->events.count, cases[i].joined ? 1 : 2);
 		hf_oomlog_destroy(log);
 	}
 }
@@ -1141,6 +1184,7 @@ int main(void)
 	    cmocka_unit_test(test_daemons),
 	    cmocka_unit_test(test_interleaved_hosts),
 	    cmocka_unit_test(test_lost_lines),
+	    cmocka_unit_test(test_joined_reports),
 	    cmocka_unit_test(test_lost_table_header),
 	    cmocka_unit_test(test_nasty_names),
 	    cmocka_unit_test(test_find),
