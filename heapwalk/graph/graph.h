@@ -114,6 +114,15 @@ void hf_graph_each_edge(const struct hf_graph *graph, uint32_t node, hf_edge_fn 
 struct hf_error *hf_graph_children(struct hf_graph *graph, uint32_t node, uint64_t max,
 				   uint32_t **ret, uint64_t *ret_count);
 
+/*
+ * The same without sorting or memory of its own, for walks over the whole tree: call
+ * hf_graph_open_tree() once; then the first child of a node and the next sibling of one
+ * (ascending node ids), HF_NO_NODE at the end.
+ */
+struct hf_error *hf_graph_open_tree(struct hf_graph *graph);
+uint32_t hf_graph_first_child(const struct hf_graph *graph, uint32_t node);
+uint32_t hf_graph_next_sibling(const struct hf_graph *graph, uint32_t node);
+
 /* Objects dominated, the node included if it is an object. Made at the first call. */
 struct hf_error *hf_graph_retained_objects(struct hf_graph *graph, uint32_t node, uint64_t *ret);
 

@@ -98,6 +98,21 @@ static struct hf_error *make_children(struct hf_graph *graph)
 	return NULL;
 }
 
+struct hf_error *hf_graph_open_tree(struct hf_graph *graph)
+{
+	return graph->child_first ? NULL : make_children(graph);
+}
+
+uint32_t hf_graph_first_child(const struct hf_graph *graph, uint32_t node)
+{
+	return graph->child_first[node] - 1; /* 0 - 1 is HF_NO_NODE */
+}
+
+uint32_t hf_graph_next_sibling(const struct hf_graph *graph, uint32_t node)
+{
+	return graph->child_next[node] - 1;
+}
+
 static bool before(const struct hf_graph *graph, uint32_t a, uint32_t b)
 {
 	return graph->retained[a] != graph->retained[b] ? graph->retained[a] > graph->retained[b]

@@ -1,0 +1,201 @@
+/*
+ * dominators.c - who keeps what alive: the dominator tree from all roots, or below one node.
+ */
+#include <stdlib.h>
+
+#include "heapwalk/views/sections.h"
+#include "heapwalk/views/tree.h"
+
+enum { DEFAULT_TOP = 10, DEFAULT_DEPTH = 4, REPORT_TOP = 8, REPORT_BELOW = 3, REPORT_DEPTH = 4 };
+
+static const struct hf_column columns[] = {
+    {"node", NULL, HF_COLUMN_JSON_ONLY},
+    {"what", "holder or object", HF_COLUMN_TREE | HF_COLUMN_ELASTIC},
+    {"kind", NULL, HF_COLUMN_JSON_ONLY},
+    {"address", NULL, HF_COLUMN_JSON_ONLY},
+    {"retained_bytes", "retained", 0},
+    {"share", "share", 0},
+    {"objects", "objects", HF_COLUMN_OPTIONAL},
+    {"count", NULL, HF_COLUMN_JSON_ONLY},
+    {"shallow_bytes", NULL, HF_COLUMN_JSON_ONLY},
+    {"note", "", HF_COLUMN_OPTIONAL},
+};
+
+static bool is_object(const struct hf_analysis *analysis, uint32_t node)
+{
+	return node < hf_graph_objects(analysis->graph);
+}
+
+static const struct hf_holder *holder_of(const struct hf_analysis *analysis, uint32_t node)
+{
+	return &analysis->roots.holders.data[hf_graph_holder_index(analysis->graph, node)];
+}
+
+/* A group of objects, or one node by its name. */
+static const char *label(const struct hf_analysis *analysis, struct hf_doc *doc,
+			 const struct hf_tree_node *node)
+{
+	if (node->example == HF_NO_NODE)
+		return hf_doc_printf(doc, "%s more", hf_doc_count_text(doc, node->count));
+	if (node->count == 1 || !is_object(analysis, node->example))
+		return hf_node_name(analysis, doc, node->example);
+	uint32_t type = hf_typing_of(analysis->typing, node->example);
+	return hf_doc_printf(doc, "%s  x %s", hf_typing_type(analysis->typing, type)->name,
+			     hf_doc_count_text(doc, node->count));
+}
+
+static const char *kind_of(const struct hf_analysis *analysis, const struct hf_tree_node *node)
+{
+	if (node->example == HF_NO_NODE)
+		return "rest";
+	if (node->example == hf_graph_root(analysis->graph))
+		return "root";
+	if (!is_object(analysis, node->example))
+		return hf_holder_kind_name(holder_of(analysis, node->example)->kind);
+	return node->count == 1 ? "object" : "group";
+}
+
+/* Sources of @object that are holders, the strongest first; their number is returned. */
+static uint32_t holders_of(struct hf_analysis *analysis, uint32_t object, uint32_t *ret_strongest)
+{
+	const uint32_t *sources;
+	uint64_t count = 0;
+	uint32_t holders = 0;
+	struct hf_error *err = hf_graph_in(analysis->graph, object, &sources, &count);
+
+	if (err) {
+		hf_error_destroy(err);
+		return 0;
+	}
+	uint32_t last = HF_NO_NODE;
+	for (uint64_t i = 0; i < count; i++) {
+		uint32_t source = HF_EDGE_NODE(sources[i]);
+		if (is_object(analysis, source) || source == last)
+			continue;
+		last = source;
+		if (holders++ == 0 ||
+		    holder_of(analysis, source)->kind < holder_of(analysis, *ret_strongest)->kind)
+			*ret_strongest = source;
+	}
+	return holders;
+}
+
+/* Why an object stands at the top: several holders share it, or it is lost. */
+static const char *note_of(struct hf_analysis *analysis, struct hf_doc *doc,
+			   const struct hf_tree_node *node)
+{
+	uint32_t object = node->example, strongest = HF_NO_NODE;
+
+	if (object == HF_NO_NODE || !is_object(analysis, object) ||
+	    hf_graph_idom(analysis->graph, object) != hf_graph_root(analysis->graph))
+		return NULL;
+	if (hf_graph_leak_kind(analysis->graph, object) == HF_DEFINITE)
+		return "lost";
+	uint32_t holders = holders_of(analysis, object, &strongest);
+	if (holders == 0)
+		return hf_extents_kind(analysis->extents, object) == HF_OBJECT_ALLOCATOR
+			   ? NULL
+			   : "several paths lead here";
+	const char *name = hf_node_name(analysis, doc, strongest);
+	return holders == 1 ? hf_doc_printf(doc, "also by %s", name)
+			    : hf_doc_printf(doc, "held by %s and %u other%s", name, holders - 1,
+					    holders == 2 ? "" : "s");
+}
+
+static void add_row(struct hf_analysis *analysis, struct hf_doc *doc, struct hf_table *table,
+		    const struct hf_tree_node *node, uint32_t depth, uint64_t whole)
+{
+	bool object = node->example != HF_NO_NODE && is_object(analysis, node->example);
+	bool holder = node->example != HF_NO_NODE && !object &&
+		      node->example != hf_graph_root(analysis->graph);
+
+	hf_doc_row(doc, table, depth);
+	hf_doc_cell(doc, table, node->example == HF_NO_NODE ? hf_none() : hf_number(node->example));
+	hf_doc_cell(doc, table, hf_text(label(analysis, doc, node)));
+	hf_doc_cell(doc, table, hf_text(kind_of(analysis, node)));
+	hf_doc_cell(doc, table,
+		    object ? hf_address(hf_extents_address(analysis->extents, node->example))
+		    : holder && holder_of(analysis, node->example)->address
+			? hf_address(holder_of(analysis, node->example)->address)
+			: hf_none());
+	hf_doc_cell(doc, table, hf_bytes(node->retained_bytes));
+	hf_doc_cell(doc, table, hf_share(node->retained_bytes, whole));
+	hf_doc_cell(doc, table, hf_count(node->objects));
+	hf_doc_cell(doc, table, hf_count(node->count));
+	hf_doc_cell(doc, table, hf_bytes(node->shallow_bytes));
+	hf_doc_cell(doc, table, hf_text(note_of(analysis, doc, node)));
+}
+
+static struct hf_error *add_tree(struct hf_analysis *analysis, struct hf_doc *doc, uint32_t start,
+				 const struct hf_tree_options *options, bool with_start)
+{
+	struct hf_tree tree = {0};
+	uint64_t whole = hf_graph_retained(analysis->graph, hf_graph_root(analysis->graph));
+	struct hf_error *err = hf_tree_build(analysis, start, options, &tree);
+	struct hf_table *table =
+	    err ? NULL
+		: hf_doc_table(doc, "tree", NULL, columns, sizeof(columns) / sizeof(columns[0]));
+
+	hf_vec_foreach (node, &tree) {
+		if (node->depth || with_start)
+			add_row(analysis, doc, table, node, node->depth - !with_start, whole);
+	}
+	free(tree.data);
+	return err;
+}
+
+struct hf_error *hf_section_holders(struct hf_analysis *analysis,
+				    const struct hf_view_options *options, struct hf_doc *doc)
+{
+	uint64_t whole = hf_graph_retained(analysis->graph, hf_graph_root(analysis->graph));
+	struct hf_tree_options tree = {.depth = REPORT_DEPTH,
+				       .top = options->top ? options->top : REPORT_TOP,
+				       .min_bytes = whole / 100,
+				       .without_lost = true};
+
+	hf_doc_begin(doc, "dominators", "HOLDERS AND DOMINATORS");
+	if (tree.min_bytes < options->min_bytes)
+		tree.min_bytes = options->min_bytes;
+	struct hf_error *err =
+	    add_tree(analysis, doc, hf_graph_root(analysis->graph), &tree, false);
+	hf_doc_end(doc);
+	return err;
+}
+
+struct hf_error *hf_view_dominators(struct hf_analysis *analysis,
+				    const struct hf_view_options *options, struct hf_doc *doc)
+{
+	uint32_t start;
+	uint64_t address = 0;
+	struct hf_error *err = NULL;
+
+	if (!hf_view_has_heap(analysis, doc))
+		return NULL;
+	start = hf_graph_root(analysis->graph);
+	if (options->argument)
+		err = hf_analysis_resolve(analysis, options->argument, &address, &start);
+	if (err)
+		return err;
+	if (start == HF_NO_NODE)
+		return hf_error_create(HF_ERR_NOT_FOUND,
+				       "%s is neither an object nor a root that holds one",
+				       options->argument);
+	struct hf_tree_options tree = {
+	    .depth = options->depth ? options->depth : DEFAULT_DEPTH,
+	    .top = options->all	  ? 0
+		   : options->top ? options->top
+				  : DEFAULT_TOP,
+	    .min_bytes = options->min_bytes,
+	};
+	bool from_root = start == hf_graph_root(analysis->graph);
+	hf_doc_begin(doc, "dominators", "DOMINATORS");
+	hf_doc_json_field(doc, "start", hf_number(start));
+	err = add_tree(analysis, doc, start, &tree, !from_root);
+	hf_doc_end(doc);
+	if (!from_root && start < hf_graph_objects(analysis->graph)) {
+		hf_doc_begin(doc, "next", "NEXT");
+		hf_view_hint(doc, options, "path", options->argument);
+		hf_doc_end(doc);
+	}
+	return err;
+}

@@ -1,0 +1,164 @@
+/*
+ * ledger.c - where the process's memory is: every mapped byte in exactly one line.
+ *
+ *	sum of the lines == sum of the sizes of all mappings
+ *
+ * A mapping's bytes that belong to the allocator are told by state of chunk; the rest of it by
+ * what kind of mapping it is.
+ */
+#include <stdlib.h>
+
+#include "heapwalk/spans.h"
+#include "heapwalk/views/sections.h"
+
+enum line {
+	LINE_INUSE_MAIN,
+	LINE_INUSE_THREADS,
+	LINE_MMAPPED,
+	LINE_TCACHE,
+	LINE_BINS,
+	LINE_TOP,
+	LINE_OVERHEAD,
+	LINE_STACKS,
+	LINE_ANONYMOUS,
+	LINE_MODULE_DATA,
+	LINE_FILES,
+	LINE_CODE,
+	LINE_RESERVED,
+	LINES
+};
+
+static const struct {
+	const char *key, *label;
+} lines[LINES] = {
+    [LINE_INUSE_MAIN] = {"heap_inuse_main", "heap, in use: main arena"},
+    [LINE_INUSE_THREADS] = {"heap_inuse_threads", "heap, in use: thread arenas"},
+    [LINE_MMAPPED] = {"heap_mmapped", "heap, in use: mmapped blocks"},
+    [LINE_TCACHE] = {"heap_free_tcache", "heap, free in tcache"},
+    [LINE_BINS] = {"heap_free_bins", "heap, free in bins"},
+    [LINE_TOP] = {"heap_free_top", "heap, free at the top"},
+    [LINE_OVERHEAD] = {"heap_overhead", "heap, malloc's own and slack"},
+    [LINE_STACKS] = {"stacks", "thread stacks"},
+    [LINE_ANONYMOUS] = {"anonymous", "other anonymous memory"},
+    [LINE_MODULE_DATA] = {"module_data", "data of program and libraries"},
+    [LINE_FILES] = {"files", "other mapped files"},
+    [LINE_CODE] = {"code", "code and read-only data"},
+    [LINE_RESERVED] = {"reserved", "reserved, no access"},
+};
+
+static const struct hf_column columns[] = {
+    {"kind", NULL, HF_COLUMN_JSON_ONLY},
+    {"what", "", HF_COLUMN_ELASTIC},
+    {"bytes", "bytes", 0},
+    {"share", "share", 0},
+    {"bar", "", HF_COLUMN_BAR | HF_COLUMN_TEXT_ONLY | HF_COLUMN_OPTIONAL},
+};
+
+/* Chunks by state, and what of each region is no chunk of it. Returns the regions' bytes. */
+static uint64_t add_heap(const struct hf_allocator *allocator, uint64_t bytes[LINES])
+{
+	uint64_t regions = 0, known = 0;
+
+	hf_vec_foreach (region, &allocator->regions)
+		regions += region->end - region->start;
+	hf_vec_foreach (gap, &allocator->gaps)
+		regions -= gap->end - gap->start;
+	hf_vec_foreach (arena, &allocator->arenas) {
+		bytes[arena->is_main ? LINE_INUSE_MAIN : LINE_INUSE_THREADS] += arena->inuse_bytes;
+		bytes[LINE_TCACHE] += arena->state_bytes[HF_CHUNK_TCACHE];
+		bytes[LINE_TOP] += arena->state_bytes[HF_CHUNK_TOP];
+		bytes[LINE_BINS] +=
+		    arena->state_bytes[HF_CHUNK_FASTBIN] + arena->state_bytes[HF_CHUNK_UNSORTED] +
+		    arena->state_bytes[HF_CHUNK_SMALL] + arena->state_bytes[HF_CHUNK_LARGE] +
+		    arena->state_bytes[HF_CHUNK_LOST];
+	}
+	bytes[LINE_MMAPPED] += allocator->mmapped_bytes;
+	for (unsigned i = 0; i <= LINE_TOP; i++)
+		known += bytes[i];
+	bytes[LINE_OVERHEAD] += regions > known ? regions - known : 0;
+	return regions;
+}
+
+struct part {
+	uint64_t bytes;
+};
+
+static bool add_part(void *ctx, uint64_t start, uint64_t end)
+{
+	((struct part *)ctx)->bytes += end - start;
+	return true;
+}
+
+static enum line line_of(const struct hf_mapping *mapping)
+{
+	bool writable = mapping->flags & HF_SEGMENT_W;
+
+	if (mapping->kind == HF_MAPPING_STACK)
+		return LINE_STACKS;
+	if (mapping->module != HF_NO_INDEX || mapping->kind == HF_MAPPING_VDSO)
+		return writable ? LINE_MODULE_DATA : mapping->flags ? LINE_CODE : LINE_RESERVED;
+	if (mapping->kind == HF_MAPPING_FILE)
+		return LINE_FILES;
+	if (mapping->flags == 0)
+		return LINE_RESERVED;
+	return writable ? LINE_ANONYMOUS : LINE_CODE;
+}
+
+/* Memory of the allocator's regions (without foreign parts) goes to the heap's lines. */
+static struct hf_spans heap_spans(const struct hf_allocator *allocator)
+{
+	struct hf_spans spans = {0}, gaps = {0};
+
+	if (!allocator)
+		return spans;
+	gaps.data = allocator->gaps.data;
+	gaps.count = allocator->gaps.count;
+	hf_vec_foreach (region, &allocator->regions) {
+		uint64_t at = region->start;
+		hf_vec_foreach (gap, &gaps) {
+			if (gap->start < at || gap->end > region->end)
+				continue;
+			hf_spans_add(&spans, at, gap->start);
+			at = gap->end;
+		}
+		hf_spans_add(&spans, at, region->end);
+	}
+	hf_spans_normalize(&spans);
+	return spans;
+}
+
+void hf_section_ledger(const struct hf_analysis *analysis, struct hf_doc *doc)
+{
+	struct hf_spans heap = heap_spans(analysis->allocator);
+	uint64_t bytes[LINES] = {0}, total = 0;
+
+	if (analysis->allocator)
+		add_heap(analysis->allocator, bytes);
+	hf_vec_foreach (mapping, &analysis->process->mappings) {
+		struct part outside = {0};
+		hf_spans_outside(&heap, mapping->start, mapping->end, add_part, &outside);
+		bytes[line_of(mapping)] += outside.bytes;
+	}
+	free(heap.data);
+	for (unsigned i = 0; i < LINES; i++)
+		total += bytes[i];
+	hf_doc_begin(doc, "memory", "MEMORY");
+	struct hf_table *table =
+	    hf_doc_table(doc, "ledger", NULL, columns, sizeof(columns) / sizeof(columns[0]));
+	for (unsigned i = 0; i < LINES; i++) {
+		if (bytes[i] == 0)
+			continue;
+		hf_doc_row(doc, table, 0);
+		hf_doc_cell(doc, table, hf_text(lines[i].key));
+		hf_doc_cell(doc, table, hf_text(lines[i].label));
+		hf_doc_cell(doc, table, hf_bytes(bytes[i]));
+		hf_doc_cell(doc, table, hf_share(bytes[i], total));
+		hf_doc_cell(doc, table, hf_share(bytes[i], total));
+	}
+	hf_doc_row(doc, table, 0);
+	hf_doc_cell(doc, table, hf_text("total"));
+	hf_doc_cell(doc, table, hf_text("all mappings"));
+	hf_doc_cell(doc, table, hf_bytes(total));
+	hf_doc_cell(doc, table, hf_share(total, total));
+	hf_doc_end(doc);
+}

@@ -1,0 +1,164 @@
+/*
+ * process_view.c - what the process was, and how it ended.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "heapwalk/views/human.h"
+#include "heapwalk/views/sections.h"
+
+static const char *core_kind_name(enum hf_core_kind kind)
+{
+	switch (kind) {
+	case HF_CORE_KERNEL:
+		return "kernel core";
+	case HF_CORE_GCORE:
+		return "gdb gcore core";
+	case HF_CORE_SNAPSHOT:
+		return "heapforensics snapshot";
+	case HF_CORE_QEMU:
+		return "qemu core";
+	default:
+		return "core";
+	}
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	return slash ? slash + 1 : path;
+}
+
+/* The frame that tells most: the first of the program's own, else the innermost named one. */
+static const struct hf_frame *telling_frame(const struct hf_analysis *analysis,
+					    const struct hf_thread *thread)
+{
+	const struct hf_frame *named = NULL;
+	hf_vec_foreach (frame, &thread->frames) {
+		bool own = frame->module < analysis->process->modules.count &&
+			   analysis->process->modules.data[frame->module].is_executable;
+		if (frame->function && own)
+			return frame;
+		if (frame->function && !named)
+			named = frame;
+	}
+	return named;
+}
+
+static const char *frame_text(struct hf_doc *doc, const struct hf_frame *frame)
+{
+	if (frame->file)
+		return hf_doc_printf(doc, "%s() (%s:%u)", frame->function, base_name(frame->file),
+				     frame->line);
+	return hf_doc_printf(doc, "%s()", frame->function);
+}
+
+const char *hf_thread_name(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t index)
+{
+	if (index >= analysis->process->threads.count)
+		return "an unknown thread";
+	const struct hf_thread *thread = &analysis->process->threads.data[index];
+	if (thread->name[0])
+		return hf_doc_printf(doc, "thread %u \"%s\"", thread->number, thread->name);
+	return hf_doc_printf(doc, "thread %u", thread->number);
+}
+
+/* What si_code adds. */
+static const char *signal_detail(struct hf_doc *doc, const struct hf_process_info *info)
+{
+	enum { SEGV = 11, BUS = 7, ILL = 4, FPE = 8 };
+	if (info->has_siginfo && info->signal_code <= 0 && info->sender_pid &&
+	    info->sender_pid != info->pid)
+		return hf_doc_printf(doc, ", sent by process %u", info->sender_pid);
+	if (info->has_siginfo && info->signal_code > 0 &&
+	    (info->signal == SEGV || info->signal == BUS || info->signal == ILL ||
+	     info->signal == FPE))
+		return hf_doc_printf(doc, " at address 0x%lx", (unsigned long)info->fault_address);
+	return "";
+}
+
+static const char *ending(const struct hf_analysis *analysis, struct hf_doc *doc)
+{
+	const struct hf_process_info *info = &analysis->process->info;
+
+	if (info->signal == 0)
+		return "was running when the core was taken";
+	const struct hf_thread *thread =
+	    analysis->process->threads.count ? analysis->process->threads.data : NULL;
+	const struct hf_frame *frame = thread ? telling_frame(analysis, thread) : NULL;
+	return hf_doc_printf(doc, "ended by %s%s%s%s%s%s", hf_signal_name(info->signal),
+			     signal_detail(doc, info), thread ? " in " : "",
+			     thread ? hf_thread_name(analysis, doc, 0) : "", frame ? ", " : "",
+			     frame ? frame_text(doc, frame) : "");
+}
+
+static void tell_binary(const struct hf_analysis *analysis, struct hf_doc *doc)
+{
+	hf_vec_foreach (module, &analysis->process->modules) {
+		char id[8 * 2 + 1] = "";
+		if (!module->is_executable)
+			continue;
+		for (unsigned i = 0; i < module->build_id_bytes && i < 8; i++)
+			snprintf(id + 2 * i, 3, "%02x", module->build_id[i]);
+		const char *match = module->match == HF_FILE_MATCHES	  ? "matches"
+				    : module->match == HF_FILE_DIFFERS	  ? "differs: not used"
+				    : module->match == HF_FILE_UNVERIFIED ? "cannot be verified"
+									  : "no file found here";
+		const char *debug = module->has_dwarf	 ? ", with debug info"
+				    : module->has_symtab ? ", with symbols"
+				    : module->file	 ? ", no symbols"
+							 : "";
+		hf_doc_field(doc, "binary", "binary",
+			     hf_text(hf_doc_printf(doc, "%s   build-id %s %s%s",
+						   module->path ? module->path : module->name,
+						   id[0] ? id : "unknown", match, debug)));
+	}
+}
+
+void hf_section_process(const struct hf_analysis *analysis, struct hf_doc *doc)
+{
+	const struct hf_process_info *info = &analysis->process->info;
+	char size[HF_HUMAN_BYTES];
+	uint64_t threads = analysis->process->threads.count;
+
+	hf_doc_begin(doc, "process", "PROCESS");
+	const char *command = info->arguments[0] ? info->arguments : info->command;
+	hf_doc_field(doc, "command_line", "command",
+		     hf_text(command[0] ? command : "(the core does not say)"));
+	hf_doc_emphasize(doc, HF_STRONG);
+	hf_doc_json_field(doc, "pid", hf_number(info->pid));
+	hf_doc_json_field(doc, "executable", hf_text(info->executable));
+	hf_doc_json_field(doc, "thread_count", hf_count(threads));
+	hf_doc_json_field(doc, "signal",
+			  info->signal ? hf_text(hf_signal_name(info->signal)) : hf_none());
+	hf_doc_json_field(doc, "ending", hf_text(ending(analysis, doc)));
+	hf_doc_text_field(doc, "state",
+			  hf_text(hf_doc_printf(doc, "pid %u, %lu thread%s; %s", info->pid,
+						(unsigned long)threads, threads == 1 ? "" : "s",
+						ending(analysis, doc))));
+	if (analysis->allocator && analysis->allocator->abort_message) {
+		hf_doc_field(doc, "abort_message", "message",
+			     hf_text(analysis->allocator->abort_message));
+		hf_doc_emphasize(doc, HF_BAD);
+	}
+	hf_doc_json_field(doc, "core", hf_text(info->core_path));
+	hf_doc_json_field(doc, "core_bytes", hf_bytes(info->core_bytes));
+	hf_doc_json_field(doc, "missing_bytes", hf_bytes(info->missing_bytes));
+	hf_doc_json_field(doc, "core_kind", hf_text(core_kind_name(info->core_kind)));
+	hf_doc_text_field(
+	    doc, "core",
+	    hf_text(hf_doc_printf(
+		doc, "%s   %s, %s, %s", info->core_path, core_kind_name(info->core_kind),
+		hf_human_bytes(info->core_bytes, size),
+		info->missing_bytes
+		    ? hf_doc_printf(doc, "%s missing", hf_doc_bytes_text(doc, info->missing_bytes))
+		    : "complete")));
+	tell_binary(analysis, doc);
+	if (analysis->allocator)
+		hf_doc_field(doc, "allocator", "malloc",
+			     hf_text(hf_doc_printf(doc, "%s %s, layout by %s",
+						   analysis->allocator->ops->name,
+						   analysis->allocator->version,
+						   analysis->allocator->layout_source)));
+	hf_doc_end(doc);
+}

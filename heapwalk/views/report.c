@@ -1,0 +1,100 @@
+/*
+ * report.c - the post-mortem, and its one-screen summary: sections in the order in which a
+ * person asks. Every figure of the report can be had by a command that it names at the end.
+ */
+#include "heapwalk/views/sections.h"
+
+enum { REPORT_TYPES = 8, SUMMARY_TOP = 5 };
+
+static void tell_next(struct hf_analysis *analysis, const struct hf_view_options *options,
+		      struct hf_doc *doc)
+{
+	struct hf_heap_totals totals;
+	uint32_t node = analysis->graph ? hf_biggest_top(analysis) : HF_NO_NODE;
+
+	hf_doc_begin(doc, "next", "NEXT");
+	if (node != HF_NO_NODE) {
+		const char *what = NULL;
+		if (node < hf_graph_objects(analysis->graph)) {
+			what = hf_doc_printf(
+			    doc, "0x%lx",
+			    (unsigned long)hf_extents_address(analysis->extents, node));
+		} else {
+			uint32_t index = hf_graph_holder_index(analysis->graph, node);
+			const struct hf_holder *holder = &analysis->roots.holders.data[index];
+			bool named = holder->kind == HF_HOLDER_VARIABLE;
+			what = named ? holder->name
+				     : hf_doc_printf(doc, "0x%lx", (unsigned long)holder->address);
+			if (!named && !holder->address)
+				what = NULL;
+		}
+		hf_view_hint(doc, options, "dominators", what);
+	}
+	hf_heap_totals(analysis, &totals);
+	if (totals.lost_count)
+		hf_view_hint(doc, options, "leaks", NULL);
+	if (analysis->graph)
+		hf_view_hint(doc, options, "types", NULL);
+	if (analysis->allocator)
+		hf_view_hint(doc, options, "arenas", NULL);
+	hf_view_hint(doc, options, "check", NULL);
+	if (analysis->graph)
+		hf_view_hint(doc, options, "query", NULL);
+	hf_doc_end(doc);
+}
+
+struct hf_error *hf_view_report(struct hf_analysis *analysis, const struct hf_view_options *options,
+				struct hf_doc *doc)
+{
+	struct hf_error *err = NULL;
+
+	hf_section_process(analysis, doc);
+	hf_section_verdict(analysis, doc);
+	hf_section_ledger(analysis, doc);
+	if (analysis->graph) {
+		hf_section_leaks(analysis, doc);
+		err = hf_section_holders(analysis, options, doc);
+		if (!err)
+			err = hf_section_suspects(analysis, options, doc);
+		if (err)
+			return err;
+		hf_doc_begin(doc, "histogram", "TYPES");
+		hf_section_types(analysis, REPORT_TYPES, doc);
+		hf_doc_end(doc);
+		hf_section_findings(analysis, doc);
+	}
+	hf_section_evidence(analysis, doc);
+	tell_next(analysis, options, doc);
+	return NULL;
+}
+
+struct hf_error *hf_view_summary(struct hf_analysis *analysis,
+				 const struct hf_view_options *options, struct hf_doc *doc)
+{
+	struct hf_heap_totals totals;
+	struct hf_view_options few = *options;
+
+	hf_section_process(analysis, doc);
+	hf_section_verdict(analysis, doc);
+	if (!analysis->graph) {
+		hf_section_evidence(analysis, doc);
+		return NULL;
+	}
+	hf_heap_totals(analysis, &totals);
+	hf_doc_begin(doc, "heap", "HEAP");
+	hf_doc_field(doc, "objects", "objects", hf_count(totals.objects));
+	hf_doc_field(doc, "inuse_bytes", "in use", hf_bytes(totals.inuse_bytes));
+	hf_doc_field(doc, "free_bytes", "free",
+		     hf_bytes(totals.tcache_bytes + totals.bins_bytes + totals.top_bytes));
+	hf_doc_field(doc, "leaked_bytes", "lost", hf_bytes(totals.lost_bytes));
+	hf_doc_field(doc, "leaked_objects", "lost objects", hf_count(totals.lost_count));
+	hf_doc_field(doc, "possible_bytes", "possibly lost",
+		     hf_bytes(totals.leaks[HF_POSSIBLE].bytes));
+	hf_doc_end(doc);
+	few.top = options->top ? options->top : SUMMARY_TOP;
+	few.depth = 1;
+	struct hf_error *err = hf_section_holders(analysis, &few, doc);
+	if (!err)
+		hf_section_evidence(analysis, doc);
+	return err;
+}

@@ -1,0 +1,39 @@
+/*
+ * sections.h - the parts of the report, each in a file of its own; summary shares them.
+ */
+#ifndef HF_HEAPWALK_VIEWS_SECTIONS_H
+#define HF_HEAPWALK_VIEWS_SECTIONS_H
+
+#include "heapwalk/views/view.h"
+
+/* Heap totals that several sections speak of. Bytes are chunk bytes. */
+struct hf_heap_totals {
+	uint64_t objects, inuse_bytes; /* the program's objects: without the allocator's own */
+	uint64_t tcache_bytes, bins_bytes, top_bytes, overhead_bytes, system_bytes, mmapped_bytes;
+	struct hf_leak_total leaks[HF_LEAK_KINDS];
+	uint64_t lost_bytes, lost_count; /* definite and indirect */
+};
+void hf_heap_totals(const struct hf_analysis *analysis, struct hf_heap_totals *ret);
+
+/* The holder (or shared top object) that retains most; HF_NO_NODE if there is none. */
+uint32_t hf_biggest_top(struct hf_analysis *analysis);
+
+void hf_section_process(const struct hf_analysis *analysis, struct hf_doc *doc);
+void hf_section_verdict(struct hf_analysis *analysis, struct hf_doc *doc);
+void hf_section_ledger(const struct hf_analysis *analysis, struct hf_doc *doc);
+void hf_section_leaks(const struct hf_analysis *analysis, struct hf_doc *doc);
+struct hf_error *hf_section_holders(struct hf_analysis *analysis,
+				    const struct hf_view_options *options, struct hf_doc *doc);
+struct hf_error *hf_section_suspects(struct hf_analysis *analysis,
+				     const struct hf_view_options *options, struct hf_doc *doc);
+void hf_section_types(struct hf_analysis *analysis, uint64_t top, struct hf_doc *doc);
+void hf_section_findings(const struct hf_analysis *analysis, struct hf_doc *doc);
+void hf_section_evidence(const struct hf_analysis *analysis, struct hf_doc *doc);
+
+/* "stack of thread 3 \"worker\", in read_loop()" and the like: owned by the document. */
+const char *hf_thread_name(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t thread);
+
+/* Holder or object for people, with what it holds where that is one thing; the document's. */
+const char *hf_node_name(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t node);
+
+#endif

@@ -1,0 +1,202 @@
+/*
+ * tree.c - grouping the dominator tree (see tree.h).
+ *
+ * Expanding a group goes over its members' children once and sorts them into groups by type;
+ * every graph node is in at most one group, so a whole tree costs one pass. The recursion is
+ * over levels of the answer, bounded by options.depth, never over the target's data.
+ */
+#include "heapwalk/views/tree.h"
+
+#include <stdlib.h>
+
+HF_VEC(members, uint32_t);
+
+struct group {
+	uint64_t key; /* type of objects; a holder is a group of its own */
+	struct members members;
+	uint32_t tops; /* the first members, which no other member dominates */
+	uint32_t example;
+	uint64_t retained, shallow, objects;
+};
+
+HF_VEC(groups, struct group);
+
+struct builder {
+	struct hf_analysis *analysis;
+	const struct hf_graph *graph;
+	const struct hf_tree_options *options;
+	struct hf_tree *tree;
+	uint32_t *group_of_type; /* type -> group + 1 while children are sorted */
+	bool failed;
+};
+
+static uint32_t type_of(const struct builder *builder, uint32_t node)
+{
+	return hf_typing_of(builder->analysis->typing, node);
+}
+
+static bool is_object(const struct builder *builder, uint32_t node)
+{
+	return node < hf_graph_objects(builder->graph);
+}
+
+static void add_member(struct builder *builder, struct groups *groups, uint32_t node)
+{
+	bool grouped = is_object(builder, node) && !builder->options->single;
+	uint32_t *slot = grouped ? &builder->group_of_type[type_of(builder, node)] : NULL;
+
+	if (!slot || *slot == 0) {
+		struct group group = {.key = grouped ? type_of(builder, node) : UINT64_MAX,
+				      .example = node};
+		if (!hf_vec_push(groups, group)) {
+			builder->failed = true;
+			return;
+		}
+		if (slot)
+			*slot = (uint32_t)groups->count;
+	}
+	struct group *group = &groups->data[slot ? *slot - 1 : groups->count - 1];
+	uint64_t retained = hf_graph_retained(builder->graph, node), objects = 0;
+	struct hf_error *err = hf_graph_retained_objects(builder->analysis->graph, node, &objects);
+	if (err || !hf_vec_push(&group->members, node))
+		builder->failed = true;
+	hf_error_destroy(err);
+	if (retained > hf_graph_retained(builder->graph, group->example))
+		group->example = node;
+	group->retained += retained;
+	group->objects += objects;
+	group->tops = (uint32_t)group->members.count;
+}
+
+static bool left_out(const struct builder *builder, uint32_t above, uint32_t node)
+{
+	return builder->options->without_lost && above == hf_graph_root(builder->graph) &&
+	       is_object(builder, node) && hf_graph_leak_kind(builder->graph, node) == HF_DEFINITE;
+}
+
+/* The children of @from's members, but those that were folded into it. */
+static void sort_children(struct builder *builder, const struct group *from, struct groups *ret)
+{
+	hf_vec_foreach (member, &from->members) {
+		for (uint32_t child = hf_graph_first_child(builder->graph, *member);
+		     child != HF_NO_NODE && !builder->failed;
+		     child = hf_graph_next_sibling(builder->graph, child)) {
+			bool folded = is_object(builder, child) && is_object(builder, *member) &&
+				      !builder->options->single &&
+				      type_of(builder, child) == from->key;
+			if (!folded && !left_out(builder, *member, child))
+				add_member(builder, ret, child);
+		}
+	}
+	hf_vec_foreach (group, ret) {
+		if (group->key != UINT64_MAX)
+			builder->group_of_type[group->key] = 0;
+	}
+}
+
+/* Take in descendants of the same type that hang on members directly. */
+static void fold_chains(struct builder *builder, struct group *group)
+{
+	bool fold = group->key != UINT64_MAX;
+
+	for (size_t i = 0; i < group->members.count && !builder->failed; i++) {
+		uint32_t member = group->members.data[i];
+		if (is_object(builder, member))
+			group->shallow +=
+			    hf_extents_chunk_bytes(builder->analysis->extents, member);
+		if (!fold)
+			continue;
+		for (uint32_t child = hf_graph_first_child(builder->graph, member);
+		     child != HF_NO_NODE; child = hf_graph_next_sibling(builder->graph, child)) {
+			if (type_of(builder, child) == group->key &&
+			    !hf_vec_push(&group->members, child))
+				builder->failed = true;
+		}
+	}
+}
+
+static int by_retained(const void *a, const void *b)
+{
+	const struct group *x = a, *y = b;
+	if (x->retained != y->retained)
+		return x->retained > y->retained ? -1 : 1;
+	return (x->example > y->example) - (x->example < y->example);
+}
+
+static void emit(struct builder *builder, const struct group *group, uint32_t depth)
+{
+	struct hf_tree_node node = {.example = group->example,
+				    .depth = depth,
+				    .count = group->members.count,
+				    .retained_bytes = group->retained,
+				    .shallow_bytes = group->shallow,
+				    .objects = group->objects};
+	if (!hf_vec_push(builder->tree, node))
+		builder->failed = true;
+}
+
+static void emit_rest(struct builder *builder, const struct groups *groups, size_t from,
+		      uint32_t depth)
+{
+	struct hf_tree_node rest = {.example = HF_NO_NODE, .depth = depth};
+	for (size_t i = from; i < groups->count; i++) {
+		rest.count += groups->data[i].members.count;
+		rest.retained_bytes += groups->data[i].retained;
+		rest.objects += groups->data[i].objects;
+	}
+	if (rest.retained_bytes && !hf_vec_push(builder->tree, rest))
+		builder->failed = true;
+}
+
+static void expand(struct builder *builder, struct group *group, uint32_t depth)
+{
+	const struct hf_tree_options *options = builder->options;
+	struct groups groups = {0};
+	size_t shown = 0;
+
+	fold_chains(builder, group);
+	emit(builder, group, depth);
+	bool open = depth < options->depth && depth < HF_TREE_MAX_DEPTH &&
+		    group->retained >= options->min_bytes && group->retained > group->shallow;
+	if (!open || builder->failed)
+		return;
+	sort_children(builder, group, &groups);
+	if (groups.count > 1)
+		qsort(groups.data, groups.count, sizeof(*groups.data), by_retained);
+	for (; shown < groups.count && !builder->failed; shown++) {
+		struct group *child = &groups.data[shown];
+		if ((options->top && shown >= options->top) || child->retained == 0 ||
+		    child->retained < options->min_bytes)
+			break;
+		expand(builder, child, depth + 1);
+	}
+	emit_rest(builder, &groups, shown, depth + 1);
+	hf_vec_foreach (child, &groups)
+		free(child->members.data);
+	free(groups.data);
+}
+
+struct hf_error *hf_tree_build(struct hf_analysis *analysis, uint32_t start,
+			       const struct hf_tree_options *options, struct hf_tree *ret)
+{
+	struct builder builder = {
+	    .analysis = analysis, .graph = analysis->graph, .options = options, .tree = ret};
+	struct group group = {.key = UINT64_MAX, .example = start};
+	struct hf_error *err = hf_graph_open_tree(analysis->graph);
+
+	if (err)
+		return err;
+	err = hf_graph_retained_objects(analysis->graph, start, &group.objects);
+	if (err)
+		return err;
+	builder.group_of_type =
+	    calloc(hf_typing_types(analysis->typing) + 1, sizeof(*builder.group_of_type));
+	group.retained = hf_graph_retained(analysis->graph, start);
+	if (!builder.group_of_type || !hf_vec_push(&group.members, start))
+		builder.failed = true;
+	else
+		expand(&builder, &group, 0);
+	free(group.members.data);
+	free(builder.group_of_type);
+	return builder.failed ? hf_error_nomem() : NULL;
+}

@@ -1,0 +1,102 @@
+/*
+ * types.c - histogram of the heap by type, or by shape where the type is unknown.
+ *
+ * Retained of a type: the sum over its objects that no object of the same type dominates, so
+ * that a linked list counts once.
+ */
+#include <stdlib.h>
+
+#include "heapwalk/views/sections.h"
+
+enum { DEFAULT_TOP = 25 };
+
+static const struct hf_column columns[] = {
+    {"type", "type or shape", HF_COLUMN_ELASTIC},
+    {"source", "known by", HF_COLUMN_OPTIONAL},
+    {"confidence", NULL, HF_COLUMN_JSON_ONLY},
+    {"count", "objects", 0},
+    {"shallow_bytes", "bytes", 0},
+    {"share", "share", 0},
+    {"retained_bytes", "retained", 0},
+};
+
+struct line {
+	uint32_t type;
+	uint64_t retained, bytes;
+};
+
+static int by_bytes(const void *a, const void *b)
+{
+	const struct line *x = a, *y = b;
+	if (x->bytes != y->bytes)
+		return x->bytes < y->bytes ? 1 : -1;
+	return (x->type > y->type) - (x->type < y->type);
+}
+
+/* Is there an object of @type above @node in the dominator tree? Only the next is looked at:
+ * chains of one type are what would count twice. */
+static bool under_its_like(const struct hf_analysis *analysis, uint32_t node, uint32_t type)
+{
+	uint32_t above = hf_graph_idom(analysis->graph, node);
+	return above < hf_graph_objects(analysis->graph) &&
+	       hf_typing_of(analysis->typing, above) == type;
+}
+
+static struct line *make_lines(const struct hf_analysis *analysis, uint32_t *ret_count)
+{
+	uint32_t types = hf_typing_types(analysis->typing);
+	struct line *lines = calloc(types + 1, sizeof(*lines));
+
+	if (!lines)
+		return NULL;
+	for (uint32_t type = 0; type < types; type++)
+		lines[type] = (struct line){type, 0, hf_typing_type(analysis->typing, type)->bytes};
+	for (uint32_t id = 0; id < hf_graph_objects(analysis->graph); id++) {
+		uint32_t type = hf_typing_of(analysis->typing, id);
+		if (!under_its_like(analysis, id, type))
+			lines[type].retained += hf_graph_retained(analysis->graph, id);
+	}
+	qsort(lines, types, sizeof(*lines), by_bytes);
+	*ret_count = types;
+	return lines;
+}
+
+void hf_section_types(struct hf_analysis *analysis, uint64_t top, struct hf_doc *doc)
+{
+	uint64_t whole = hf_graph_retained(analysis->graph, hf_graph_root(analysis->graph));
+	uint32_t count = 0;
+	struct line *lines = make_lines(analysis, &count);
+	struct hf_table *table =
+	    lines ? hf_doc_table(doc, "types", NULL, columns, sizeof(columns) / sizeof(columns[0]))
+		  : NULL;
+
+	for (uint32_t i = 0; lines && i < count && (top == 0 || i < top); i++) {
+		const struct hf_type *type = hf_typing_type(analysis->typing, lines[i].type);
+		if (type->count == 0)
+			continue;
+		hf_doc_row(doc, table, 0);
+		hf_doc_cell(doc, table, hf_text(type->name));
+		hf_doc_cell(doc, table, hf_text(hf_type_source_name(type->source)));
+		hf_doc_cell(doc, table, hf_number(type->confidence));
+		hf_doc_cell(doc, table, hf_count(type->count));
+		hf_doc_cell(doc, table, hf_bytes(type->bytes));
+		hf_doc_cell(doc, table, hf_share(type->bytes, whole));
+		hf_doc_cell(doc, table, hf_bytes(lines[i].retained));
+	}
+	free(lines);
+}
+
+struct hf_error *hf_view_types(struct hf_analysis *analysis, const struct hf_view_options *options,
+			       struct hf_doc *doc)
+{
+	if (!hf_view_has_heap(analysis, doc))
+		return NULL;
+	hf_doc_begin(doc, "histogram", "TYPES");
+	hf_section_types(analysis,
+			 options->all	? 0
+			 : options->top ? options->top
+					: DEFAULT_TOP,
+			 doc);
+	hf_doc_end(doc);
+	return NULL;
+}

@@ -1,0 +1,179 @@
+/*
+ * verdict.c - one or two sentences that answer: leak, retention, free memory not given back,
+ * or a broken heap?
+ *
+ * In this order, the first that holds leads; thresholds are shares of the heap in use:
+ *	a broken invariant with an abort by malloc, or any error found in the heap
+ *	a leak		lost >= 10 %
+ *	retention	one holder (or object that several hold) keeps >= 30 %
+ *	free memory	free >= half of what malloc took from the system, and >= 16 MiB
+ *	spread		nothing of it: the biggest holder is named
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "heapwalk/views/human.h"
+#include "heapwalk/views/sections.h"
+
+enum { LEAK_PERCENT = 10, RETENTION_PERCENT = 30, MIN_FREE_BYTES = 16 << 20 };
+
+static const struct hf_diag *first_heap_error(const struct hf_analysis *analysis)
+{
+	for (size_t i = 0; i < hf_diags_count(analysis->diags); i++) {
+		const struct hf_diag *diag = hf_diags_get(analysis->diags, i);
+		if (diag->kind == HF_DIAG_HEAP && diag->severity == HF_SEV_ERROR)
+			return diag;
+	}
+	return NULL;
+}
+
+/* "2,411,022 x struct session": what most of @node's retained bytes are. */
+static const char *mostly(struct hf_analysis *analysis, struct hf_doc *doc, uint32_t node)
+{
+	uint32_t types = hf_typing_types(analysis->typing), best = 0;
+	uint64_t *count = calloc(2ull * types + 2, sizeof(*count)), *bytes = count + types;
+	uint32_t at = node;
+
+	if (!count)
+		return "";
+	/* The subtree of @node, without recursion. */
+	for (;;) {
+		if (at < hf_graph_objects(analysis->graph)) {
+			uint32_t type = hf_typing_of(analysis->typing, at);
+			count[type]++;
+			bytes[type] += hf_extents_chunk_bytes(analysis->extents, at);
+		}
+		uint32_t next = hf_graph_first_child(analysis->graph, at);
+		while (next == HF_NO_NODE && at != node) {
+			next = hf_graph_next_sibling(analysis->graph, at);
+			if (next == HF_NO_NODE)
+				at = hf_graph_idom(analysis->graph, at);
+		}
+		if (next == HF_NO_NODE)
+			break;
+		at = next;
+	}
+	for (uint32_t type = 0; type < types; type++)
+		best = bytes[type] > bytes[best] ? type : best;
+	const char *text = hf_doc_printf(doc, "%s x %s (%s)", hf_doc_count_text(doc, count[best]),
+					 hf_typing_type(analysis->typing, best)->name,
+					 hf_doc_bytes_text(doc, bytes[best]));
+	free(count);
+	return text;
+}
+
+static const char *percent_of(struct hf_doc *doc, uint64_t part, uint64_t whole)
+{
+	char buffer[HF_HUMAN_BYTES];
+	return hf_doc_printf(doc, "%s",
+			     hf_human_share(whole ? (double)part / (double)whole : 0, buffer));
+}
+
+static void tell_broken(const struct hf_analysis *analysis, struct hf_doc *doc,
+			const struct hf_diag *diag)
+{
+	hf_doc_paragraph(doc, "sentence",
+			 "The heap is corrupt: at 0x%lx %s. Figures beyond that place may be off.",
+			 (unsigned long)diag->address, diag->message);
+	hf_doc_emphasize(doc, HF_BAD);
+	(void)analysis;
+}
+
+static const char *lost_text(struct hf_doc *doc, const struct hf_heap_totals *totals)
+{
+	if (totals->lost_bytes == 0)
+		return "nothing is lost";
+	return hf_doc_printf(doc, "only %s is lost", hf_doc_bytes_text(doc, totals->lost_bytes));
+}
+
+static void tell_leak(struct hf_doc *doc, const struct hf_heap_totals *totals)
+{
+	hf_doc_paragraph(doc, "sentence",
+			 "A leak: %s (%s of the heap in use) in %s blocks that nothing points to "
+			 "any more; %s of them are leaders, the rest hangs on those.",
+			 hf_doc_bytes_text(doc, totals->lost_bytes),
+			 percent_of(doc, totals->lost_bytes, totals->inuse_bytes),
+			 hf_doc_count_text(doc, totals->lost_count),
+			 hf_doc_count_text(doc, totals->leaks[HF_DEFINITE].count));
+	hf_doc_emphasize(doc, HF_BAD);
+}
+
+static void tell_retention(struct hf_analysis *analysis, struct hf_doc *doc,
+			   const struct hf_heap_totals *totals, uint32_t node)
+{
+	uint64_t retained = hf_graph_retained(analysis->graph, node);
+	hf_doc_paragraph(doc, "sentence",
+			 "Retention, not a leak: %s keeps %s alive (%s of the heap in use), mostly "
+			 "%s; %s.",
+			 hf_node_name(analysis, doc, node), hf_doc_bytes_text(doc, retained),
+			 percent_of(doc, retained, totals->inuse_bytes),
+			 mostly(analysis, doc, node), lost_text(doc, totals));
+	hf_doc_emphasize(doc, HF_WARN);
+}
+
+static void tell_spread(struct hf_analysis *analysis, struct hf_doc *doc,
+			const struct hf_heap_totals *totals, uint32_t node)
+{
+	uint64_t retained = node == HF_NO_NODE ? 0 : hf_graph_retained(analysis->graph, node);
+	if (retained == 0) {
+		hf_doc_paragraph(doc, "sentence", "No object is held by any root; %s.",
+				 lost_text(doc, totals));
+		return;
+	}
+	hf_doc_paragraph(
+	    doc, "verdict",
+	    "No single holder dominates the %s in use: the biggest, %s, keeps %s (%s); "
+	    "%s.",
+	    hf_doc_bytes_text(doc, totals->inuse_bytes), hf_node_name(analysis, doc, node),
+	    hf_doc_bytes_text(doc, retained), percent_of(doc, retained, totals->inuse_bytes),
+	    lost_text(doc, totals));
+	hf_doc_emphasize(doc, HF_GOOD);
+}
+
+static void tell_free(struct hf_doc *doc, const struct hf_heap_totals *totals, uint64_t free_bytes)
+{
+	hf_doc_paragraph(
+	    doc, "fragmentation",
+	    "%s of the %s that malloc took from the system is free: %s in bins, %s at "
+	    "the tops, %s in tcaches. malloc_trim(3) gives back what is whole pages.",
+	    hf_doc_bytes_text(doc, free_bytes), hf_doc_bytes_text(doc, totals->system_bytes),
+	    hf_doc_bytes_text(doc, totals->bins_bytes), hf_doc_bytes_text(doc, totals->top_bytes),
+	    hf_doc_bytes_text(doc, totals->tcache_bytes));
+}
+
+void hf_section_verdict(struct hf_analysis *analysis, struct hf_doc *doc)
+{
+	struct hf_heap_totals totals;
+	const struct hf_diag *broken = first_heap_error(analysis);
+
+	hf_doc_begin(doc, "verdict", "VERDICT");
+	if (!analysis->graph) {
+		const struct hf_diag *diag = NULL;
+		for (size_t i = 0; i < hf_diags_count(analysis->diags); i++) {
+			diag = hf_diags_get(analysis->diags, i);
+			if (!strcmp(diag->code, "no-glibc-heap") ||
+			    !strcmp(diag->code, "heap-unused"))
+				break;
+		}
+		hf_doc_paragraph(doc, "sentence", "%s",
+				 diag ? diag->message : "no heap was found in this core");
+		hf_doc_end(doc);
+		return;
+	}
+	hf_heap_totals(analysis, &totals);
+	uint32_t node = hf_biggest_top(analysis);
+	uint64_t retained = node == HF_NO_NODE ? 0 : hf_graph_retained(analysis->graph, node);
+	uint64_t free_bytes = totals.bins_bytes + totals.top_bytes + totals.tcache_bytes;
+
+	if (broken)
+		tell_broken(analysis, doc, broken);
+	if (totals.lost_bytes && totals.lost_bytes * 100 >= totals.inuse_bytes * LEAK_PERCENT)
+		tell_leak(doc, &totals);
+	else if (retained && retained * 100 >= totals.inuse_bytes * RETENTION_PERCENT)
+		tell_retention(analysis, doc, &totals, node);
+	else
+		tell_spread(analysis, doc, &totals, node);
+	if (free_bytes >= MIN_FREE_BYTES && free_bytes * 2 >= totals.system_bytes)
+		tell_free(doc, &totals, free_bytes);
+	hf_doc_end(doc);
+}
