@@ -38,7 +38,7 @@ LDFLAGS   += -fsanitize=$(SANITIZE)
 endif
 
 LIB_SRCS  := $(sort $(wildcard core/*/*.c heapwalk/*.c heapwalk/glibc/*.c heapwalk/graph/*.c \
-                heapwalk/typing/*.c heapwalk/views/*.c heapwalk/output/*.c))
+                heapwalk/typing/*.c heapwalk/views/*.c heapwalk/output/*.c heapwalk/query/*.c))
 CLI_SRCS  := $(sort $(wildcard heapwalk/cli/*.c gdbplugin/*.c))
 LIB_OBJS  := $(LIB_SRCS:%.c=$(BUILD)/obj/%.o)
 CLI_OBJS  := $(CLI_SRCS:%.c=$(BUILD)/obj/%.o)

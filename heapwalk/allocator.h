@@ -128,6 +128,12 @@ struct hf_allocator_ops {
 	 * and fills gaps. Before it, inuse_*, state_* and overhead_bytes are zero.
 	 */
 	void (*finish)(struct hf_allocator *allocator);
+	/*
+	 * The same as a pull: up to @max chunks of @region from *@at on (0: its start) into
+	 * @ret; *@at is moved on. Returns their number, less than @max at the end.
+	 */
+	uint32_t (*chunks)(const struct hf_allocator *allocator, uint32_t region, uint64_t *at,
+			   struct hf_chunk *ret, uint32_t max);
 	/* The chunk that contains @address (any state); false if none. May walk a region. */
 	bool (*chunk_at)(const struct hf_allocator *allocator, uint64_t address,
 			 struct hf_chunk *ret);

@@ -34,6 +34,7 @@ static const struct hf_allocator_ops ops = {
     .destroy = glibc_destroy,
     .walk = glibc_walk,
     .finish = glibc_finish,
+    .chunks = glibc_chunks,
     .chunk_at = glibc_chunk_at,
     .mallinfo2 = glibc_mallinfo2,
 };

@@ -396,6 +396,24 @@ void glibc_walk(const struct hf_allocator *allocator, uint32_t region, hf_chunk_
 	walk_region(glibc, region, again, sink, ctx);
 }
 
+uint32_t glibc_chunks(const struct hf_allocator *allocator, uint32_t region, uint64_t *at,
+		      struct hf_chunk *ret, uint32_t max)
+{
+	const struct glibc *glibc = (const struct glibc *)allocator; /* base is its first member */
+	uint64_t start = glibc->base.regions.data[region].start;
+	struct glibc_walker walker;
+	uint32_t count = 0;
+
+	glibc_walker_init(&walker, glibc, region, *at ? *at : start, true);
+	while (count < max && glibc_walker_next(&walker, &ret[count]))
+		count++;
+	/* The next call knows only the place: a gap that follows is crossed here. */
+	if (walker.gap_follows)
+		cross_gap(&walker);
+	*at = walker.at;
+	return count;
+}
+
 bool glibc_chunk_at(const struct hf_allocator *allocator, uint64_t address, struct hf_chunk *ret)
 {
 	const struct glibc *glibc = (const struct glibc *)allocator;

@@ -27,7 +27,7 @@ static void print_text(FILE *to, const char *text)
 	free(escaped);
 }
 
-static void print_cell(FILE *to, const struct hf_value *value)
+void hf_csv_value(const struct hf_value *value, FILE *to)
 {
 	switch (value->kind) {
 	case HF_VALUE_TEXT:
@@ -69,7 +69,7 @@ static void print_table(FILE *to, const struct hf_table *table)
 			if (table->columns[i].flags & HF_COLUMN_TEXT_ONLY)
 				continue;
 			fputs(comma, to);
-			print_cell(to, &table->cells.data[row->first_cell + i]);
+			hf_csv_value(&table->cells.data[row->first_cell + i], to);
 			comma = ",";
 		}
 		fputc('\n', to);

@@ -23,7 +23,7 @@ static json_object *string_value(const char *text)
 	return value;
 }
 
-static json_object *json_value(const struct hf_value *value)
+json_object *hf_json_value(const struct hf_value *value)
 {
 	char buffer[32];
 	switch (value->kind) {
@@ -60,7 +60,7 @@ static json_object *json_table(const struct hf_table *table)
 			if (!(table->columns[i].flags & HF_COLUMN_TEXT_ONLY))
 				json_object_object_add(
 				    object, table->columns[i].key,
-				    json_value(&table->cells.data[row->first_cell + i]));
+				    hf_json_value(&table->cells.data[row->first_cell + i]));
 		}
 		if (tree)
 			json_object_object_add(object, "depth", json_object_new_uint64(row->depth));
@@ -108,9 +108,9 @@ struct hf_error *hf_output_json(const struct hf_doc *doc, FILE *to)
 		} else if (item->kind == HF_ITEM_TABLE) {
 			json_object_object_add(into, item->key, json_table(item->table));
 		} else if (item->kind == HF_ITEM_FIELD) {
-			json_object_object_add(into, item->key, json_value(&item->value));
+			json_object_object_add(into, item->key, hf_json_value(&item->value));
 		} else if (item->kind == HF_ITEM_PARAGRAPH || item->kind == HF_ITEM_RAW) {
-			add_text(into, item->key, json_value(&item->value));
+			add_text(into, item->key, hf_json_value(&item->value));
 		}
 	}
 	const char *text = json_object_to_json_string_ext(

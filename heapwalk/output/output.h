@@ -29,4 +29,8 @@ struct hf_error *hf_output_text(const struct hf_doc *doc, const struct hf_output
 struct hf_error *hf_output_json(const struct hf_doc *doc, FILE *to);
 struct hf_error *hf_output_csv(const struct hf_doc *doc, FILE *to);
 
+/* Single values, for rows that are printed as they come. */
+void hf_csv_value(const struct hf_value *value, FILE *to);
+struct json_object *hf_json_value(const struct hf_value *value);
+
 #endif

@@ -1,0 +1,57 @@
+/*
+ * commands.h - the one table of commands and the one table of options: parsing, --help, the
+ * manual pages and shell completion are all made from them.
+ *
+ * To add a command: a row in commands.c and a view (views/view.h). Nothing else.
+ */
+#ifndef HF_HEAPWALK_CLI_COMMANDS_H
+#define HF_HEAPWALK_CLI_COMMANDS_H
+
+#include "heapwalk/cli/options.h"
+
+enum hf_argument_use { HF_ARGUMENT_NONE, HF_ARGUMENT_OPTIONAL, HF_ARGUMENT_REQUIRED };
+
+struct hf_command {
+	const char *name;
+	const char *arguments; /* after the options: "CORE|PID [BINARY]" */
+	const char *summary;   /* one line */
+	const char *help;      /* paragraphs, separated by empty lines */
+	const char *example;   /* command lines, one a line */
+	enum hf_argument_use argument;
+	enum hf_analysis_depth depth;
+	hf_view_fn *view; /* NULL: run does it all */
+	int (*run)(const struct hf_command *command, struct hf_options *options);
+	uint32_t option_groups; /* HF_GROUP_* that make sense for it */
+};
+
+/* Sorted as people read them; the last has name NULL. */
+extern const struct hf_command hf_commands[];
+
+const struct hf_command *hf_command_find(const char *name);
+
+/* ---- options -------------------------------------------------------------------------------- */
+
+enum {
+	HF_GROUP_INPUT = 1,    /* -e, --sysroot, --debuginfo-path, -p */
+	HF_GROUP_OUTPUT = 2,   /* --format, -o, --color, -q */
+	HF_GROUP_ANALYSIS = 4, /* --roots, --no-heuristics, --threads */
+	HF_GROUP_LIST = 8,     /* --top, --all */
+	HF_GROUP_TREE = 16,    /* --depth, --min */
+	HF_GROUP_GATE = 32,    /* --fail-if, --strict */
+	HF_GROUP_LEAKS = 64,   /* --suppressions */
+	HF_GROUP_QUERY = 128,  /* -f, --csv */
+};
+
+struct hf_option {
+	char letter; /* 0: none */
+	const char *name;
+	const char *argument; /* NULL: none */
+	const char *help;
+	uint32_t group; /* one HF_GROUP_* */
+	int id;
+};
+
+/* The last has name NULL. */
+extern const struct hf_option hf_option_table[];
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * gate.h - conditions that make the exit status 1: --fail-if 'leaked_bytes > 1MiB'.
+ *
+ *	condition := figure op limit
+ *	figure    := NAME | retained("VARIABLE")
+ *	op        := > | >= | < | <= | == | !=
+ *	limit     := NUMBER [B|KB|MB|GB|TB|KiB|MiB|GiB|TiB|k|M|G|%]	(%: of the heap in use)
+ */
+#ifndef HF_HEAPWALK_CLI_GATE_H
+#define HF_HEAPWALK_CLI_GATE_H
+
+#include "heapwalk/analysis.h"
+
+enum hf_gate_op { HF_GATE_GT, HF_GATE_GE, HF_GATE_LT, HF_GATE_LE, HF_GATE_EQ, HF_GATE_NE };
+
+struct hf_gate {
+	const char *text; /* as given */
+	char figure[32];
+	char argument[128]; /* of retained("...") */
+	enum hf_gate_op op;
+	double limit;
+	bool percent;
+};
+
+struct hf_gates {
+	HF_VEC(, struct hf_gate) list;
+};
+
+struct hf_error *hf_gate_parse(const char *text, struct hf_gate *ret);
+
+/* *@ret: the condition holds (the gate trips); *@ret_value: the figure. */
+struct hf_error *hf_gate_test(const struct hf_gate *gate, struct hf_analysis *analysis, bool *ret,
+			      double *ret_value);
+
+/* Names of the figures, for --help; NULL past the last. */
+const char *hf_gate_figure(unsigned index, const char **ret_help);
+
+#endif

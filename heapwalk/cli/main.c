@@ -1,0 +1,52 @@
+/*
+ * main.c - heapforensics [COMMAND] [OPTION...] CORE|PID [BINARY]
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "heapwalk/cli/commands.h"
+#include "heapwalk/cli/help.h"
+#include "heapwalk/cli/run.h"
+
+/* The hidden word that `make` uses: help-man [COMMAND]. */
+static int print_man(int argc, char **argv)
+{
+	const struct hf_command *command = argc > 2 ? hf_command_find(argv[2]) : NULL;
+	if (argc > 2 && !command)
+		return HF_EXIT_FAILED;
+	hf_help_man(command, stdout);
+	return HF_EXIT_DONE;
+}
+
+int main(int argc, char **argv)
+{
+	const struct hf_command *named = argc > 1 ? hf_command_find(argv[1]) : NULL;
+	const struct hf_command *command = named ? named : &hf_commands[0];
+	struct hf_options options;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (argc > 1 && !strcmp(argv[1], "help-man"))
+		return print_man(argc, argv);
+	if (argc < 2) {
+		hf_help_all(stderr);
+		return HF_EXIT_FAILED;
+	}
+	if (named)
+		argv[1] = argv[0];
+	struct hf_error *err =
+	    hf_options_parse(argc - (named != NULL), argv + (named != NULL), &options);
+	if (err)
+		return hf_fail(err);
+	int status = HF_EXIT_DONE;
+	if (options.help && named)
+		hf_help_command(named, stdout);
+	else if (options.help)
+		hf_help_all(stdout);
+	else if (options.version)
+		puts("heapforensics " HF_VERSION);
+	else
+		status = command->run(command, &options);
+	hf_options_deinit(&options);
+	return status;
+}

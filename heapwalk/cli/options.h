@@ -1,0 +1,45 @@
+/*
+ * options.h - a parsed command line.
+ */
+#ifndef HF_HEAPWALK_CLI_OPTIONS_H
+#define HF_HEAPWALK_CLI_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "heapwalk/cli/gate.h"
+#include "heapwalk/output/output.h"
+#include "heapwalk/views/view.h"
+
+enum { HF_EXIT_DONE = 0, HF_EXIT_GATE = 1, HF_EXIT_FAILED = 2, HF_EXIT_PARTIAL = 3 };
+
+enum hf_color { HF_COLOR_AUTO, HF_COLOR_ALWAYS, HF_COLOR_NEVER };
+
+struct hf_options {
+	/* input */
+	const char *core, *binary; /* paths; binary NULL: found by the core */
+	const char *argument;
+	const char *sysroot, *debuginfo_path;
+	const char *sql_file;
+	uint32_t pid; /* 0: a core */
+	/* analysis */
+	uint32_t root_kinds; /* 0: all */
+	uint32_t heuristics;
+	unsigned threads;
+	/* output */
+	enum hf_format format;
+	bool format_given;
+	enum hf_color color;
+	const char *output;
+	bool quiet, no_pager, strict, help, version, timing;
+	struct hf_view_options view;
+	struct hf_gates gates;
+	/* positional words that are neither a core nor a binary */
+	const char **words;
+	int word_count;
+};
+
+/* Parse what follows the command's name; argv[0] is ignored. */
+struct hf_error *hf_options_parse(int argc, char **argv, struct hf_options *ret);
+void hf_options_deinit(struct hf_options *options);
+
+#endif

@@ -1,0 +1,335 @@
+/*
+ * run.c - running a command (see run.h).
+ */
+#include "heapwalk/cli/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/cleanup.h"
+#include "heapwalk/cli/commands.h"
+#include "heapwalk/cli/terminal.h"
+#include "heapwalk/query/query.h"
+
+int hf_fail(struct hf_error *err)
+{
+	fprintf(stderr, "heapforensics: %s\n", hf_error_message(err));
+	hf_error_destroy(err);
+	return HF_EXIT_FAILED;
+}
+
+struct hf_error *hf_run_open(const struct hf_options *options, enum hf_analysis_depth depth,
+			     struct hf_analysis **ret)
+{
+	struct hf_progress_line line;
+	struct hf_analysis_options analysis = {
+	    .process = {.core = options->core,
+			.executable = options->binary,
+			.sysroot = options->sysroot,
+			.debuginfo_path = options->debuginfo_path,
+			.progress = &line.progress},
+	    .depth = depth,
+	    .root_kinds = options->root_kinds,
+	    .heuristics = options->heuristics,
+	    .threads = options->threads,
+	};
+	hf_progress_line_init(&line, options->quiet);
+	struct hf_error *err = hf_analysis_open(&analysis, ret);
+	hf_progress_line_clear(&line);
+	return err;
+}
+
+static void tell_timing(const struct hf_analysis *analysis)
+{
+	double seconds;
+	const char *name;
+
+	for (unsigned i = 0; i < analysis->stage_count; i++)
+		fprintf(stderr, "%-24s %8.3f s\n", analysis->stages[i].name,
+			analysis->stages[i].seconds);
+	if (!analysis->graph)
+		return;
+	for (unsigned i = 0; (name = hf_graph_stage(analysis->graph, i, &seconds)); i++)
+		fprintf(stderr, "  graph: %-15s %8.3f s\n", name, seconds);
+	fprintf(stderr, "%lu objects, %lu edges, %lu bytes of arrays at the peak\n",
+		(unsigned long)hf_graph_objects(analysis->graph),
+		(unsigned long)hf_graph_edges(analysis->graph),
+		(unsigned long)(hf_graph_memory_peak(analysis->graph) +
+				hf_extents_memory(analysis->extents)));
+}
+
+/* ---- where output goes --------------------------------------------------------------------------
+ */
+
+static const char *pager_command(void)
+{
+	const char *pager = getenv("HEAPFORENSICS_PAGER");
+	if (!pager)
+		pager = getenv("PAGER");
+	return pager ? pager : "less";
+}
+
+/* Start the pager with a pipe to its standard input; without one, plain standard output. */
+static void start_pager(struct hf_sink *sink)
+{
+	const char *pager = pager_command();
+	int pipes[2];
+
+	if (!*pager || !strcmp(pager, "cat") || pipe(pipes))
+		return;
+	pid_t pid = fork();
+	if (pid == 0) {
+		dup2(pipes[0], STDIN_FILENO);
+		close(pipes[0]);
+		close(pipes[1]);
+		setenv("LESS", "FRX", 0);
+		execl("/bin/sh", "sh", "-c", pager, (char *)NULL);
+		_exit(127);
+	}
+	close(pipes[0]);
+	FILE *to = pid > 0 ? fdopen(pipes[1], "w") : NULL;
+	if (!to) {
+		close(pipes[1]);
+		return;
+	}
+	sink->to = to;
+	sink->pager_pid = pid;
+}
+
+struct hf_error *hf_sink_open(const struct hf_options *options, struct hf_sink *ret)
+{
+	struct hf_sink sink = {.to = stdout, .output = {.format = options->format}};
+
+	if (options->output) {
+		sink.to = fopen(options->output, "we");
+		if (!sink.to)
+			return hf_error_errno(errno, "%s", options->output);
+	}
+	if (!options->output && options->format == HF_FORMAT_TEXT) {
+		sink.output.width = hf_terminal_width(STDOUT_FILENO);
+		sink.output.color =
+		    options->color == HF_COLOR_AUTO && hf_terminal_colors(STDOUT_FILENO);
+		if (sink.output.width && !options->no_pager)
+			start_pager(&sink);
+	}
+	if (options->color == HF_COLOR_ALWAYS)
+		sink.output.color = true;
+	*ret = sink;
+	return NULL;
+}
+
+struct hf_error *hf_sink_close(struct hf_sink *sink, const struct hf_options *options)
+{
+	struct hf_error *err = NULL;
+
+	if (sink->to != stdout) {
+		if (fclose(sink->to) && errno != EPIPE)
+			err = hf_error_errno(errno, "%s",
+					     options->output ? options->output : "the pager");
+	} else if (fflush(stdout) && errno != EPIPE) {
+		err = hf_error_errno(errno, "standard output");
+	}
+	if (sink->pager_pid > 0)
+		waitpid(sink->pager_pid, NULL, 0);
+	return err;
+}
+
+/* ---- gates
+ * --------------------------------------------------------------------------------------- */
+
+int hf_run_gates(const struct hf_options *options, struct hf_analysis *analysis)
+{
+	int status = HF_EXIT_DONE;
+
+	hf_vec_foreach (gate, &options->gates.list) {
+		bool trips = false;
+		double value = 0;
+		struct hf_error *err = hf_gate_test(gate, analysis, &trips, &value);
+		if (err)
+			return hf_fail(err);
+		if (trips) {
+			fprintf(stderr, "heapforensics: --fail-if '%s' holds: it is %.0f\n",
+				gate->text, value);
+			status = HF_EXIT_GATE;
+		}
+	}
+	if (status == HF_EXIT_DONE && options->strict && hf_diags_partial(analysis->diags)) {
+		fprintf(stderr, "heapforensics: evidence was missing, and --strict was given\n");
+		status = HF_EXIT_PARTIAL;
+	}
+	return status;
+}
+
+/* ---- commands
+ * ------------------------------------------------------------------------------------ */
+
+static struct hf_error *check_words(const struct hf_command *command,
+				    const struct hf_options *options)
+{
+	int allowed = command->argument != HF_ARGUMENT_NONE;
+
+	if (!options->core && !options->pid && options->word_count)
+		return hf_error_create(HF_ERR_IO, "%s: no such core, and no running process",
+				       options->words[0]);
+	if (!options->core && !options->pid)
+		return hf_error_create(HF_ERR_USAGE, "which core? heapforensics %s %s (see --help)",
+				       command->name, command->arguments);
+	if (options->word_count > allowed)
+		return hf_error_create(HF_ERR_USAGE, "%s: no such file, and %s takes %s",
+				       options->words[0], command->name,
+				       allowed ? "one argument only" : "no argument");
+	if (command->argument == HF_ARGUMENT_REQUIRED && !options->argument)
+		return hf_error_create(HF_ERR_USAGE, "%s of what? heapforensics %s %s",
+				       command->name, command->name, command->arguments);
+	return NULL;
+}
+
+static void complete_view(struct hf_options *options)
+{
+	options->view.core = options->core;
+	options->view.binary = options->binary;
+	options->view.argument = options->argument;
+}
+
+static struct hf_error *print_view(const struct hf_command *command, struct hf_options *options,
+				   struct hf_analysis *analysis)
+{
+	struct hf_doc *doc = NULL;
+	struct hf_sink sink;
+	struct hf_error *err = hf_doc_create(command->name, &doc);
+
+	if (err)
+		return err;
+	hf_doc_set_partial(doc, hf_diags_partial(analysis->diags));
+	err = command->view(analysis, &options->view, doc);
+	if (!err)
+		err = hf_doc_error(doc);
+	if (!err)
+		err = hf_sink_open(options, &sink);
+	if (!err) {
+		err = hf_output(doc, &sink.output, sink.to);
+		struct hf_error *closing = hf_sink_close(&sink, options);
+		if (err)
+			hf_error_destroy(closing);
+		else
+			err = closing;
+	}
+	hf_doc_destroy(doc);
+	return err;
+}
+
+int hf_run_view(const struct hf_command *command, struct hf_options *options)
+{
+	struct hf_analysis *analysis = NULL;
+	struct hf_error *err = check_words(command, options);
+	enum hf_analysis_depth depth = options->gates.list.count ? HF_DEPTH_TYPES : command->depth;
+
+	if (!err)
+		err = hf_run_open(options, depth, &analysis);
+	if (err)
+		return hf_fail(err);
+	complete_view(options);
+	err = print_view(command, options, analysis);
+	if (options->timing)
+		tell_timing(analysis);
+	int status = err ? hf_fail(err) : hf_run_gates(options, analysis);
+	hf_analysis_close(analysis);
+	return status;
+}
+
+/* ---- query
+ * ---------------------------------------------------------------------------------------- */
+
+static struct hf_error *read_all(FILE *from, char **ret)
+{
+	size_t count = 0, capacity = 0;
+	char *text = NULL;
+
+	for (;;) {
+		if (count + 4096 > capacity) {
+			capacity = capacity ? capacity * 2 : 8192;
+			char *bigger = realloc(text, capacity);
+			if (!bigger) {
+				free(text);
+				return hf_error_nomem();
+			}
+			text = bigger;
+		}
+		size_t got = fread(text + count, 1, 4000, from);
+		count += got;
+		if (got == 0)
+			break;
+	}
+	text[count] = '\0';
+	*ret = text;
+	return NULL;
+}
+
+static struct hf_error *sql_text(const struct hf_options *options, char **ret)
+{
+	*ret = NULL;
+	if (options->sql_file) {
+		FILE *file = fopen(options->sql_file, "re");
+		if (!file)
+			return hf_error_errno(errno, "%s", options->sql_file);
+		struct hf_error *err = read_all(file, ret);
+		fclose(file);
+		return err;
+	}
+	if (options->argument && !strcmp(options->argument, "-"))
+		return read_all(stdin, ret);
+	if (options->argument) {
+		*ret = strdup(options->argument);
+		return *ret ? NULL : hf_error_nomem();
+	}
+	return NULL;
+}
+
+static struct hf_error *run_sql(struct hf_options *options, struct hf_analysis *analysis)
+{
+	HF_AUTO(free_ptr) char *sql = NULL;
+	struct hf_query *query = NULL;
+	struct hf_sink sink;
+	struct hf_error *err = sql_text(options, &sql);
+
+	if (!err)
+		err = hf_query_open(analysis, &query);
+	bool shell = !sql;
+	if (shell)
+		options->no_pager = true;
+	if (!err)
+		err = hf_sink_open(options, &sink);
+	if (!err) {
+		err = shell ? hf_query_shell(query, stdin, isatty(STDIN_FILENO) == 1, &sink.output,
+					     sink.to)
+			    : hf_query_run(query, sql, &sink.output, sink.to);
+		struct hf_error *closing = hf_sink_close(&sink, options);
+		if (err)
+			hf_error_destroy(closing);
+		else
+			err = closing;
+	}
+	hf_query_close(query);
+	return err;
+}
+
+int hf_run_query(const struct hf_command *command, struct hf_options *options)
+{
+	struct hf_analysis *analysis = NULL;
+	struct hf_error *err = check_words(command, options);
+
+	if (!err)
+		err = hf_run_open(options, command->depth, &analysis);
+	if (err)
+		return hf_fail(err);
+	err = run_sql(options, analysis);
+	if (options->timing)
+		tell_timing(analysis);
+	int status = err ? hf_fail(err) : hf_run_gates(options, analysis);
+	hf_analysis_close(analysis);
+	return status;
+}

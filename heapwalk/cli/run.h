@@ -1,0 +1,34 @@
+/*
+ * run.h - running a command: open the analysis, fill the document, print it, test the gates.
+ */
+#ifndef HF_HEAPWALK_CLI_RUN_H
+#define HF_HEAPWALK_CLI_RUN_H
+
+#include "heapwalk/cli/options.h"
+
+struct hf_command;
+
+/* Both return the exit status. */
+int hf_run_view(const struct hf_command *command, struct hf_options *options);
+int hf_run_query(const struct hf_command *command, struct hf_options *options);
+
+/* Print "heapforensics: MESSAGE", destroy @err, return HF_EXIT_FAILED. */
+int hf_fail(struct hf_error *err);
+
+/* Open @options' core to @depth, with progress. */
+struct hf_error *hf_run_open(const struct hf_options *options, enum hf_analysis_depth depth,
+			     struct hf_analysis **ret);
+
+/* Where the output goes: a file, standard output, or a pager. */
+struct hf_sink {
+	FILE *to;
+	struct hf_output_options output;
+	int pager_pid; /* 0: none */
+};
+struct hf_error *hf_sink_open(const struct hf_options *options, struct hf_sink *ret);
+struct hf_error *hf_sink_close(struct hf_sink *sink, const struct hf_options *options);
+
+/* The exit status of gates and --strict; tells on standard error what tripped. */
+int hf_run_gates(const struct hf_options *options, struct hf_analysis *analysis);
+
+#endif
