@@ -1,11 +1,13 @@
 /*
- * demangle.c - the C++ runtime's own demangler, called from C.
+ * demangle.c - the C++ runtime's own demangler, called from C; symbol versions are cut off.
  *
  * Names come from untrusted files: absurdly long ones are not tried.
  */
 #include "core/base/demangle.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_NAME = 8192 };
@@ -15,8 +17,18 @@ char *__cxa_demangle(const char *mangled, char *buffer, size_t *length, int *sta
 
 char *hf_demangle(const char *name)
 {
+	size_t length = strnlen(name, MAX_NAME), plain = strcspn(name, "@");
+	bool mangled = name[0] == '_' && name[1] == 'Z';
 	int status = 0;
-	if (name[0] != '_' || name[1] != 'Z' || strnlen(name, MAX_NAME) == MAX_NAME)
+
+	if (length == MAX_NAME || (!mangled && plain == length))
 		return NULL;
-	return __cxa_demangle(name, NULL, NULL, &status);
+	char *cut = strndup(name, plain);
+	if (!cut || !mangled)
+		return cut;
+	char *demangled = __cxa_demangle(cut, NULL, NULL, &status);
+	if (!demangled && plain != length)
+		return cut;
+	free(cut);
+	return demangled;
 }

@@ -4,7 +4,10 @@
 #ifndef HF_CORE_BASE_DEMANGLE_H
 #define HF_CORE_BASE_DEMANGLE_H
 
-/* The demangled name, or NULL if @name is not mangled. The caller frees it. */
+/*
+ * The plain name: demangled, without a symbol version ("write@GLIBC_2.2.5"); NULL if @name is
+ * plain already. The caller frees it.
+ */
 char *hf_demangle(const char *name);
 
 #endif

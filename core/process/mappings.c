@@ -154,6 +154,47 @@ static void count_present(struct hf_process *process)
 	}
 }
 
+/*
+ * gdb's gcore writes no header for memory that it does not dump (clean text and read-only data):
+ * NT_FILE alone knows it. What no segment covers becomes an absent one, so that its bytes can
+ * come from the file; flags are read-only until the file tells.
+ */
+static bool add_undumped(struct hf_process *process, const struct file_entry *file, uint64_t start,
+			 uint64_t end)
+{
+	struct hf_segment segment = {
+	    .start = start, .end = end, .flags = HF_SEGMENT_R, .source = HF_SEGMENT_NONE};
+	if (start >= end)
+		return true;
+	if (!hf_vec_push(&process->image.segments, segment) ||
+	    !add_mapping(process, start, end, HF_SEGMENT_R, file))
+		return false;
+	process->mappings.data[process->mappings.count - 1].undumped = true;
+	return true;
+}
+
+static bool add_files_without_segment(struct hf_process *process)
+{
+	size_t count = process->image.segments.count, at = 0; /* sorted up to here */
+
+	hf_vec_foreach (file, &process->priv->files) {
+		uint64_t start = file->start;
+		while (at < count && process->image.segments.data[at].end <= start)
+			at++;
+		for (size_t i = at; i < count && start < file->end; i++) {
+			const struct hf_segment segment = process->image.segments.data[i];
+			if (segment.start >= file->end)
+				break;
+			if (!add_undumped(process, file, start, segment.start))
+				return false;
+			start = segment.end;
+		}
+		if (!add_undumped(process, file, start, file->end))
+			return false;
+	}
+	return true;
+}
+
 struct hf_error *process_read_mappings(struct hf_process *process)
 {
 	hf_vec_foreach (header, &process->priv->core.headers) {
@@ -170,6 +211,10 @@ struct hf_error *process_read_mappings(struct hf_process *process)
 			return hf_error_nomem();
 	}
 	struct hf_error *err = hf_image_finish(&process->image);
+	if (!err && !add_files_without_segment(process))
+		err = hf_error_nomem();
+	if (!err)
+		err = hf_image_finish(&process->image);
 	if (err)
 		return err;
 	order_mappings(process);

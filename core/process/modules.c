@@ -302,6 +302,27 @@ static void find_file(struct hf_process *process, struct hf_module *module)
 		    module->path);
 }
 
+/* Memory that only NT_FILE knows is protected as the file's program headers say. */
+static void protect_undumped(struct hf_process *process, const struct hf_module *module, Elf *elf)
+{
+	size_t count = 0;
+
+	if (elf_getphdrnum(elf, &count))
+		return;
+	for (size_t i = 0; i < count; i++) {
+		GElf_Phdr header;
+		if (!gelf_getphdr(elf, (int)i, &header) || header.p_type != PT_LOAD)
+			continue;
+		uint64_t start = page_down(process, module->bias + header.p_vaddr);
+		uint64_t end = page_up(process, module->bias + header.p_vaddr + header.p_memsz);
+		hf_vec_foreach (mapping, &process->mappings) {
+			if (mapping->undumped && mapping->start >= start && mapping->end <= end &&
+			    mapping->module == (uint32_t)(module - process->modules.data))
+				mapping->flags = header.p_flags & 7;
+		}
+	}
+}
+
 static struct hf_error *read_sections(struct hf_process *process, struct hf_module *module)
 {
 	HF_AUTO(close_fd) int fd = module->file ? open(module->file, O_RDONLY | O_CLOEXEC) : -1;
@@ -310,6 +331,8 @@ static struct hf_error *read_sections(struct hf_process *process, struct hf_modu
 	size_t names = 0;
 	bool fine = true;
 
+	if (elf)
+		protect_undumped(process, module, elf);
 	if (elf && elf_getshdrstrndx(elf, &names) == 0) {
 		while (fine && (scn = elf_nextscn(elf, scn))) {
 			GElf_Shdr header;

@@ -285,6 +285,15 @@ static void judge_kind(struct hf_process *process)
 		process->info.core_kind = HF_CORE_OTHER;
 }
 
+/* gdb stops a process to dump it: the signal that it was stopped by ended nothing. */
+static void forget_stop(struct hf_process *process)
+{
+	int signal = process->info.signal;
+	if (process->info.core_kind == HF_CORE_GCORE &&
+	    (signal == SIGSTOP || signal == SIGTRAP || signal == SIGINT || signal == SIGTSTP))
+		process->info.signal = 0;
+}
+
 struct hf_error *process_read_notes(struct hf_process *process)
 {
 	const struct hf_elfcore *core = &process->priv->core;
@@ -300,6 +309,7 @@ struct hf_error *process_read_notes(struct hf_process *process)
 		}
 	}
 	judge_kind(process);
+	forget_stop(process);
 	if (process->threads.count == 0)
 		hf_diag_add(process->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "no-threads", 0,
 			    "the core tells of no thread: registers and stacks are unknown as "

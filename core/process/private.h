@@ -37,7 +37,7 @@ struct hf_process_private {
 	char *debuginfo_path;		  /* for libdwfl, which keeps a pointer to it */
 	Dwfl_Callbacks callbacks;
 	Dwfl *dwfl;
-	void *unwindings; /* unwind.c's, which the Dwfl points at */
+	void *unwindings;   /* unwind.c's, which the Dwfl points at */
 	bool page_size_one; /* NT_FILE as gdb writes it */
 	bool gdb_notes;
 };

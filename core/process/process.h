@@ -84,6 +84,7 @@ struct hf_mapping {
 	uint32_t flags;	  /* HF_SEGMENT_* */
 	uint32_t module;  /* index or HF_NO_INDEX; .bss behind a module's data belongs to it */
 	uint8_t kind;	  /* enum hf_mapping_kind */
+	bool undumped;	  /* no segment of the core covers it: known by its file's name only */
 };
 
 enum hf_file_match {

@@ -194,8 +194,11 @@ struct hf_error *hf_output_text(const struct hf_doc *doc, const struct hf_output
 			depth -= depth > 0;
 			break;
 		case HF_ITEM_TABLE:
-			if (item->label)
+			if (item->label) {
+				if (depth == 0 && headings++)
+					fputc('\n', to);
 				print_heading(&writer, item->label, depth);
+			}
 			text_table(&writer, item->table, indent);
 			break;
 		case HF_ITEM_HINT:

@@ -44,6 +44,8 @@ static char *cell_text(const struct hf_column *column, const struct hf_value *va
 {
 	if ((column->flags & HF_COLUMN_BAR) && value->kind == HF_VALUE_SHARE)
 		return bar_cell(value->real);
+	if ((column->flags & (HF_COLUMN_BAR | HF_COLUMN_BLANK)) && value->kind == HF_VALUE_NONE)
+		return strdup("");
 	char *text = text_value(value, false);
 	if (text && (column->flags & HF_COLUMN_TREE)) {
 		char *branch = tree_cell(text, depth);
@@ -129,7 +131,8 @@ static void print_line(const struct text_writer *writer, const struct layout *la
 	uint32_t count = layout->table->column_count, last = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
-		const char *cell = heading ? "x" : layout->cells[row * count + i];
+		const char *cell =
+		    heading ? layout->table->columns[i].label : layout->cells[row * count + i];
 		if (layout->shown[i] && cell && *cell)
 			last = i;
 	}

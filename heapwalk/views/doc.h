@@ -90,6 +90,7 @@ enum hf_column_flags {
 	HF_COLUMN_ELASTIC = 8,	 /* gets the room that is left, is cut first */
 	HF_COLUMN_BAR = 16,	 /* text: a bar is drawn for this share */
 	HF_COLUMN_OPTIONAL = 32, /* dropped from text when the width is too small */
+	HF_COLUMN_BLANK = 64,	 /* text: unknown is shown as nothing, not as "-" */
 };
 
 struct hf_column {

@@ -6,7 +6,7 @@
 #include "heapwalk/views/sections.h"
 #include "heapwalk/views/tree.h"
 
-enum { DEFAULT_TOP = 10, DEFAULT_DEPTH = 4, REPORT_TOP = 8, REPORT_BELOW = 3, REPORT_DEPTH = 4 };
+enum { DEFAULT_TOP = 10, DEFAULT_DEPTH = 4, REPORT_TOP = 8, REPORT_BELOW = 2, REPORT_DEPTH = 4 };
 
 static const struct hf_column columns[] = {
     {"node", NULL, HF_COLUMN_JSON_ONLY},
@@ -18,7 +18,7 @@ static const struct hf_column columns[] = {
     {"objects", "objects", HF_COLUMN_OPTIONAL},
     {"count", NULL, HF_COLUMN_JSON_ONLY},
     {"shallow_bytes", NULL, HF_COLUMN_JSON_ONLY},
-    {"note", "", HF_COLUMN_OPTIONAL},
+    {"note", "", HF_COLUMN_OPTIONAL | HF_COLUMN_BLANK},
 };
 
 static bool is_object(const struct hf_analysis *analysis, uint32_t node)
@@ -148,9 +148,10 @@ struct hf_error *hf_section_holders(struct hf_analysis *analysis,
 				    const struct hf_view_options *options, struct hf_doc *doc)
 {
 	uint64_t whole = hf_graph_retained(analysis->graph, hf_graph_root(analysis->graph));
-	struct hf_tree_options tree = {.depth = REPORT_DEPTH,
+	struct hf_tree_options tree = {.depth = options->depth ? options->depth : REPORT_DEPTH,
 				       .top = options->top ? options->top : REPORT_TOP,
-				       .min_bytes = whole / 100,
+				       .top_below = REPORT_BELOW,
+				       .min_bytes = whole / 50,
 				       .without_lost = true};
 
 	hf_doc_begin(doc, "dominators", "HOLDERS AND DOMINATORS");

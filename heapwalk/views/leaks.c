@@ -29,7 +29,7 @@ static const struct hf_column group_columns[] = {
     {"bytes", "bytes", HF_COLUMN_OPTIONAL},
     {"retained_bytes", "drags along", 0},
     {"example", "example", 0},
-    {"content", "content", HF_COLUMN_OPTIONAL},
+    {"content", "content", HF_COLUMN_OPTIONAL | HF_COLUMN_BLANK},
 };
 
 struct group {
@@ -162,8 +162,9 @@ static void tell_groups(const struct hf_analysis *analysis, struct hf_doc *doc,
 		hf_doc_cell(doc, table, hf_text(content));
 	}
 	if (top && groups->count > top)
-		hf_doc_note(doc, "%s more groups; --all shows them.",
-			    hf_doc_count_text(doc, groups->count - top));
+		hf_doc_note(doc, "%s more group%s: leaks --all shows all.",
+			    hf_doc_count_text(doc, groups->count - top),
+			    groups->count - top == 1 ? "" : "s");
 }
 
 void hf_section_leaks(const struct hf_analysis *analysis, struct hf_doc *doc)

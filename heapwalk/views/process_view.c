@@ -29,14 +29,18 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* The frame that tells most: the first of the program's own, else the innermost named one. */
+/* The frame that tells most: the first that is not libc's, else the innermost named one. */
 static const struct hf_frame *telling_frame(const struct hf_analysis *analysis,
 					    const struct hf_thread *thread)
 {
 	const struct hf_frame *named = NULL;
 	hf_vec_foreach (frame, &thread->frames) {
-		bool own = frame->module < analysis->process->modules.count &&
-			   analysis->process->modules.data[frame->module].is_executable;
+		const struct hf_module *module =
+		    frame->module < analysis->process->modules.count
+			? &analysis->process->modules.data[frame->module]
+			: NULL;
+		bool own = module && (!module->is_libc || module->is_executable) &&
+			   strcmp(module->name, "[vdso]") != 0;
 		if (frame->function && own)
 			return frame;
 		if (frame->function && !named)

@@ -152,6 +152,7 @@ static void expand(struct builder *builder, struct group *group, uint32_t depth)
 {
 	const struct hf_tree_options *options = builder->options;
 	struct groups groups = {0};
+	uint64_t top = depth && options->top_below ? options->top_below : options->top;
 	size_t shown = 0;
 
 	fold_chains(builder, group);
@@ -165,7 +166,7 @@ static void expand(struct builder *builder, struct group *group, uint32_t depth)
 		qsort(groups.data, groups.count, sizeof(*groups.data), by_retained);
 	for (; shown < groups.count && !builder->failed; shown++) {
 		struct group *child = &groups.data[shown];
-		if ((options->top && shown >= options->top) || child->retained == 0 ||
+		if ((top && shown >= top) || child->retained == 0 ||
 		    child->retained < options->min_bytes)
 			break;
 		expand(builder, child, depth + 1);

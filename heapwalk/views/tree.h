@@ -19,7 +19,8 @@
 
 struct hf_tree_options {
 	uint32_t depth;	    /* levels below the start; at most HF_TREE_MAX_DEPTH */
-	uint64_t top;	    /* groups shown below a node; 0: all */
+	uint64_t top;	    /* groups shown below the start; 0: all */
+	uint64_t top_below; /* below other nodes; 0: as many */
 	uint64_t min_bytes; /* retained of a group to be shown, and to be opened */
 	bool without_lost;  /* leave lost leaders out below the super root */
 	bool single;	    /* no groups: every node a line of its own */
