@@ -15,6 +15,18 @@ enum { MAX_NAME = 8192 };
 /* <cxxabi.h> is C++; this is the function's C declaration by the Itanium C++ ABI. */
 char *__cxa_demangle(const char *mangled, char *buffer, size_t *length, int *status);
 
+/* "g_names[abi:cxx11]" is g_names to everyone but the linker. */
+static void drop_abi_tags(char *name)
+{
+	static const char tag[] = "[abi:";
+	for (char *at = strstr(name, tag); at; at = strstr(at, tag)) {
+		char *end = strchr(at, ']');
+		if (!end)
+			return;
+		memmove(at, end + 1, strlen(end + 1) + 1);
+	}
+}
+
 char *hf_demangle(const char *name)
 {
 	size_t length = strnlen(name, MAX_NAME), plain = strcspn(name, "@");
@@ -30,5 +42,7 @@ char *hf_demangle(const char *name)
 	if (!demangled && plain != length)
 		return cut;
 	free(cut);
+	if (demangled)
+		drop_abi_tags(demangled);
 	return demangled;
 }

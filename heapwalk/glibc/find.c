@@ -46,6 +46,25 @@ static unsigned good_pairs(const struct glibc *glibc, uint64_t bins)
 	return good;
 }
 
+/*
+ * The first hit may stand a few pairs before bins[0], since some bad pairs are allowed: the place
+ * with the most good pairs is the right one.
+ */
+static uint64_t best_place(const struct glibc *glibc, uint64_t hit)
+{
+	uint64_t best = hit;
+	unsigned most = good_pairs(glibc, hit);
+	for (unsigned i = 1; i <= GLIBC_BINS - MIN_GOOD_PAIRS; i++) {
+		uint64_t at = hit + 2ull * i * glibc->layout.word;
+		unsigned good = good_pairs(glibc, at);
+		if (good > most) {
+			most = good;
+			best = at;
+		}
+	}
+	return best;
+}
+
 /* Scan [start, end) for bins[0]; bin 127 is never used, so it is always self-linked. */
 static bool scan_for_bins(const struct glibc *glibc, uint64_t start, uint64_t end, uint64_t *ret)
 {
@@ -64,7 +83,7 @@ static bool scan_for_bins(const struct glibc *glibc, uint64_t start, uint64_t en
 			if (hf_image_word_at(glibc->image, view + i * w) == expect &&
 			    hf_image_word_at(glibc->image, view + (i + 1) * w) == expect &&
 			    good_pairs(glibc, at) >= MIN_GOOD_PAIRS) {
-				*ret = at;
+				*ret = best_place(glibc, at);
 				return true;
 			}
 		}

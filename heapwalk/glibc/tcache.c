@@ -120,6 +120,22 @@ static bool tls_word(const struct glibc *glibc, const struct hf_thread *thread, 
 	       glibc_word(glibc, block + offset, ret);
 }
 
+/* An unused struct is all zeros; told by its place alone: the first chunk of its arena. */
+static bool empty_first_chunk(const struct glibc *glibc, const struct cache *cache)
+{
+	uint64_t chunk = cache->mem - 2ull * glibc->layout.word, count, head;
+	uint32_t region = glibc_region_at(glibc, chunk);
+
+	if (cache->layout->inverted || glibc->base.regions.data[region].start != chunk)
+		return false;
+	for (unsigned bin = 0; bin < cache->layout->bins; bin++) {
+		if (!bin_count(glibc, cache, bin, &count) || !bin_head(glibc, cache, bin, &head) ||
+		    count || head)
+			return false;
+	}
+	return true;
+}
+
 /* The slot nearest to the thread pointer that holds a valid struct. */
 static bool cache_near_tp(const struct glibc *glibc, const struct hf_thread *thread,
 			  struct cache *ret)
@@ -132,7 +148,7 @@ static bool cache_near_tp(const struct glibc *glibc, const struct hf_thread *thr
 		for (int side = 0; side < 2; side++) {
 			uint64_t at = side ? thread->tp + distance : thread->tp - distance;
 			if (glibc_word(glibc, at, &mem) && cache_at(glibc, mem, ret) &&
-			    cache_valid(glibc, ret))
+			    (cache_valid(glibc, ret) || empty_first_chunk(glibc, ret)))
 				return true;
 		}
 	}

@@ -83,6 +83,25 @@ static const struct hf_section *section_at(const struct hf_module *module, uint6
 	return NULL;
 }
 
+/*
+ * Memory that holds roots: what is writable, and what a module could write until its start-up made
+ * it read-only (RELRO): a dumped page of a writable section.
+ */
+static bool may_hold_roots(const struct root_builder *builder, const struct hf_mapping *mapping)
+{
+	if (mapping->flags & HF_SEGMENT_W)
+		return true;
+	if (mapping->module == HF_NO_INDEX || (mapping->flags & HF_SEGMENT_X) ||
+	    mapping->present == 0)
+		return false;
+	const struct hf_module *owner = &builder->process->modules.data[mapping->module];
+	hf_vec_foreach (section, &owner->sections) {
+		if (section->start < mapping->end && section->end > mapping->start)
+			return true;
+	}
+	return false;
+}
+
 /* One word of a module's data that no symbol covers, and that may point into the heap. */
 static bool emit_section_word(struct root_builder *builder, uint32_t module, uint64_t address)
 {
@@ -142,7 +161,7 @@ static bool emit_module_gap(void *ctx, uint64_t start, uint64_t end)
 static bool emit_mapping(struct root_builder *builder, const struct hf_mapping *mapping,
 			 const struct hf_spans *covered)
 {
-	if (!(mapping->flags & HF_SEGMENT_W))
+	if (!may_hold_roots(builder, mapping))
 		return true;
 	if (mapping->module != HF_NO_INDEX) {
 		struct module_ctx ctx = {builder, mapping->module};
@@ -175,7 +194,7 @@ static bool claim_variables(struct root_builder *builder)
 		const struct hf_mapping *mapping =
 		    hf_process_mapping(builder->process, variable->address);
 		uint64_t end = variable->address + variable->size;
-		if (!mapping || !(mapping->flags & HF_SEGMENT_W) || end <= variable->address)
+		if (!mapping || !may_hold_roots(builder, mapping) || end <= variable->address)
 			continue;
 		struct hf_holder holder = {
 		    .kind = HF_HOLDER_VARIABLE,

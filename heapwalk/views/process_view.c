@@ -51,10 +51,11 @@ static const struct hf_frame *telling_frame(const struct hf_analysis *analysis,
 
 static const char *frame_text(struct hf_doc *doc, const struct hf_frame *frame)
 {
+	const char *brackets = strchr(frame->function, '(') ? "" : "()";
 	if (frame->file)
-		return hf_doc_printf(doc, "%s() (%s:%u)", frame->function, base_name(frame->file),
-				     frame->line);
-	return hf_doc_printf(doc, "%s()", frame->function);
+		return hf_doc_printf(doc, "%s%s (%s:%u)", frame->function, brackets,
+				     base_name(frame->file), frame->line);
+	return hf_doc_printf(doc, "%s%s", frame->function, brackets);
 }
 
 const char *hf_thread_name(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t index)
