@@ -7,19 +7,16 @@
  */
 #include "heapwalk/cli/options.h"
 
-#include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
-#include "core/elf/decompress.h"
+#include "core/elf/filekind.h"
 #include "heapwalk/cli/commands.h"
 
 enum option_id {
@@ -297,19 +294,17 @@ enum word_kind { WORD_CORE, WORD_BINARY, WORD_PID, WORD_FILE, WORD_OTHER };
 
 static enum word_kind kind_of_file(const char *path)
 {
-	uint8_t head[64] = {0};
-	struct stat st;
-
-	if (stat(path, &st))
+	switch (hf_file_kind(path)) {
+	case HF_FILE_KIND_CORE:
+	case HF_FILE_KIND_COMPRESSED:
+		return WORD_CORE;
+	case HF_FILE_KIND_PROGRAM:
+		return WORD_BINARY;
+	case HF_FILE_KIND_OTHER:
+		return WORD_FILE;
+	default:
 		return WORD_OTHER;
-	HF_AUTO(close_fd) int fd = S_ISREG(st.st_mode) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	ssize_t got = fd >= 0 ? read(fd, head, sizeof(head)) : 0;
-	if (got < 18 || memcmp(head, ELFMAG, SELFMAG))
-		return got > 0 && hf_compression_of(head, (size_t)got) ? WORD_CORE : WORD_FILE;
-	unsigned type = head[EI_DATA] == ELFDATA2MSB ? head[17] : head[16];
-	return type == ET_CORE			   ? WORD_CORE
-	       : type == ET_EXEC || type == ET_DYN ? WORD_BINARY
-						   : WORD_FILE;
+	}
 }
 
 static enum word_kind kind_of_word(const char *word)
