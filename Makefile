@@ -94,8 +94,119 @@ $(BUILD)/fixtures/%: fixtures/%.cc
 fixtures: $(FIX_BINS)
 units: $(UNIT_BINS)
 
+# ---- set-up -----------------------------------------------------------------------------------
+
+BUILD_DEPS := gcc g++ make pkg-config libdw-dev libelf-dev libsqlite3-dev libzstd-dev zlib1g-dev \
+              liblzma-dev liblz4-dev libjson-c-dev libcmocka-dev gdb
+TEST_DEPS  := $(BUILD_DEPS) clang clang-format valgrind elfutils python3 sqlite3 libc6-dbg procps
+
+# Install what is missing, if this machine is a Debian that lets us; else say what is.
+define install_deps
+	@missing=; for package in $(1); do \
+	  dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
+	[ -z "$$missing" ] && exit 0; \
+	command -v apt-get >/dev/null || { echo "please install:$$missing"; exit 0; }; \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	echo "installing:$$missing"; \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get update -qq; \
+	for package in $$missing; do \
+	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	    $$package >/dev/null || echo "could not install $$package: what needs it is skipped"; done
+endef
+
+deps:
+	$(call install_deps,$(BUILD_DEPS))
+deps-test:
+	$(call install_deps,$(TEST_DEPS))
+
+# make reads the libraries' flags when it starts: a second make sees what deps installed.
+demo: deps
+	@$(MAKE) --no-print-directory $(BUILD)/heapforensics build/fixtures/demo_server
+	@sh fixtures/demo.sh $(BUILD)/heapforensics build/fixtures/demo_server
+
+check: deps-test
+	@$(MAKE) --no-print-directory all units fixtures
+	@tests/run checks units e2e $(if $(T),-- $(T))
+
+check-asan: deps-test
+	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=address,undefined OPT=-O1 \
+	  build-asan/heapforensics units
+	@$(MAKE) --no-print-directory fixtures
+	@BUILD=build-asan HF_QUICK=1 ASAN_OPTIONS=detect_leaks=0 tests/run units e2e $(if $(T),-- $(T))
+
+check-clang: deps-test
+	@$(MAKE) --no-print-directory BUILD=build-clang CC=clang build-clang/heapforensics
+
+check-clients check-glibc: deps-test
+	@$(MAKE) --no-print-directory all fixtures
+	@tests/run $(@:check-%=%) $(if $(T),-- $(T))
+
+fuzz-smoke: deps-test
+	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=address,undefined OPT=-O1 \
+	  build-asan/heapforensics
+	@$(MAKE) --no-print-directory fixtures
+	@BUILD=build-asan ASAN_OPTIONS=detect_leaks=0 tests/run fuzz $(if $(T),-- $(T))
+
+bench: all
+	@$(MAKE) --no-print-directory fixtures
+	@sh tests/bench/bench.sh $(BUILD)/heapforensics build/fixtures
+
+format:
+	@find core heapwalk gdbplugin include fixtures tests -name '*.[ch]' -o -name '*.cc' | \
+	  xargs clang-format -i
+
+# ---- installing ---------------------------------------------------------------------------------
+
+INSTALL ?= install
+COMMANDS = $(shell $(BUILD)/heapforensics --help 2>/dev/null | \
+             awk '/^Commands/ {on = 1; next} /^$$/ {on = 0} on {print $$1}')
+
+man: $(BUILD)/heapforensics
+	@mkdir -p $(BUILD)/man
+	@$(BUILD)/heapforensics help-man >$(BUILD)/man/heapforensics.1
+	@for command in $(COMMANDS); do \
+	  $(BUILD)/heapforensics help-man $$command >$(BUILD)/man/heapforensics-$$command.1; done
+
+install: all man
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+	  $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/man/man1 \
+	  $(DESTDIR)$(PREFIX)/share/heapforensics
+	$(INSTALL) -m 755 $(BUILD)/heapforensics $(DESTDIR)$(PREFIX)/bin/
+	$(INSTALL) -m 644 $(BUILD)/libheapforensics.a $(BUILD)/libheapforensics.so $(DESTDIR)$(PREFIX)/lib/
+	$(INSTALL) -m 644 include/heapforensics.h $(DESTDIR)$(PREFIX)/include/
+	$(INSTALL) -m 644 $(BUILD)/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	for file in $(wildcard gdbplugin/*.gdb); do \
+	  $(INSTALL) -m 644 $$file $(DESTDIR)$(PREFIX)/share/heapforensics/; done
+	printf '%s\n' 'prefix=$(PREFIX)' 'Name: heapforensics' \
+	  'Description: post-mortem heap analysis of native programs' 'Version: $(VERSION)' \
+	  'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -lheapforensics' \
+	  'Requires.private: $(PKGS)' 'Libs.private: -lstdc++ -lm -pthread' \
+	  >$(DESTDIR)$(PREFIX)/lib/pkgconfig/heapforensics.pc
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/heapforensics $(DESTDIR)$(PREFIX)/lib/libheapforensics.* \
+	  $(DESTDIR)$(PREFIX)/lib/pkgconfig/heapforensics.pc $(DESTDIR)$(PREFIX)/include/heapforensics.h \
+	  $(DESTDIR)$(PREFIX)/share/man/man1/heapforensics*.1
+	rm -rf $(DESTDIR)$(PREFIX)/share/heapforensics
+
+clean:
+	rm -rf build build-asan build-clang
+
+help:
+	@echo 'make                build/heapforensics and the library'
+	@echo 'make demo           install build dependencies, build, dump a program, show its report'
+	@echo 'make check [T=NAME] the same set-up, then all tests; T picks some by name'
+	@echo 'make check-asan     the tests under AddressSanitizer and UndefinedBehaviorSanitizer'
+	@echo 'make check-clang    build with clang, warnings are errors'
+	@echo 'make check-clients  exports opened by the programs they are for'
+	@echo 'make check-glibc    other versions of glibc, in roots of their own'
+	@echo 'make fuzz-smoke     mutated and cut cores'
+	@echo 'make bench          speed by stage and heap shape'
+	@echo 'make format man install uninstall clean'
+
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all fixtures units
+.PHONY: all fixtures units deps deps-test demo check check-asan check-clang check-clients \
+        check-glibc fuzz-smoke bench format man install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
