@@ -21,8 +21,6 @@ static int print_man(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	const struct hf_command *named = argc > 1 ? hf_command_find(argv[1]) : NULL;
-	const struct hf_command *command = named ? named : &hf_commands[0];
 	struct hf_options options;
 
 	signal(SIGPIPE, SIG_IGN);
@@ -32,12 +30,11 @@ int main(int argc, char **argv)
 		hf_help_all(stderr);
 		return HF_EXIT_FAILED;
 	}
-	if (named)
-		argv[1] = argv[0];
-	struct hf_error *err =
-	    hf_options_parse(argc - (named != NULL), argv + (named != NULL), &options);
+	struct hf_error *err = hf_options_parse(argc, argv, &options);
 	if (err)
 		return hf_fail(err);
+	const struct hf_command *named = options.command;
+	const struct hf_command *command = named ? named : &hf_commands[0];
 	int status = HF_EXIT_DONE;
 	if (options.help && named)
 		hf_help_command(named, stdout);

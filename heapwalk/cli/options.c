@@ -340,7 +340,8 @@ static struct hf_error *take_words(int argc, char **argv, int first, struct hf_o
 	options->words = calloc((size_t)(argc - first) + 1, sizeof(*options->words));
 	if (!options->words)
 		return hf_error_nomem();
-	for (int i = first; i < argc; i++)
+	options->command = first < argc ? hf_command_find(argv[first]) : NULL;
+	for (int i = first + (options->command != NULL); i < argc; i++)
 		take_word(argv[i], options);
 	/* Only a program was given: say so when it is opened as a core. */
 	if (!options->core && !options->pid && options->binary && options->word_count == 0)

@@ -14,7 +14,10 @@ enum { HF_EXIT_DONE = 0, HF_EXIT_GATE = 1, HF_EXIT_FAILED = 2, HF_EXIT_PARTIAL =
 
 enum hf_color { HF_COLOR_AUTO, HF_COLOR_ALWAYS, HF_COLOR_NEVER };
 
+struct hf_command;
+
 struct hf_options {
+	const struct hf_command *command; /* NULL: none was named */
 	/* input */
 	const char *core, *binary; /* paths; binary NULL: found by the core */
 	const char *argument;
@@ -38,7 +41,7 @@ struct hf_options {
 	int word_count;
 };
 
-/* Parse what follows the command's name; argv[0] is ignored. */
+/* Parse a command line; its first word that is no option may be a command's name. */
 struct hf_error *hf_options_parse(int argc, char **argv, struct hf_options *ret);
 void hf_options_deinit(struct hf_options *options);
 

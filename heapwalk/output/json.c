@@ -114,7 +114,8 @@ struct hf_error *hf_output_json(const struct hf_doc *doc, FILE *to)
 		}
 	}
 	const char *text = json_object_to_json_string_ext(
-	    stack[0], JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
+	    stack[0],
+	    JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
 	if (text)
 		fprintf(to, "%s\n", text);
 	json_object_put(stack[0]);

@@ -1,7 +1,7 @@
 /*
  * ledger.c - where the process's memory is: every mapped byte in exactly one line.
  *
- *	sum of the lines == sum of the sizes of all mappings
+ *	sum of the lines == sum of the sizes of all mappings that can be accessed
  *
  * A mapping's bytes that belong to the allocator are told by state of chunk; the rest of it by
  * what kind of mapping it is.
@@ -140,12 +140,12 @@ void hf_section_ledger(const struct hf_analysis *analysis, struct hf_doc *doc)
 		bytes[line_of(mapping)] += outside.bytes;
 	}
 	free(heap.data);
-	for (unsigned i = 0; i < LINES; i++)
+	for (unsigned i = 0; i < LINE_RESERVED; i++)
 		total += bytes[i];
 	hf_doc_begin(doc, "memory", "MEMORY");
 	struct hf_table *table =
 	    hf_doc_table(doc, "ledger", NULL, columns, sizeof(columns) / sizeof(columns[0]));
-	for (unsigned i = 0; i < LINES; i++) {
+	for (unsigned i = 0; i < LINE_RESERVED; i++) {
 		if (bytes[i] == 0)
 			continue;
 		hf_doc_row(doc, table, 0);
@@ -157,8 +157,12 @@ void hf_section_ledger(const struct hf_analysis *analysis, struct hf_doc *doc)
 	}
 	hf_doc_row(doc, table, 0);
 	hf_doc_cell(doc, table, hf_text("total"));
-	hf_doc_cell(doc, table, hf_text("all mappings"));
+	hf_doc_cell(doc, table, hf_text("all memory"));
 	hf_doc_cell(doc, table, hf_bytes(total));
 	hf_doc_cell(doc, table, hf_share(total, total));
+	hf_doc_json_field(doc, "reserved_bytes", hf_bytes(bytes[LINE_RESERVED]));
+	if (bytes[LINE_RESERVED])
+		hf_doc_note(doc, "Beside it %s of address space is reserved without memory.",
+			    hf_doc_bytes_text(doc, bytes[LINE_RESERVED]));
 	hf_doc_end(doc);
 }
