@@ -192,23 +192,59 @@ static void number_allocators_own(struct search *search)
 	}
 }
 
+static void lead(struct search *search, uint32_t leader)
+{
+	struct hf_graph *graph = search->graph;
+	const uint32_t *targets;
+	uint32_t number = give_number(search, leader, ROOT_NUMBER);
+	uint32_t count = hf_graph_row(graph, leader, &targets);
+
+	graph->kind[leader] = HF_DEFINITE;
+	push_row(search, targets, count, number, HF_EDGE_INTERIOR);
+	explore(search);
+	if (!hf_vec_push(&graph->tops, leader))
+		search->failed = true;
+}
+
+/* One bit an object: some lost object points at it. */
+static uint64_t *find_entered(const struct hf_graph *graph)
+{
+	uint64_t *entered = hf_bigmem_alloc(NULL, graph->objects / 8 + 8);
+
+	for (uint32_t id = 0; entered && id < graph->objects; id++) {
+		const uint32_t *targets;
+		if (graph->link[id].mark)
+			continue;
+		uint32_t count = hf_graph_row(graph, id, &targets);
+		for (uint32_t i = 0; i < count; i++) {
+			uint32_t target = HF_EDGE_NODE(targets[i]);
+			entered[target / 64] |= UINT64_C(1) << (target % 64);
+		}
+	}
+	return entered;
+}
+
+/*
+ * Most leaders are lost objects that no lost one points at. What those do not lead to either
+ * hangs on lost cycles: only for that rest the components are needed.
+ */
 static struct hf_error *search_lost(struct search *search)
 {
 	struct hf_graph *graph = search->graph;
 	struct hf_node_list leaders = {0};
-	struct hf_error *err = hf_graph_find_leaders(graph, &leaders);
+	uint64_t *entered = find_entered(graph);
 
+	if (!entered)
+		return hf_error_nomem();
 	search->first_lost = search->count + 1;
-	hf_vec_foreach (leader, &leaders) {
-		const uint32_t *targets;
-		uint32_t number = give_number(search, *leader, ROOT_NUMBER);
-		uint32_t count = hf_graph_row(graph, *leader, &targets);
-		graph->kind[*leader] = HF_DEFINITE;
-		push_row(search, targets, count, number, HF_EDGE_INTERIOR);
-		explore(search);
-		if (!hf_vec_push(&graph->tops, *leader))
-			search->failed = true;
+	for (uint32_t id = 0; id < graph->objects && !search->failed; id++) {
+		if (!graph->link[id].mark && !(entered[id / 64] >> (id % 64) & 1))
+			lead(search, id);
 	}
+	hf_bigmem_free(NULL, entered, graph->objects / 8 + 8);
+	struct hf_error *err = hf_graph_find_leaders(graph, &leaders);
+	hf_vec_foreach (leader, &leaders)
+		lead(search, *leader);
 	free(leaders.data);
 	return err;
 }
@@ -333,24 +369,31 @@ static struct hf_error *compute_idoms(struct search *search, const struct in_edg
 static struct hf_error *write_results(struct search *search)
 {
 	struct hf_graph *graph = search->graph;
-	uint64_t bytes = (search->count + 1ull) * sizeof(uint64_t);
-	uint64_t *sum = hf_bigmem_alloc(&graph->memory, bytes);
+	uint64_t bytes = (search->count + 1ull) * sizeof(struct hf_graph_sum);
+	struct hf_graph_sum *sum = hf_bigmem_alloc(&graph->memory, bytes);
 
-	graph->retained =
-	    hf_bigmem_alloc(&graph->memory, (uint64_t)hf_graph_nodes(graph) * sizeof(uint64_t));
-	if (!sum || !graph->retained) {
+	graph->sum =
+	    hf_bigmem_alloc(&graph->memory, (uint64_t)hf_graph_nodes(graph) * sizeof(*graph->sum));
+	if (!sum || !graph->sum) {
 		hf_bigmem_free(&graph->memory, sum, bytes);
 		return hf_error_nomem();
 	}
 	for (uint32_t i = search->count; i >= ROOT_NUMBER; i--) {
-		uint32_t node = search->node[i];
-		if (node < graph->objects)
-			sum[i] += hf_extents_chunk_bytes(graph->extents, node);
-		if (i > ROOT_NUMBER)
-			sum[search->parent[i]] += sum[i];
-		graph->retained[node] = sum[i];
-		graph->link[node].mark =
-		    i > ROOT_NUMBER ? search->node[search->parent[i]] : HF_NO_NODE;
+		uint32_t node = search->node[i], above = search->parent[i];
+		if (i > 16) { /* what the next steps will touch */
+			__builtin_prefetch(&graph->sum[search->node[i - 16]], 1);
+			__builtin_prefetch(&graph->link[search->node[i - 16]], 1);
+		}
+		if (node < graph->objects) {
+			sum[i].bytes += hf_extents_chunk_bytes(graph->extents, node);
+			sum[i].objects++;
+		}
+		if (i > ROOT_NUMBER) {
+			sum[above].bytes += sum[i].bytes;
+			sum[above].objects += sum[i].objects;
+		}
+		graph->sum[node] = sum[i];
+		graph->link[node].mark = i > ROOT_NUMBER ? search->node[above] : HF_NO_NODE;
 	}
 	hf_bigmem_free(&graph->memory, sum, bytes);
 	return NULL;

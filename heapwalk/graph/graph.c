@@ -60,13 +60,12 @@ void hf_graph_destroy(struct hf_graph *graph)
 	free(graph->tops.data);
 	hf_bigmem_free(NULL, graph->link, nodes * sizeof(*graph->link));
 	hf_bigmem_free(NULL, graph->kind, objects);
-	hf_bigmem_free(NULL, graph->retained, nodes * sizeof(uint64_t));
+	hf_bigmem_free(NULL, graph->sum, nodes * sizeof(*graph->sum));
 	if (graph->in_row)
 		hf_bigmem_free(NULL, graph->in_sources, graph->in_row[objects] * sizeof(uint32_t));
 	hf_bigmem_free(NULL, graph->in_row, (objects + 1) * sizeof(uint64_t));
 	hf_bigmem_free(NULL, graph->child_first, nodes * sizeof(uint32_t));
 	hf_bigmem_free(NULL, graph->child_next, nodes * sizeof(uint32_t));
-	hf_bigmem_free(NULL, graph->dominated, nodes * sizeof(uint32_t));
 	hf_bigmem_free(NULL, graph->depth, nodes * sizeof(uint32_t));
 	hf_bigmem_free(NULL, graph->path_parent, objects * sizeof(uint32_t));
 	free(graph);
@@ -120,7 +119,30 @@ uint32_t hf_graph_idom(const struct hf_graph *graph, uint32_t node)
 
 uint64_t hf_graph_retained(const struct hf_graph *graph, uint32_t node)
 {
-	return graph->retained[node];
+	return graph->sum[node].bytes;
+}
+
+uint64_t hf_graph_retained_objects(const struct hf_graph *graph, uint32_t node)
+{
+	return graph->sum[node].objects;
+}
+
+uint32_t hf_graph_holders_of(const struct hf_graph *graph, uint32_t object, uint32_t *ret,
+			     uint32_t max)
+{
+	uint32_t found = 0;
+
+	for (uint32_t i = 0; i < graph->holders; i++) {
+		for (uint64_t at = graph->holder_row[i]; at < graph->holder_row[i + 1]; at++) {
+			if (HF_EDGE_NODE(graph->holder_targets[at]) != object)
+				continue;
+			if (found < max)
+				ret[found] = graph->objects + i;
+			found++;
+			break;
+		}
+	}
+	return found;
 }
 
 uint64_t hf_graph_out(const struct hf_graph *graph, uint32_t node, const uint32_t **ret_targets)

@@ -123,8 +123,15 @@ struct hf_error *hf_graph_open_tree(struct hf_graph *graph);
 uint32_t hf_graph_first_child(const struct hf_graph *graph, uint32_t node);
 uint32_t hf_graph_next_sibling(const struct hf_graph *graph, uint32_t node);
 
-/* Objects dominated, the node included if it is an object. Made at the first call. */
-struct hf_error *hf_graph_retained_objects(struct hf_graph *graph, uint32_t node, uint64_t *ret);
+/* Objects dominated, the node included if it is an object. */
+uint64_t hf_graph_retained_objects(const struct hf_graph *graph, uint32_t node);
+
+/*
+ * Holders that point at @object, at most @max of them into @ret; returns how many there are.
+ * A scan over what the holders hold: for a few objects, without the reverse rows.
+ */
+uint32_t hf_graph_holders_of(const struct hf_graph *graph, uint32_t object, uint32_t *ret,
+			     uint32_t max);
 
 /* Depth in the dominator tree: super root 0. All depths are made at the first call. */
 struct hf_error *hf_graph_depth(struct hf_graph *graph, uint32_t node, uint32_t *ret);

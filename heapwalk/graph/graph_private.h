@@ -23,6 +23,11 @@ struct hf_graph_link {
 	uint32_t row, mark;
 };
 
+struct hf_graph_sum { /* over the subtree of the dominator tree */
+	uint64_t bytes;
+	uint32_t objects;
+} __attribute__((packed, aligned(4)));
+
 struct hf_row_block {
 	uint32_t *targets;
 	uint32_t count, capacity;
@@ -47,14 +52,13 @@ struct hf_graph {
 	uint32_t *holder_targets;
 	struct hf_node_list tops; /* what hangs on the super root: holders, then leaders */
 
-	uint8_t *kind;	    /* objects: enum hf_leak_kind */
-	uint64_t *retained; /* nodes */
+	uint8_t *kind;		  /* objects: enum hf_leak_kind */
+	struct hf_graph_sum *sum; /* nodes: retained */
 
 	/* made at the first call (lazy.c, paths.c) */
 	uint64_t *in_row; /* objects + 1 */
 	uint32_t *in_sources;
 	uint32_t *child_first, *child_next; /* nodes: dominator tree downward, unordered */
-	uint32_t *dominated;		    /* nodes: objects in the subtree */
 	uint32_t *depth;
 	uint32_t *path_parent; /* objects: node before it on a shortest chain */
 	struct hf_stage_seconds {

@@ -1,9 +1,9 @@
 /*
  * lazy.c - what only some commands need, made at the first call: who points here, the dominator
- * tree downward, subtree counts, depths.
+ * tree downward, depths.
  *
  * Reverse rows by counting sort. The dominator tree downward as first-child/next-sibling
- * lists; counts and depths by one walk over those lists, without recursion.
+ * lists; depths by one walk over those lists, without recursion.
  */
 #include <stdlib.h>
 
@@ -115,8 +115,9 @@ uint32_t hf_graph_next_sibling(const struct hf_graph *graph, uint32_t node)
 
 static bool before(const struct hf_graph *graph, uint32_t a, uint32_t b)
 {
-	return graph->retained[a] != graph->retained[b] ? graph->retained[a] > graph->retained[b]
-							: a < b;
+	return graph->sum[a].bytes != graph->sum[b].bytes
+		   ? graph->sum[a].bytes > graph->sum[b].bytes
+		   : a < b;
 }
 
 /* heap[0] is the last in order of what is kept: sift @node down from the top. */
@@ -175,11 +176,11 @@ struct hf_error *hf_graph_children(struct hf_graph *graph, uint32_t node, uint64
 	return NULL;
 }
 
-/* ---- counts and depths
- * ---------------------------------------------------------------------------------- */
+/* ---- depths -------------------------------------------------------------------------------------
+ */
 
-/* One walk down and up the tree: depths on the way down, counts on the way up. */
-static struct hf_error *make_counts(struct hf_graph *graph)
+/* One walk down the tree and back up, by the child lists. */
+static struct hf_error *make_depths(struct hf_graph *graph)
 {
 	struct hf_error *err = graph->child_first ? NULL : make_children(graph);
 	uint64_t bytes = (uint64_t)hf_graph_nodes(graph) * sizeof(uint32_t);
@@ -187,49 +188,31 @@ static struct hf_error *make_counts(struct hf_graph *graph)
 
 	if (err)
 		return err;
-	uint32_t *count = hf_bigmem_alloc(&graph->memory, bytes);
 	uint32_t *depth = hf_bigmem_alloc(&graph->memory, bytes);
-	if (!count || !depth) {
-		hf_bigmem_free(&graph->memory, count, bytes);
-		hf_bigmem_free(&graph->memory, depth, bytes);
+	if (!depth)
 		return hf_error_nomem();
-	}
 	for (bool down = true;;) {
-		if (down && graph->child_first[at]) {
-			uint32_t child = graph->child_first[at] - 1;
-			depth[child] = depth[at] + 1;
-			at = child;
+		uint32_t next = down ? graph->child_first[at] : 0;
+		if (next) {
+			depth[next - 1] = depth[at] + 1;
+			at = next - 1;
 			continue;
 		}
-		count[at] += at < graph->objects;
 		if (at == root)
 			break;
-		count[graph->link[at].mark] += count[at];
-		down = graph->child_next[at] != 0;
-		if (down) {
-			uint32_t sibling = graph->child_next[at] - 1;
-			depth[sibling] = depth[at];
-			at = sibling;
-		} else {
-			at = graph->link[at].mark;
-		}
+		next = graph->child_next[at];
+		down = next != 0;
+		if (down)
+			depth[next - 1] = depth[at];
+		at = down ? next - 1 : graph->link[at].mark;
 	}
-	graph->dominated = count;
 	graph->depth = depth;
 	return NULL;
 }
 
-struct hf_error *hf_graph_retained_objects(struct hf_graph *graph, uint32_t node, uint64_t *ret)
-{
-	struct hf_error *err = graph->dominated ? NULL : make_counts(graph);
-	if (!err)
-		*ret = graph->dominated[node];
-	return err;
-}
-
 struct hf_error *hf_graph_depth(struct hf_graph *graph, uint32_t node, uint32_t *ret)
 {
-	struct hf_error *err = graph->depth ? NULL : make_counts(graph);
+	struct hf_error *err = graph->depth ? NULL : make_depths(graph);
 	if (!err)
 		*ret = graph->depth[node];
 	return err;

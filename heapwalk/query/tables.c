@@ -33,14 +33,12 @@ static uint64_t objects_rows(const struct hf_analysis *analysis)
 	return analysis->graph ? hf_graph_objects(analysis->graph) : 0;
 }
 
-static void lazy_column(struct hf_analysis *analysis, sqlite3_context *ctx, uint32_t id, bool depth)
+static void depth_column(struct hf_analysis *analysis, sqlite3_context *ctx, uint32_t id)
 {
-	uint64_t objects = 0;
 	uint32_t level = 0;
-	struct hf_error *err = depth ? hf_graph_depth(analysis->graph, id, &level)
-				     : hf_graph_retained_objects(analysis->graph, id, &objects);
+	struct hf_error *err = hf_graph_depth(analysis->graph, id, &level);
 	if (!err)
-		query_number(ctx, depth ? level : objects);
+		query_number(ctx, level);
 	hf_error_destroy(err);
 }
 
@@ -84,11 +82,14 @@ static void objects_column(struct query_cursor *cursor, sqlite3_context *ctx, in
 	case 9:
 		query_number(ctx, hf_graph_retained(analysis->graph, id));
 		break;
+	case 10:
+		query_number(ctx, hf_graph_retained_objects(analysis->graph, id));
+		break;
 	case 11:
 		dominator_column(analysis, ctx, id);
 		break;
 	default:
-		lazy_column(analysis, ctx, id, column == 12);
+		depth_column(analysis, ctx, id);
 		break;
 	}
 }

@@ -19,8 +19,9 @@ struct vtable_slot {
 struct typing_vtables {
 	struct hf_typing *typing;
 	struct vtable_slot *slots;
-	uint32_t capacity, used; /* capacity: power of two */
-	uint64_t low, high;	 /* hull of the modules */
+	uint32_t capacity, used;  /* capacity: power of two */
+	struct hf_range *modules; /* sorted: most first words are heap pointers, told off here */
+	size_t module_count;
 };
 
 struct typing_vtables *typing_vtables_create(struct hf_typing *typing)
@@ -31,15 +32,14 @@ struct typing_vtables *typing_vtables_create(struct hf_typing *typing)
 	vtables->typing = typing;
 	vtables->capacity = 1024;
 	vtables->slots = calloc(vtables->capacity, sizeof(*vtables->slots));
-	vtables->low = UINT64_MAX;
-	hf_vec_foreach (module, &typing->process->modules) {
-		vtables->low = module->start < vtables->low ? module->start : vtables->low;
-		vtables->high = module->end > vtables->high ? module->end : vtables->high;
-	}
-	if (!vtables->slots) {
-		free(vtables);
+	vtables->modules = calloc(typing->process->modules.count + 1, sizeof(*vtables->modules));
+	if (!vtables->slots || !vtables->modules) {
+		typing_vtables_destroy(vtables);
 		return NULL;
 	}
+	hf_vec_foreach (module, &typing->process->modules)
+		vtables->modules[vtables->module_count++] =
+		    (struct hf_range){module->start, module->end};
 	return vtables;
 }
 
@@ -47,8 +47,24 @@ void typing_vtables_destroy(struct typing_vtables *vtables)
 {
 	if (!vtables)
 		return;
+	free(vtables->modules);
 	free(vtables->slots);
 	free(vtables);
+}
+
+static bool in_module(const struct typing_vtables *vtables, uint64_t word)
+{
+	size_t low = 0, high = vtables->module_count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (word < vtables->modules[middle].start)
+			high = middle;
+		else if (word >= vtables->modules[middle].end)
+			low = middle + 1;
+		else
+			return true;
+	}
+	return false;
 }
 
 static struct vtable_slot *slot_of(const struct vtable_slot *slots, uint32_t capacity,
@@ -97,7 +113,7 @@ uint32_t typing_vtable_type(struct typing_vtables *vtables, const uint8_t *data,
 	if (bytes < image->word_bytes)
 		return TYPE_NONE;
 	uint64_t word = hf_image_word_at(image, data);
-	if (word < vtables->low || word >= vtables->high)
+	if (!in_module(vtables, word))
 		return TYPE_NONE;
 	struct vtable_slot *slot = slot_of(vtables->slots, vtables->capacity, word);
 	if (slot->word)

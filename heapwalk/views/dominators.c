@@ -6,7 +6,14 @@
 #include "heapwalk/views/sections.h"
 #include "heapwalk/views/tree.h"
 
-enum { DEFAULT_TOP = 10, DEFAULT_DEPTH = 4, REPORT_TOP = 8, REPORT_BELOW = 2, REPORT_DEPTH = 4 };
+enum {
+	DEFAULT_TOP = 10,
+	DEFAULT_DEPTH = 4,
+	REPORT_TOP = 8,
+	REPORT_BELOW = 2,
+	REPORT_DEPTH = 4,
+	MAX_HOLDERS = 64
+};
 
 static const struct hf_column columns[] = {
     {"node", NULL, HF_COLUMN_JSON_ONLY},
@@ -55,29 +62,19 @@ static const char *kind_of(const struct hf_analysis *analysis, const struct hf_t
 	return node->count == 1 ? "object" : "group";
 }
 
-/* Sources of @object that are holders, the strongest first; their number is returned. */
-static uint32_t holders_of(struct hf_analysis *analysis, uint32_t object, uint32_t *ret_strongest)
+/* How many holders point at @object, and the strongest of them. */
+static uint32_t holders_of(const struct hf_analysis *analysis, uint32_t object,
+			   uint32_t *ret_strongest)
 {
-	const uint32_t *sources;
-	uint64_t count = 0;
-	uint32_t holders = 0;
-	struct hf_error *err = hf_graph_in(analysis->graph, object, &sources, &count);
+	uint32_t some[MAX_HOLDERS];
+	uint32_t count = hf_graph_holders_of(analysis->graph, object, some, MAX_HOLDERS);
 
-	if (err) {
-		hf_error_destroy(err);
-		return 0;
+	for (uint32_t i = 0; i < count && i < MAX_HOLDERS; i++) {
+		if (i == 0 ||
+		    holder_of(analysis, some[i])->kind < holder_of(analysis, *ret_strongest)->kind)
+			*ret_strongest = some[i];
 	}
-	uint32_t last = HF_NO_NODE;
-	for (uint64_t i = 0; i < count; i++) {
-		uint32_t source = HF_EDGE_NODE(sources[i]);
-		if (is_object(analysis, source) || source == last)
-			continue;
-		last = source;
-		if (holders++ == 0 ||
-		    holder_of(analysis, source)->kind < holder_of(analysis, *ret_strongest)->kind)
-			*ret_strongest = source;
-	}
-	return holders;
+	return count;
 }
 
 /* Why an object stands at the top: several holders share it, or it is lost. */

@@ -119,7 +119,7 @@ static void tell_chain(const struct hf_analysis *analysis, struct hf_doc *doc, u
 static void tell_object(struct hf_analysis *analysis, struct hf_doc *doc, uint32_t id,
 			uint64_t address)
 {
-	uint64_t start = hf_extents_address(analysis->extents, id), objects = 0;
+	uint64_t start = hf_extents_address(analysis->extents, id);
 	const struct hf_type *type =
 	    hf_typing_type(analysis->typing, hf_typing_of(analysis->typing, id));
 	HF_AUTO(free_ptr)
@@ -143,10 +143,8 @@ static void tell_object(struct hf_analysis *analysis, struct hf_doc *doc, uint32
 		     hf_text(hf_leak_kind_name(hf_graph_leak_kind(analysis->graph, id))));
 	hf_doc_field(doc, "retained_bytes", "retained",
 		     hf_bytes(hf_graph_retained(analysis->graph, id)));
-	struct hf_error *err = hf_graph_retained_objects(analysis->graph, id, &objects);
-	if (!err)
-		hf_doc_field(doc, "retained_objects", "keeps objects", hf_count(objects));
-	hf_error_destroy(err);
+	hf_doc_field(doc, "retained_objects", "keeps objects",
+		     hf_count(hf_graph_retained_objects(analysis->graph, id)));
 	if (content)
 		hf_doc_field(doc, "content", "content", hf_text(content));
 	hf_doc_end(doc);

@@ -56,15 +56,13 @@ static void add_member(struct builder *builder, struct groups *groups, uint32_t 
 			*slot = (uint32_t)groups->count;
 	}
 	struct group *group = &groups->data[slot ? *slot - 1 : groups->count - 1];
-	uint64_t retained = hf_graph_retained(builder->graph, node), objects = 0;
-	struct hf_error *err = hf_graph_retained_objects(builder->analysis->graph, node, &objects);
-	if (err || !hf_vec_push(&group->members, node))
+	uint64_t retained = hf_graph_retained(builder->graph, node);
+	if (!hf_vec_push(&group->members, node))
 		builder->failed = true;
-	hf_error_destroy(err);
 	if (retained > hf_graph_retained(builder->graph, group->example))
 		group->example = node;
 	group->retained += retained;
-	group->objects += objects;
+	group->objects += hf_graph_retained_objects(builder->graph, node);
 	group->tops = (uint32_t)group->members.count;
 }
 
@@ -187,9 +185,7 @@ struct hf_error *hf_tree_build(struct hf_analysis *analysis, uint32_t start,
 
 	if (err)
 		return err;
-	err = hf_graph_retained_objects(analysis->graph, start, &group.objects);
-	if (err)
-		return err;
+	group.objects = hf_graph_retained_objects(analysis->graph, start);
 	builder.group_of_type =
 	    calloc(hf_typing_types(analysis->typing) + 1, sizeof(*builder.group_of_type));
 	group.retained = hf_graph_retained(analysis->graph, start);
