@@ -6,9 +6,10 @@
  *
  *	block b:  link[b * 65536 + i].row ... link[.. + i + 1].row   ->  targets[b][...]
  *
- * The last object of a block ends where the block's row ends. `mark` stands beside the row
- * so that a visit costs one memory access: it is the preorder number while dominators are
- * computed, and the immediate dominator (a node) afterwards.
+ * The last object of a block ends where the block's row ends. A row of a single target, the
+ * most common one, stands in the link itself (`single`), and its part of targets is empty.
+ * `mark` stands beside it, so that a visit costs one memory access: it is the preorder number
+ * while dominators are computed, and the immediate dominator (a node) afterwards.
  */
 #ifndef HF_HEAPWALK_GRAPH_PRIVATE_H
 #define HF_HEAPWALK_GRAPH_PRIVATE_H
@@ -21,6 +22,7 @@ enum { HF_ROW_BLOCK_SHIFT = 16, HF_ROW_BLOCK = 1 << HF_ROW_BLOCK_SHIFT, HF_GRAPH
 
 struct hf_graph_link {
 	uint32_t row, mark;
+	uint32_t single; /* HF_NO_NODE: none */
 };
 
 struct hf_graph_sum { /* over the subtree of the dominator tree */
@@ -30,7 +32,8 @@ struct hf_graph_sum { /* over the subtree of the dominator tree */
 
 struct hf_row_block {
 	uint32_t *targets;
-	uint32_t count, capacity;
+	uint32_t count, capacity; /* of targets */
+	uint32_t singles;	  /* edges that stand in links */
 };
 
 HF_VEC(hf_node_list, uint32_t);
@@ -83,6 +86,10 @@ static inline uint32_t hf_graph_row(const struct hf_graph *graph, uint32_t objec
 	    next >> HF_ROW_BLOCK_SHIFT != object >> HF_ROW_BLOCK_SHIFT || next >= graph->objects
 		? block->count
 		: graph->link[next].row;
+	if (end == row) {
+		*ret = &graph->link[object].single;
+		return graph->link[object].single != HF_NO_NODE;
+	}
 	*ret = block->targets + row;
 	return end - row;
 }

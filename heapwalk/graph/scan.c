@@ -146,6 +146,23 @@ static bool grow_block(struct hf_row_block *block)
 	return true;
 }
 
+static bool push_target(struct hf_row_block *block, uint32_t target)
+{
+	if (block->count == block->capacity && !grow_block(block))
+		return false;
+	block->targets[block->count++] = target;
+	return true;
+}
+
+static void begin_rows(struct object_rows *rows, uint32_t through)
+{
+	while (rows->next <= through) {
+		rows->graph->link[rows->next].row = rows->block->count;
+		rows->graph->link[rows->next++].single = HF_NO_NODE;
+	}
+}
+
+/* The first edge of a row goes into the link; a second one brings both into the block. */
 static bool add_object_edge(struct scanner *scanner, uint32_t source, uint32_t target)
 {
 	struct object_rows *rows = scanner->ctx;
@@ -153,12 +170,19 @@ static bool add_object_edge(struct scanner *scanner, uint32_t source, uint32_t t
 
 	if (HF_EDGE_NODE(target) == source)
 		return true;
-	if (block->count == block->capacity && !grow_block(block))
-		return false;
-	while (rows->next <= source)
-		rows->graph->link[rows->next++].row = block->count;
-	block->targets[block->count++] = target;
-	return true;
+	begin_rows(rows, source);
+	struct hf_graph_link *link = &rows->graph->link[source];
+	if (link->row == block->count && link->single == HF_NO_NODE) {
+		link->single = target;
+		block->singles++;
+		return true;
+	}
+	if (link->row == block->count) {
+		block->singles--;
+		if (!push_target(block, link->single))
+			return false;
+	}
+	return push_target(block, target);
 }
 
 static void scan_block(void *ctx, uint64_t task, unsigned worker)
@@ -187,8 +211,8 @@ static void scan_block(void *ctx, uint64_t task, unsigned worker)
 		scan_range(&scanner, id, address, address + bytes);
 	}
 	flush(&scanner);
-	while (rows.next < last)
-		graph->link[rows.next++].row = rows.block->count;
+	if (last > first)
+		begin_rows(&rows, last - 1);
 	if (scanner.failed)
 		((struct object_rows *)ctx)->failed = true;
 	hf_progress_report(worker == 0 ? graph->options.progress : NULL, "following pointers", last,
@@ -209,7 +233,7 @@ static struct hf_error *scan_objects(struct hf_graph *graph)
 		return hf_error_nomem();
 	for (uint32_t i = 0; i < graph->block_count; i++) {
 		struct hf_row_block *block = &graph->blocks[i];
-		graph->edges += block->count;
+		graph->edges += (uint64_t)block->count + block->singles;
 		uint32_t *fitted = realloc(block->targets, (block->count + 1) * sizeof(uint32_t));
 		block->targets = fitted ? fitted : block->targets;
 		block->capacity = block->count + 1;

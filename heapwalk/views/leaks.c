@@ -40,23 +40,6 @@ struct group {
 
 HF_VEC(groups, struct group);
 
-struct leader {
-	uint64_t usable;
-	uint32_t type, object;
-};
-
-HF_VEC(leaders, struct leader);
-
-static int by_group(const void *a, const void *b)
-{
-	const struct leader *x = a, *y = b;
-	if (x->type != y->type)
-		return x->type < y->type ? -1 : 1;
-	if (x->usable != y->usable)
-		return x->usable < y->usable ? -1 : 1;
-	return (x->object > y->object) - (x->object < y->object);
-}
-
 static int by_retained(const void *a, const void *b)
 {
 	const struct group *x = a, *y = b;
@@ -65,49 +48,86 @@ static int by_retained(const void *a, const void *b)
 	return (x->example > y->example) - (x->example < y->example);
 }
 
+/* Groups by type and size: open addressing, group + 1; 0 is free. */
+struct group_index {
+	uint32_t *slots;
+	size_t count; /* power of two */
+};
+
+static uint64_t group_hash(uint32_t type, uint64_t usable, uint8_t kind)
+{
+	uint64_t hash = (usable * 31 + type) * 5 + kind;
+	return (hash * UINT64_C(0x9e3779b97f4a7c15)) >> 20;
+}
+
+static bool grow_index(struct group_index *index, const struct groups *groups)
+{
+	size_t count = index->count ? index->count * 2 : 1024;
+	uint32_t *slots = calloc(count, sizeof(*slots));
+	if (!slots)
+		return false;
+	free(index->slots);
+	*index = (struct group_index){slots, count};
+	for (size_t i = 0; i < groups->count; i++) {
+		const struct group *group = &groups->data[i];
+		size_t at = group_hash(group->type, group->usable, group->kind) & (count - 1);
+		while (slots[at])
+			at = (at + 1) & (count - 1);
+		slots[at] = (uint32_t)i + 1;
+	}
+	return true;
+}
+
+static struct group *group_of(struct group_index *index, struct groups *groups, uint32_t type,
+			      uint64_t usable, uint8_t kind)
+{
+	if (groups->count * 2 >= index->count && !grow_index(index, groups))
+		return NULL;
+	size_t at = group_hash(type, usable, kind) & (index->count - 1);
+	for (; index->slots[at]; at = (at + 1) & (index->count - 1)) {
+		struct group *group = &groups->data[index->slots[at] - 1];
+		if (group->type == type && group->usable == usable && group->kind == kind)
+			return group;
+	}
+	struct group group = {.usable = usable, .type = type, .kind = kind, .example = HF_NO_NODE};
+	if (!hf_vec_push(groups, group))
+		return NULL;
+	index->slots[at] = (uint32_t)groups->count;
+	return &groups->data[groups->count - 1];
+}
+
 /* Objects of @kind that are not suppressed, grouped by type and size. */
 static struct hf_error *group_kind(const struct hf_analysis *analysis, enum hf_leak_kind kind,
 				   const struct hf_suppressions *suppressions,
 				   struct hf_leak_total *suppressed, struct groups *ret)
 {
-	struct leaders leaders = {0};
-	bool fine = true;
+	struct group_index index = {0};
+	const struct hf_graph *graph = analysis->graph;
+	bool fine = grow_index(&index, ret);
 
-	for (uint32_t id = 0; id < hf_graph_objects(analysis->graph) && fine; id++) {
-		if (hf_graph_leak_kind(analysis->graph, id) != kind)
+	for (uint32_t id = 0; id < hf_graph_objects(graph) && fine; id++) {
+		if (hf_graph_leak_kind(graph, id) != kind)
 			continue;
+		uint64_t retained = hf_graph_retained(graph, id);
 		if (hf_suppressed(suppressions, analysis, id)) {
 			suppressed->count++;
-			suppressed->bytes += hf_graph_retained(analysis->graph, id);
+			suppressed->bytes += retained;
 			continue;
 		}
-		struct leader leader = {hf_extents_usable(analysis->extents, id),
-					hf_typing_of(analysis->typing, id), id};
-		fine = hf_vec_push(&leaders, leader);
-	}
-	if (leaders.count > 1)
-		qsort(leaders.data, leaders.count, sizeof(*leaders.data), by_group);
-	struct group *group = NULL;
-	hf_vec_foreach (leader, &leaders) {
-		if (!group || group->type != leader->type || group->usable != leader->usable) {
-			struct group next = {.usable = leader->usable,
-					     .type = leader->type,
-					     .example = leader->object,
-					     .kind = (uint8_t)kind};
-			if (!hf_vec_push(ret, next)) {
-				fine = false;
-				break;
-			}
-			group = &ret->data[ret->count - 1];
-		}
+		struct group *group =
+		    group_of(&index, ret, hf_typing_of(analysis->typing, id),
+			     hf_extents_usable(analysis->extents, id), (uint8_t)kind);
+		fine = group != NULL;
+		if (!fine)
+			break;
 		group->count++;
-		group->bytes += hf_extents_chunk_bytes(analysis->extents, leader->object);
-		group->retained += hf_graph_retained(analysis->graph, leader->object);
-		if (hf_graph_retained(analysis->graph, leader->object) >
-		    hf_graph_retained(analysis->graph, group->example))
-			group->example = leader->object;
+		group->bytes += hf_extents_chunk_bytes(analysis->extents, id);
+		group->retained += retained;
+		if (group->example == HF_NO_NODE ||
+		    retained > hf_graph_retained(graph, group->example))
+			group->example = id;
 	}
-	free(leaders.data);
+	free(index.slots);
 	return fine ? NULL : hf_error_nomem();
 }
 
