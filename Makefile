@@ -98,7 +98,7 @@ units: $(UNIT_BINS)
 
 BUILD_DEPS := gcc g++ make pkg-config libdw-dev libelf-dev libsqlite3-dev libzstd-dev zlib1g-dev \
               liblzma-dev liblz4-dev libjson-c-dev libcmocka-dev gdb
-TEST_DEPS  := $(BUILD_DEPS) clang clang-format valgrind elfutils python3 sqlite3 libc6-dbg procps
+TEST_DEPS  := $(BUILD_DEPS) clang clang-format valgrind elfutils python3 python3-jsonschema sqlite3 libc6-dbg procps
 
 # Install what is missing, if this machine is a Debian that lets us; else say what is.
 define install_deps

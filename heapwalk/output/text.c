@@ -166,8 +166,8 @@ struct hf_error *hf_output_text(const struct hf_doc *doc, const struct hf_output
 				FILE *to)
 {
 	struct text_writer writer = {to, options->width, options->color};
-	unsigned depth = 0, width = 0, headings = 0;
-	bool in_fields = false;
+	unsigned depth = 0, width = 0;
+	bool in_fields = false, printed = false;
 
 	for (uint32_t i = 0; i < hf_doc_items(doc); i++) {
 		const struct hf_item *item = hf_doc_item(doc, i);
@@ -177,14 +177,14 @@ struct hf_error *hf_output_text(const struct hf_doc *doc, const struct hf_output
 		if (item->kind == HF_ITEM_FIELD) {
 			width = in_fields ? width : label_width(doc, i);
 			print_field(&writer, item, indent, width);
-			in_fields = true;
+			in_fields = printed = true;
 			continue;
 		}
 		in_fields = false;
 		switch (item->kind) {
 		case HF_ITEM_GROUP_BEGIN:
 			if (item->label) {
-				if (depth == 0 && headings++)
+				if (depth == 0 && printed)
 					fputc('\n', to);
 				print_heading(&writer, item->label, depth);
 			}
@@ -195,7 +195,7 @@ struct hf_error *hf_output_text(const struct hf_doc *doc, const struct hf_output
 			break;
 		case HF_ITEM_TABLE:
 			if (item->label) {
-				if (depth == 0 && headings++)
+				if (depth == 0 && printed)
 					fputc('\n', to);
 				print_heading(&writer, item->label, depth);
 			}
@@ -213,6 +213,7 @@ struct hf_error *hf_output_text(const struct hf_doc *doc, const struct hf_output
 			print_paragraph(&writer, item, indent);
 			break;
 		}
+		printed = true;
 	}
 	return NULL;
 }
