@@ -72,6 +72,17 @@ static bool may_hold_stack(const struct hf_process *process, size_t index)
 	return below->end == mapping->start && !(below->flags & HF_SEGMENT_W) && !below->path;
 }
 
+/* The dynamic thread vector of a kept stack is kept for its next thread, too. */
+static uint64_t dtv_of(const struct hf_process *process, uint64_t tcb)
+{
+	const struct hf_machine *machine = process->priv->machine;
+	uint64_t word = process->image.word_bytes, dtv = 0;
+	if (machine)
+		hf_image_word(&process->image,
+			      tcb + (uint64_t)((int64_t)machine->dtv_words * (int64_t)word), &dtv);
+	return dtv;
+}
+
 static bool scan_mapping(const struct hf_process *process, const struct hf_mapping *mapping,
 			 struct hf_dead_stacks *dead)
 {
@@ -89,7 +100,8 @@ static bool scan_mapping(const struct hf_process *process, const struct hf_mappi
 		    hf_image_word_at(&process->image, view) != at || !is_tcb(process, at) ||
 		    is_living(process, at) || !find_block(process, at, &block))
 			continue;
-		struct hf_dead_stack stack = {block.start + block.guard, block.end};
+		struct hf_dead_stack stack = {block.start + block.guard, block.end,
+					      dtv_of(process, at)};
 		if (stack.start < mapping->start)
 			stack.start = mapping->start;
 		if (stack.end > mapping->end)

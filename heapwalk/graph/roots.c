@@ -222,6 +222,23 @@ static bool exclude_part(void *ctx, uint64_t start, uint64_t end)
 	return hf_spans_add(ctx, start, end);
 }
 
+/* Of a kept stack nothing is a root but its dtv, which libc keeps with it. */
+static bool add_kept_dtv(struct root_builder *builder, const struct hf_dead_stack *stack)
+{
+	uint64_t word = builder->process->image.word_bytes;
+	struct hf_holder holder = {
+	    .kind = HF_HOLDER_TLS,
+	    .module = HF_NO_INDEX,
+	    .thread = HF_NO_INDEX,
+	    .frame = HF_NO_INDEX,
+	    .name = "dtv of an ended thread's stack",
+	};
+	if (stack->dtv < 2 * word || !(builder->kinds & (1u << HF_HOLDER_TLS)))
+		return true;
+	struct hf_root_value root = {stack->dtv - 2 * word, root_builder_holder(builder, &holder)};
+	return root.holder != HF_NO_INDEX && hf_vec_push(&builder->roots->values, root);
+}
+
 static bool exclude(struct root_builder *builder)
 {
 	struct hf_dead_stacks dead = {0};
@@ -246,7 +263,8 @@ static bool exclude(struct root_builder *builder)
 		fine = false;
 	}
 	hf_vec_foreach (stack, &dead)
-		fine = fine && hf_spans_add(&builder->excluded, stack->start, stack->end);
+		fine = fine && hf_spans_add(&builder->excluded, stack->start, stack->end) &&
+		       add_kept_dtv(builder, stack);
 	hf_vec_free(&dead);
 	return fine;
 }
