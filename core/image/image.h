@@ -27,6 +27,7 @@ enum hf_segment_source {
 	HF_SEGMENT_FILE, /* taken from a module's file: the core left this clean page out */
 	HF_SEGMENT_ZERO, /* memsz > filesz of anonymous memory: zero by definition */
 	HF_SEGMENT_NONE, /* mapped in the process, its bytes are nowhere to be had */
+	HF_SEGMENT_LOST, /* dumped, but cut off: a module's file must not stand in for it */
 };
 
 enum { HF_SEGMENT_R = 4, HF_SEGMENT_W = 2, HF_SEGMENT_X = 1 }; /* as PF_R, PF_W, PF_X */

@@ -3,7 +3,7 @@
  *
  *	PT_LOAD   |---------- memory_bytes -----------|
  *		  |-- file_bytes --|     (not dumped) |
- *	segments  |-- CORE --------|-- NONE or FILE --|
+ *	segments  |-- CORE -- LOST |-- NONE or FILE --|	LOST: behind the end of the file
  *
  * What was not dumped is absent: it is not zero. Pages of a module's file that the kernel
  * leaves out (clean text, read-only data) are given back later from the file itself, once
@@ -97,9 +97,14 @@ static bool add_segments(struct hf_process *process, const struct hf_program_hea
 				  .data = input->data + (present ? header->offset : 0),
 				  .flags = header->flags & 7,
 				  .source = HF_SEGMENT_CORE};
+	struct hf_segment lost = {.start = core.end,
+				  .end = header->address + promised,
+				  .flags = header->flags & 7,
+				  .source = HF_SEGMENT_LOST};
 	struct hf_segment rest = {
-	    .start = core.end, .end = end, .flags = header->flags & 7, .source = HF_SEGMENT_NONE};
+	    .start = lost.end, .end = end, .flags = header->flags & 7, .source = HF_SEGMENT_NONE};
 	return (!present || hf_vec_push(&process->image.segments, core)) &&
+	       (lost.start >= lost.end || hf_vec_push(&process->image.segments, lost)) &&
 	       (rest.start >= rest.end || hf_vec_push(&process->image.segments, rest));
 }
 

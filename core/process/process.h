@@ -180,7 +180,7 @@ bool hf_process_dtv(const struct hf_process *process, const struct hf_thread *th
 
 struct hf_dead_stack {
 	uint64_t start, end; /* the whole stack block, its dead TLS and descriptor included */
-	uint64_t dtv;	     /* what its descriptor's dtv points at, which is kept with it; 0: none */
+	uint64_t dtv; /* what its descriptor's dtv points at, which is kept with it; 0: none */
 };
 
 HF_VEC(hf_dead_stacks, struct hf_dead_stack);

@@ -54,25 +54,42 @@ static const char *other_allocator(const struct hf_process *process)
 	return NULL;
 }
 
-static bool has_arena_symbol(const struct glibc *glibc)
+enum arena_evidence { ARENA_UNKNOWN, ARENA_ABSENT, ARENA_UNUSED };
+
+/* What the symbol main_arena, or libc's data as a whole, says where no arena was found. */
+static enum arena_evidence arena_evidence(const struct glibc *glibc)
 {
-	uint64_t address, size;
-	for (uint32_t i = 0; glibc->symbols && i < glibc->process->modules.count; i++) {
-		if (glibc->process->modules.data[i].is_libc &&
+	uint64_t address, size, word;
+
+	for (uint32_t i = 0; i < glibc->process->modules.count; i++) {
+		if (!glibc->process->modules.data[i].is_libc)
+			continue;
+		if (glibc->symbols &&
 		    hf_symbols_find(glibc->symbols, i, "main_arena", &address, &size))
-			return true;
+			return glibc_word(glibc, address, &word) ? ARENA_UNUSED : ARENA_ABSENT;
+		hf_vec_foreach (mapping, &glibc->process->mappings) {
+			if (mapping->module == i && (mapping->flags & HF_SEGMENT_W) &&
+			    mapping->present < mapping->end - mapping->start)
+				return ARENA_ABSENT;
+		}
 	}
-	return false;
+	return ARENA_UNKNOWN;
 }
 
 static void tell_not_found(const struct glibc *glibc, const char *other)
 {
+	enum arena_evidence evidence = arena_evidence(glibc);
+
 	if (other)
 		hf_diag_add(glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "no-glibc-heap", 0,
 			    "no glibc heap was found: %s manages this process's memory, which is "
 			    "told as mappings only",
 			    other);
-	else if (has_arena_symbol(glibc))
+	else if (evidence == ARENA_ABSENT)
+		hf_diag_add(glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "no-glibc-heap", 0,
+			    "the heap cannot be told: malloc's arena, in libc's data, is missing "
+			    "from the core");
+	else if (evidence == ARENA_UNUSED)
 		hf_diag_add(glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_NOTE, "heap-unused", 0,
 			    "glibc's heap was never used: the process had not called malloc");
 	else

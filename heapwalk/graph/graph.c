@@ -74,10 +74,8 @@ void hf_graph_destroy(struct hf_graph *graph)
 const char *hf_leak_kind_name(enum hf_leak_kind kind)
 {
 	static const char *const names[HF_LEAK_KINDS] = {
-	    [HF_REACHABLE] = "reachable",
-	    [HF_POSSIBLE] = "possible",
-	    [HF_INDIRECT] = "indirect",
-	    [HF_DEFINITE] = "definite",
+	    [HF_REACHABLE] = "reachable", [HF_POSSIBLE] = "possible", [HF_INDIRECT] = "indirect",
+	    [HF_DEFINITE] = "definite",	  [HF_UNKNOWN] = "unknown",
 	};
 	return kind < HF_LEAK_KINDS ? names[kind] : "unknown";
 }
@@ -109,7 +107,13 @@ uint32_t hf_graph_holder_index(const struct hf_graph *graph, uint32_t node)
 
 enum hf_leak_kind hf_graph_leak_kind(const struct hf_graph *graph, uint32_t object)
 {
-	return graph->kind[object];
+	enum hf_leak_kind kind = graph->kind[object];
+	return graph->options.incomplete && kind >= HF_INDIRECT ? HF_UNKNOWN : kind;
+}
+
+bool hf_graph_is_leader(const struct hf_graph *graph, uint32_t object)
+{
+	return graph->kind[object] == HF_DEFINITE;
 }
 
 uint32_t hf_graph_idom(const struct hf_graph *graph, uint32_t node)
@@ -163,8 +167,9 @@ void hf_graph_leak_totals(const struct hf_graph *graph, struct hf_leak_total ret
 	for (unsigned kind = 0; kind < HF_LEAK_KINDS; kind++)
 		ret[kind] = (struct hf_leak_total){0};
 	for (uint32_t id = 0; id < graph->objects; id++) {
-		ret[graph->kind[id]].count++;
-		ret[graph->kind[id]].bytes += hf_extents_chunk_bytes(graph->extents, id);
+		enum hf_leak_kind kind = hf_graph_leak_kind(graph, id);
+		ret[kind].count++;
+		ret[kind].bytes += hf_extents_chunk_bytes(graph->extents, id);
 	}
 }
 

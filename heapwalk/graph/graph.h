@@ -36,7 +36,14 @@
 
 #define HF_NO_NODE UINT32_MAX
 
-enum hf_leak_kind { HF_REACHABLE, HF_POSSIBLE, HF_INDIRECT, HF_DEFINITE, HF_LEAK_KINDS };
+enum hf_leak_kind {
+	HF_REACHABLE,
+	HF_POSSIBLE,
+	HF_INDIRECT,
+	HF_DEFINITE,
+	HF_UNKNOWN, /* nothing leads here, but memory is missing that might hold a pointer */
+	HF_LEAK_KINDS
+};
 
 const char *hf_leak_kind_name(enum hf_leak_kind kind); /* "reachable", ... */
 
@@ -51,6 +58,7 @@ enum hf_heuristic {
 struct hf_graph_options {
 	uint32_t heuristics; /* enum hf_heuristic bits */
 	unsigned threads;
+	bool incomplete; /* memory that may hold pointers is missing: none is called lost */
 	const struct hf_progress *progress;
 	/* For the multiple-inheritance heuristic: is @address in file-mapped readable memory
 	 * (*executable false) / file-mapped executable memory (true)? NULL: heuristic off. */
@@ -75,6 +83,9 @@ uint64_t hf_graph_edges(const struct hf_graph *graph);
 uint32_t hf_graph_holder_index(const struct hf_graph *graph, uint32_t node);
 
 enum hf_leak_kind hf_graph_leak_kind(const struct hf_graph *graph, uint32_t object);
+
+/* Does a lost part start here? (definite, or unknown without a way to it) */
+bool hf_graph_is_leader(const struct hf_graph *graph, uint32_t object);
 uint32_t hf_graph_idom(const struct hf_graph *graph, uint32_t node); /* root: HF_NO_NODE */
 uint64_t hf_graph_retained(const struct hf_graph *graph, uint32_t node);
 

@@ -86,8 +86,10 @@ static const char *note_of(struct hf_analysis *analysis, struct hf_doc *doc,
 	if (object == HF_NO_NODE || !is_object(analysis, object) ||
 	    hf_graph_idom(analysis->graph, object) != hf_graph_root(analysis->graph))
 		return NULL;
-	if (hf_graph_leak_kind(analysis->graph, object) == HF_DEFINITE)
-		return "lost";
+	if (hf_graph_is_leader(analysis->graph, object))
+		return hf_graph_leak_kind(analysis->graph, object) == HF_UNKNOWN
+			   ? "no pointer to it is in the core"
+			   : "lost";
 	uint32_t holders = holders_of(analysis, object, &strongest);
 	if (holders == 0)
 		return hf_extents_kind(analysis->extents, object) == HF_OBJECT_ALLOCATOR

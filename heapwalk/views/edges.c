@@ -273,6 +273,8 @@ struct hf_error *hf_view_path(struct hf_analysis *analysis, const struct hf_view
 	hf_doc_field(doc, "leak_kind", "leak kind", hf_text(hf_leak_kind_name(kind)));
 	if (kind == HF_DEFINITE)
 		hf_doc_note(doc, "No root leads here: it is lost, and leads what hangs on it.");
+	else if (kind == HF_UNKNOWN)
+		hf_doc_note(doc, "No root leads here in what the core holds; memory is missing.");
 	else if (kind == HF_INDIRECT)
 		hf_doc_note(doc, "No root leads here: the chain starts at the lost leader.");
 	if (options->all)

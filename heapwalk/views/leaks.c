@@ -138,9 +138,10 @@ static void tell_kinds(const struct hf_analysis *analysis, struct hf_doc *doc)
 	    [HF_POSSIBLE] = "only pointers into the middle of blocks lead here",
 	    [HF_INDIRECT] = "only lost blocks lead here",
 	    [HF_DEFINITE] = "nothing leads here: lost",
+	    [HF_UNKNOWN] = "nothing in the core leads here, but memory is missing",
 	};
-	static const enum hf_leak_kind order[] = {HF_DEFINITE, HF_INDIRECT, HF_POSSIBLE,
-						  HF_REACHABLE};
+	static const enum hf_leak_kind order[HF_LEAK_KINDS] = {
+	    HF_DEFINITE, HF_INDIRECT, HF_POSSIBLE, HF_REACHABLE, HF_UNKNOWN};
 	struct hf_leak_total totals[HF_LEAK_KINDS];
 	uint64_t whole = hf_graph_retained(analysis->graph, hf_graph_root(analysis->graph));
 	struct hf_table *table = hf_doc_table(doc, "kinds", NULL, kind_columns,
@@ -149,6 +150,8 @@ static void tell_kinds(const struct hf_analysis *analysis, struct hf_doc *doc)
 	hf_graph_leak_totals(analysis->graph, totals);
 	for (unsigned i = 0; i < HF_LEAK_KINDS; i++) {
 		enum hf_leak_kind kind = order[i];
+		if (kind == HF_UNKNOWN && totals[kind].count == 0)
+			continue;
 		hf_doc_row(doc, table, 0);
 		hf_doc_cell(doc, table, hf_text(hf_leak_kind_name(kind)));
 		hf_doc_cell(doc, table, hf_count(totals[kind].count));

@@ -62,7 +62,7 @@ uint32_t hf_biggest_top(struct hf_analysis *analysis)
 	for (uint32_t node = hf_graph_first_child(analysis->graph, root); node != HF_NO_NODE;
 	     node = hf_graph_next_sibling(analysis->graph, node)) {
 		bool lost = node < hf_graph_objects(analysis->graph) &&
-			    hf_graph_leak_kind(analysis->graph, node) == HF_DEFINITE;
+			    hf_graph_is_leader(analysis->graph, node);
 		if (!lost && (best == HF_NO_NODE || hf_graph_retained(analysis->graph, node) >
 							hf_graph_retained(analysis->graph, best)))
 			best = node;

@@ -81,6 +81,10 @@ static void tell_broken(const struct hf_analysis *analysis, struct hf_doc *doc,
 
 static const char *lost_text(struct hf_doc *doc, const struct hf_heap_totals *totals)
 {
+	if (totals->leaks[HF_UNKNOWN].count)
+		return hf_doc_printf(
+		    doc, "whether %s more are lost cannot be told, since memory is missing",
+		    hf_doc_bytes_text(doc, totals->leaks[HF_UNKNOWN].bytes));
 	if (totals->lost_bytes == 0)
 		return "nothing is lost";
 	return hf_doc_printf(doc, "only %s is lost", hf_doc_bytes_text(doc, totals->lost_bytes));
