@@ -40,6 +40,7 @@ enum {
 	HF_GROUP_GATE = 32,    /* --fail-if, --strict */
 	HF_GROUP_LEAKS = 64,   /* --suppressions */
 	HF_GROUP_QUERY = 128,  /* -f, --csv */
+	HF_GROUP_OOM = 256,    /* --oom-log */
 };
 
 struct hf_option {

@@ -44,6 +44,7 @@ enum option_id {
 	OPT_STRICT,
 	OPT_SUPPRESSIONS,
 	OPT_FILE,
+	OPT_OOM_LOG,
 	OPT_TIMING,
 	OPT_HELP,
 	OPT_VERSION,
@@ -87,6 +88,11 @@ const struct hf_option hf_option_table[] = {
     {0, "strict", NULL, "exit with 3 if evidence was missing", HF_GROUP_GATE, OPT_STRICT},
     {0, "suppressions", "FILE", "leaks that are known: type:GLOB, text:GLOB, size:N a line",
      HF_GROUP_LEAKS, OPT_SUPPRESSIONS},
+    {0, "oom-log", "FILE",
+     "the kernel's log of the OOM kill (dmesg, syslog; \"-\" or \"journal\"): the report begins "
+     "with "
+     "it; without a core it tells the log alone",
+     HF_GROUP_OOM, OPT_OOM_LOG},
     {'f', "file", "FILE", "read the SQL from FILE", HF_GROUP_QUERY, OPT_FILE},
     {'h', "help", NULL, "this help", HF_GROUP_OUTPUT, OPT_HELP},
     {'V', "version", NULL, "the version", HF_GROUP_OUTPUT, OPT_VERSION},
@@ -275,6 +281,9 @@ static struct hf_error *take_option(int id, const char *text, struct hf_options 
 		return NULL;
 	case OPT_FILE:
 		options->sql_file = text;
+		return NULL;
+	case OPT_OOM_LOG:
+		options->oom_log = text;
 		return NULL;
 	case OPT_HELP:
 		options->help = true;

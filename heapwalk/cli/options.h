@@ -22,7 +22,7 @@ struct hf_options {
 	const char *core, *binary; /* paths; binary NULL: found by the core */
 	const char *argument;
 	const char *sysroot, *debuginfo_path;
-	const char *sql_file;
+	const char *sql_file, *oom_log;
 	uint32_t pid; /* 0: a core */
 	/* analysis */
 	uint32_t root_kinds; /* 0: all */

@@ -14,6 +14,7 @@
 #include "heapwalk/cli/commands.h"
 #include "heapwalk/cli/terminal.h"
 #include "heapwalk/query/query.h"
+#include "heapwalk/views/oom.h"
 
 int hf_fail(struct hf_error *err)
 {
@@ -195,11 +196,25 @@ static void complete_view(struct hf_options *options)
 	options->view.argument = options->argument;
 }
 
+static struct hf_error *print_doc(const struct hf_doc *doc, const struct hf_options *options)
+{
+	struct hf_sink sink;
+	struct hf_error *err = hf_sink_open(options, &sink);
+
+	if (err)
+		return err;
+	err = hf_output(doc, &sink.output, sink.to);
+	struct hf_error *closing = hf_sink_close(&sink, options);
+	if (!err)
+		return closing;
+	hf_error_destroy(closing);
+	return err;
+}
+
 static struct hf_error *print_view(const struct hf_command *command, struct hf_options *options,
 				   struct hf_analysis *analysis)
 {
 	struct hf_doc *doc = NULL;
-	struct hf_sink sink;
 	struct hf_error *err = hf_doc_create(command->name, &doc);
 
 	if (err)
@@ -209,15 +224,7 @@ static struct hf_error *print_view(const struct hf_command *command, struct hf_o
 	if (!err)
 		err = hf_doc_error(doc);
 	if (!err)
-		err = hf_sink_open(options, &sink);
-	if (!err) {
-		err = hf_output(doc, &sink.output, sink.to);
-		struct hf_error *closing = hf_sink_close(&sink, options);
-		if (err)
-			hf_error_destroy(closing);
-		else
-			err = closing;
-	}
+		err = print_doc(doc, options);
 	hf_doc_destroy(doc);
 	return err;
 }
@@ -243,6 +250,43 @@ int hf_run_view(const struct hf_command *command, struct hf_options *options)
 
 /* ---- query
  * ---------------------------------------------------------------------------------------- */
+
+static struct hf_error *print_log_alone(const struct hf_oomlog *log,
+					const struct hf_options *options)
+{
+	struct hf_doc *doc = NULL;
+	struct hf_error *err = hf_doc_create("report", &doc);
+
+	if (err)
+		return err;
+	hf_section_oom(log, NULL, doc);
+	err = hf_doc_error(doc);
+	if (!err)
+		err = print_doc(doc, options);
+	hf_doc_destroy(doc);
+	return err;
+}
+
+int hf_run_report(const struct hf_command *command, struct hf_options *options)
+{
+	struct hf_oomlog *log = NULL;
+	int status;
+
+	if (!options->oom_log)
+		return hf_run_view(command, options);
+	struct hf_error *err = hf_oomlog_read(options->oom_log, &log);
+	if (err)
+		return hf_fail(err);
+	options->view.oom_log = log;
+	if (options->core || options->pid || options->word_count) {
+		status = hf_run_view(command, options);
+	} else {
+		err = print_log_alone(log, options);
+		status = err ? hf_fail(err) : HF_EXIT_DONE;
+	}
+	hf_oomlog_destroy(log);
+	return status;
+}
 
 static struct hf_error *read_all(FILE *from, char **ret)
 {

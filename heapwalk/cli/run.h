@@ -8,8 +8,9 @@
 
 struct hf_command;
 
-/* Both return the exit status. */
+/* They return the exit status. */
 int hf_run_view(const struct hf_command *command, struct hf_options *options);
+int hf_run_report(const struct hf_command *command, struct hf_options *options);
 int hf_run_query(const struct hf_command *command, struct hf_options *options);
 
 /* Print "heapforensics: MESSAGE", destroy @err, return HF_EXIT_FAILED. */

@@ -97,14 +97,19 @@ static void fit(struct layout *layout, unsigned width)
 		if (table->columns[i].flags & HF_COLUMN_OPTIONAL)
 			layout->shown[i] = false;
 	}
-	for (uint32_t i = 0; i < table->column_count; i++) {
-		unsigned total = total_width(layout);
-		if (!layout->shown[i] || !(table->columns[i].flags & HF_COLUMN_ELASTIC) ||
-		    total <= width)
-			continue;
-		unsigned over = total - width;
-		unsigned left = layout->width[i] > over ? layout->width[i] - over : 0;
-		layout->width[i] = left > MIN_ELASTIC ? left : MIN_ELASTIC;
+	/* The widest elastic column gives way, a step at a time. */
+	while (total_width(layout) > width) {
+		uint32_t widest = table->column_count;
+		for (uint32_t i = 0; i < table->column_count; i++) {
+			if (layout->shown[i] && (table->columns[i].flags & HF_COLUMN_ELASTIC) &&
+			    layout->width[i] > MIN_ELASTIC &&
+			    (widest == table->column_count ||
+			     layout->width[i] > layout->width[widest]))
+				widest = i;
+		}
+		if (widest == table->column_count)
+			break;
+		layout->width[widest]--;
 	}
 }
 

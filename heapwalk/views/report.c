@@ -2,6 +2,7 @@
  * report.c - the post-mortem, and its one-screen summary: sections in the order in which a
  * person asks. Every figure of the report can be had by a command that it names at the end.
  */
+#include "heapwalk/views/oom.h"
 #include "heapwalk/views/sections.h"
 
 enum { REPORT_TYPES = 8, SUMMARY_TOP = 5 };
@@ -48,6 +49,8 @@ struct hf_error *hf_view_report(struct hf_analysis *analysis, const struct hf_vi
 {
 	struct hf_error *err = NULL;
 
+	if (options->oom_log)
+		hf_section_oom(options->oom_log, analysis, doc);
 	hf_section_process(analysis, doc);
 	hf_section_verdict(analysis, doc);
 	hf_section_ledger(analysis, doc);

@@ -11,14 +11,17 @@
 #include "heapwalk/analysis.h"
 #include "heapwalk/views/doc.h"
 
+struct hf_oomlog;
+
 struct hf_view_options {
-	const char *core, *binary; /* as the user gave them, for hints; binary may be NULL */
-	const char *argument;	   /* ADDR or VARIABLE; NULL if none was given */
-	uint64_t top;		   /* rows of a table; 0: the view's own default */
-	uint32_t depth;		   /* of a tree; 0: default */
-	uint64_t min_bytes;	   /* leave out what is smaller */
-	bool all;		   /* --all */
-	const char *suppressions;  /* file; NULL */
+	const char *core, *binary;	 /* as the user gave them, for hints; binary may be NULL */
+	const char *argument;		 /* ADDR or VARIABLE; NULL if none was given */
+	uint64_t top;			 /* rows of a table; 0: the view's own default */
+	uint32_t depth;			 /* of a tree; 0: default */
+	uint64_t min_bytes;		 /* leave out what is smaller */
+	bool all;			 /* --all */
+	const char *suppressions;	 /* file; NULL */
+	const struct hf_oomlog *oom_log; /* NULL: none was given */
 };
 
 typedef struct hf_error *hf_view_fn(struct hf_analysis *analysis,
