@@ -64,7 +64,10 @@ static const char *killer(const struct hf_oom_kill *kill)
 static void tell_verdict(const struct hf_oom_kill *kill, struct hf_doc *doc)
 {
 	const struct hf_oom_event *event = kill->event;
-	bool other = event->invoker && event->invoker_pid != kill->pid;
+	bool other = event->invoker &&
+		     (event->invoker_pid ? event->invoker_pid != kill->pid
+					 : !kill->name || strcmp(event->invoker, kill->name) != 0);
+	const char *invoker = "";
 
 	hf_doc_paragraph(doc, "sentence", "%s killed %s (pid %u)%s: %s.", killer(kill),
 			 kill->name ? kill->name : "a cgroup", kill->pid, when(doc, kill),

@@ -24,7 +24,7 @@ cat >"$work/kern.log" <<LOG
 [  100.000030] Memory cgroup out of memory: Killed process $pid (demo_server) total-vm:300000kB, anon-rss:10000kB, file-rss:1000kB, shmem-rss:0kB, UID:0 pgtables:100kB oom_score_adj:0
 LOG
 "$HF" -q --oom-log "$work/kern.log" "$work/core" "$FIX/demo_server" >"$work/out" || status=1
-for words in "killed demo_server (pid $pid)" 'limit of 10.0 MiB' 'no setting of malloc would have' \
+for words in "killed demo_server (pid $pid)" '10,485,760 bytes' 'no setting of malloc would have' \
 	'heap (arenas and mmapped blocks)' 'g_sessions (demo_server.c:'; do
 	grep -qF "$words" "$work/out" || {
 		echo "WRONG: the report does not say: $words"
