@@ -81,12 +81,13 @@ static void tell_verdict(const struct hf_oom_kill *kill, struct hf_doc *doc)
 						     100.0 * (double)kill->anon_rss /
 							 (double)event->memory.limit)
 				     : "");
+	if (other && event->invoker_pid)
+		invoker = hf_doc_printf(doc, " (pid %u)", event->invoker_pid);
 	if (other)
-		hf_doc_paragraph(
-		    doc, "invoker",
-		    "The allocation that found no memory was %s's (pid %u): the victim "
-		    "is chosen by size, not by guilt.",
-		    event->invoker, event->invoker_pid);
+		hf_doc_paragraph(doc, "invoker",
+				 "The allocation that found no memory was %s's%s: the victim is "
+				 "chosen by size, not by guilt.",
+				 event->invoker, invoker);
 	if (event->group)
 		hf_doc_paragraph(doc, "group",
 				 "memory.oom.group is set: the whole cgroup was killed with it.");
