@@ -71,6 +71,16 @@ const struct hf_command hf_commands[] = {
      "heapforensics query core.1234 \"SELECT type, count(*), sum(chunk_size) FROM objects GROUP BY "
      "1 ORDER BY 3 DESC LIMIT 10\"\nheapforensics query --csv core.1234 \"SELECT * FROM holders\"",
      HF_ARGUMENT_OPTIONAL, HF_DEPTH_TYPES, NULL, hf_run_query, COMMON | HF_GROUP_QUERY},
+    {"export", "--format=F CORE|PID [BINARY] [ADDR|VARIABLE]",
+     "the heap as a file for other viewers",
+     "F is pprof (go tool pprof: flat is shallow, cum is retained), heapsnapshot (Chrome DevTools, "
+     "memlab), speedscope, folded (flame graphs), dot (Graphviz; a part of the dominator tree), "
+     "hprof (Eclipse MAT, VisualVM), sqlite (the tables of query, indexed) or ndjson (the same, a "
+     "row a line). What a format cannot hold as it is, is told on standard error.",
+     "heapforensics export --format=pprof core.1234 ./server -o heap.pb && go tool pprof -top "
+     "heap.pb\n"
+     "heapforensics export --format=dot core.1234 ./server g_sessions --depth=3 | dot -Tsvg",
+     HF_ARGUMENT_OPTIONAL, HF_DEPTH_TYPES, NULL, hf_run_export, COMMON | HF_GROUP_TREE},
     {NULL, NULL, NULL, NULL, NULL, HF_ARGUMENT_NONE, HF_DEPTH_PROCESS, NULL, NULL, 0},
 };
 

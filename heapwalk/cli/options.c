@@ -60,7 +60,8 @@ const struct hf_option hf_option_table[] = {
      OPT_SYSROOT},
     {0, "debuginfo-path", "PATH", "where separate debug files are, as for elfutils", HF_GROUP_INPUT,
      OPT_DEBUGINFO_PATH},
-    {0, "format", "FORMAT", "text, json or csv", HF_GROUP_OUTPUT, OPT_FORMAT},
+    {0, "format", "FORMAT", "text, json or csv; of export: pprof, heapsnapshot, ...",
+     HF_GROUP_OUTPUT, OPT_FORMAT},
     {0, "json", NULL, "short for --format=json", HF_GROUP_OUTPUT, OPT_JSON},
     {0, "csv", NULL, "short for --format=csv", HF_GROUP_OUTPUT, OPT_CSV},
     {'o', "output", "FILE", "write to FILE instead of standard output", HF_GROUP_OUTPUT,
@@ -168,6 +169,7 @@ static struct hf_error *parse_roots(const char *list, uint32_t *ret)
 static struct hf_error *parse_format(const char *text, struct hf_options *options)
 {
 	static const char *const names[HF_FORMATS] = {"text", "json", "csv"};
+	options->format_name = NULL;
 	for (unsigned i = 0; i < HF_FORMATS; i++) {
 		if (!strcmp(text, names[i])) {
 			options->format = (enum hf_format)i;
@@ -175,7 +177,8 @@ static struct hf_error *parse_format(const char *text, struct hf_options *option
 			return NULL;
 		}
 	}
-	return hf_error_create(HF_ERR_USAGE, "--format=%s: there are text, json and csv", text);
+	options->format_name = text; /* the command knows it, or refuses it */
+	return NULL;
 }
 
 static struct hf_error *parse_color(const char *text, enum hf_color *ret)

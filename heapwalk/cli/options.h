@@ -31,6 +31,7 @@ struct hf_options {
 	/* output */
 	enum hf_format format;
 	bool format_given;
+	const char *format_name; /* --format=WORD that is none of enum hf_format; else NULL */
 	enum hf_color color;
 	const char *output;
 	bool quiet, no_pager, strict, help, version, timing;

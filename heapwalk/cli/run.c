@@ -168,7 +168,7 @@ int hf_run_gates(const struct hf_options *options, struct hf_analysis *analysis)
 /* ---- commands
  * ------------------------------------------------------------------------------------ */
 
-static struct hf_error *check_words(const struct hf_command *command,
+struct hf_error *hf_run_check_words(const struct hf_command *command,
 				    const struct hf_options *options)
 {
 	int allowed = command->argument != HF_ARGUMENT_NONE;
@@ -187,6 +187,16 @@ static struct hf_error *check_words(const struct hf_command *command,
 		return hf_error_create(HF_ERR_USAGE, "%s of what? heapforensics %s %s",
 				       command->name, command->name, command->arguments);
 	return NULL;
+}
+
+/* The same, for the commands that print documents. */
+static struct hf_error *check_words(const struct hf_command *command,
+				    const struct hf_options *options)
+{
+	if (options->format_name)
+		return hf_error_create(HF_ERR_USAGE, "--format=%s: there are text, json and csv",
+				       options->format_name);
+	return hf_run_check_words(command, options);
 }
 
 static void complete_view(struct hf_options *options)

@@ -8,10 +8,15 @@
 
 struct hf_command;
 
-/* They return the exit status. */
+/* All return the exit status. */
 int hf_run_view(const struct hf_command *command, struct hf_options *options);
 int hf_run_report(const struct hf_command *command, struct hf_options *options);
 int hf_run_query(const struct hf_command *command, struct hf_options *options);
+int hf_run_export(const struct hf_command *command, struct hf_options *options);
+
+/* Are the words of the command line those that @command takes? */
+struct hf_error *hf_run_check_words(const struct hf_command *command,
+				    const struct hf_options *options);
 
 /* Print "heapforensics: MESSAGE", destroy @err, return HF_EXIT_FAILED. */
 int hf_fail(struct hf_error *err);
