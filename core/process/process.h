@@ -32,7 +32,7 @@ struct hf_process_options {
 
 /* ---- threads ---------------------------------------------------------------- */
 
-enum { HF_MAX_REGISTERS = 48 };
+enum { HF_MAX_REGISTERS = 48, HF_FRAME_REGISTERS = 32 };
 
 struct hf_register {
 	const char *name; /* "rax": static */
@@ -48,6 +48,10 @@ struct hf_frame {
 	uint32_t line;
 	uint32_t module; /* index, or HF_NO_INDEX */
 	bool inlined;	 /* reserved: physical frames only, so false */
+	/* By DWARF number, where the unwinder knows them: bit i of `known` speaks for register i.
+	 */
+	uint32_t known;
+	uint64_t registers[HF_FRAME_REGISTERS];
 };
 
 struct hf_thread {

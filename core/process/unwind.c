@@ -127,6 +127,17 @@ static void name_frame(struct hf_process *process, struct hf_frame *frame)
 	}
 }
 
+static void take_registers(Dwfl_Frame *state, struct hf_frame *frame)
+{
+	for (unsigned i = 0; i < HF_FRAME_REGISTERS; i++) {
+		Dwarf_Word value;
+		if (dwfl_frame_reg(state, i, &value) != 0)
+			continue;
+		frame->registers[i] = value;
+		frame->known |= UINT32_C(1) << i;
+	}
+}
+
 static int take_frame(Dwfl_Frame *state, void *arg)
 {
 	struct unwinding *unwinding = arg;
@@ -147,6 +158,7 @@ static int take_frame(Dwfl_Frame *state, void *arg)
 		inner->cfa = sp > inner->sp ? sp : 0;
 	}
 	struct hf_frame frame = {.pc = is_activation ? pc : pc - 1, .sp = sp};
+	take_registers(state, &frame);
 	name_frame(unwinding->process, &frame);
 	if (!hf_vec_push(&thread->frames, frame)) {
 		unwinding->out_of_memory = true;

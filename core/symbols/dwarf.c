@@ -67,7 +67,7 @@ static uint64_t type_size(Dwarf_Die *die, uint64_t *ret_type)
 	if (!dwarf_attr_integrate(die, DW_AT_type, &attribute) ||
 	    !dwarf_formref_die(&attribute, &type))
 		return 0;
-	*ret_type = dwarf_dieoffset(&type);
+	*ret_type = (uint64_t)(uintptr_t)type.addr;
 	return dwarf_aggregate_size(&type, &size) == 0 ? size : 0;
 }
 

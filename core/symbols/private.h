@@ -15,8 +15,11 @@ struct hf_vtable_symbol {
 	const char *mangled;
 };
 
+struct hf_ctypes;
+
 struct hf_symbols {
 	struct hf_process *process;
+	struct hf_ctypes *types; /* types.c */
 	struct hf_strpool *strings;
 	struct hf_variables variables, tls;
 	HF_VEC(, struct hf_vtable_symbol) vtables; /* sorted by address */

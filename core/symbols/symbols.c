@@ -10,6 +10,7 @@
 
 #include "core/base/demangle.h"
 #include "core/symbols/private.h"
+#include "core/symbols/types_private.h"
 
 static bool starts(const char *text, const char *prefix)
 {
@@ -196,7 +197,10 @@ struct hf_error *hf_symbols_create(struct hf_process *process, struct hf_symbols
 		return hf_error_nomem();
 	symbols->process = process;
 	symbols->layout_module = HF_NO_INDEX;
-	struct hf_error *err = hf_strpool_create(&symbols->strings);
+	symbols->types = ctypes_create(process->modules.count);
+	struct hf_error *err = symbols->types ? NULL : hf_error_nomem();
+	if (!err)
+		err = hf_strpool_create(&symbols->strings);
 	if (!err && !read_all(symbols))
 		err = hf_error_nomem();
 	if (err)
@@ -213,6 +217,7 @@ void hf_symbols_destroy(struct hf_symbols *symbols)
 	hf_vec_free(&symbols->variables);
 	hf_vec_free(&symbols->tls);
 	hf_vec_free(&symbols->vtables);
+	ctypes_destroy(symbols->types, symbols->process->modules.count);
 	hf_strpool_destroy(symbols->strings);
 	free(symbols);
 }

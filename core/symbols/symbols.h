@@ -22,7 +22,7 @@ struct hf_variable {
 	uint32_t line;
 	uint32_t module;
 	bool tls;
-	uint64_t type_die; /* Dwarf_Die offset for core/symbols' own use; 0 if none */
+	uint64_t type_die; /* host address of its type's DIE, core/symbols' own use; 0 if none */
 };
 
 HF_VEC(hf_variables, struct hf_variable);

@@ -1,0 +1,327 @@
+/*
+ * typenames.c - which structures a module defines, by name; and the namespaces around a DIE.
+ *
+ * DWARF has no way up from a DIE to what encloses it. One walk over a module's units notes every
+ * namespace and structure with the host addresses that its DIEs take, in preorder; the
+ * innermost scope around a DIE is then found by binary search and a climb. Of several
+ * definitions with one name the first stands. In C only the top level is visited.
+ */
+#include <dwarf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/symbols/types_private.h"
+
+uint64_t ctype_hash(uint64_t hash, const char *text)
+{
+	hash ^= UINT64_C(0xcbf29ce484222325);
+	for (; *text; text++) {
+		if (*text != ' ')
+			hash = (hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
+	}
+	return hash;
+}
+
+bool ctype_language_is_c(const Dwarf_Die *die)
+{
+	Dwarf_Die unit;
+	if (!die->cu || !dwarf_cu_die(die->cu, &unit, NULL, NULL, NULL, NULL, NULL, NULL))
+		return true;
+	switch (dwarf_srclang(&unit)) {
+	case DW_LANG_C_plus_plus:
+	case DW_LANG_C_plus_plus_03:
+	case DW_LANG_C_plus_plus_11:
+	case DW_LANG_C_plus_plus_14:
+	case DW_LANG_Rust:
+	case DW_LANG_D:
+	case DW_LANG_ObjC_plus_plus:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* ---- reading ----------------------------------------------------------------------------------
+ */
+
+static bool is_structure(int tag)
+{
+	return tag == DW_TAG_structure_type || tag == DW_TAG_class_type || tag == DW_TAG_union_type;
+}
+
+struct name_walk {
+	struct type_names *names;
+	Dwarf_Die stack[MAX_SCOPE_DEPTH];
+	uint32_t scopes[MAX_SCOPE_DEPTH]; /* the scope that encloses this level */
+	uint32_t open[MAX_SCOPE_DEPTH];	  /* the scope that this level's DIE is, whose end is due */
+	int depth;
+	bool nested; /* C++: into namespaces and structures */
+};
+
+/* Note the DIE at the walk's level; *@ret: its scope. */
+static bool note_scope(struct name_walk *walk, int tag, uint32_t *ret)
+{
+	Dwarf_Die *die = &walk->stack[walk->depth];
+	struct scope scope = {
+	    .start = die->addr,
+	    .name = dwarf_diename(die),
+	    .parent = walk->scopes[walk->depth],
+	    .defined = is_structure(tag) && !dwarf_hasattr(die, DW_AT_declaration),
+	};
+	if (!scope.name && tag == DW_TAG_namespace)
+		scope.name = "(anonymous namespace)";
+	*ret = (uint32_t)walk->names->scopes.count;
+	return hf_vec_push(&walk->names->scopes, scope);
+}
+
+static void close_scope(struct name_walk *walk, const uint8_t *end)
+{
+	uint32_t open = walk->open[walk->depth];
+	if (open != HF_NO_INDEX)
+		walk->names->scopes.data[open].end = end;
+	walk->open[walk->depth] = HF_NO_INDEX;
+}
+
+static bool enter(struct name_walk *walk, uint32_t scope)
+{
+	int depth = walk->depth;
+	if (!walk->nested || depth + 1 >= MAX_SCOPE_DEPTH ||
+	    dwarf_child(&walk->stack[depth], &walk->stack[depth + 1]) != 0)
+		return false;
+	walk->scopes[depth + 1] = scope;
+	walk->open[depth + 1] = HF_NO_INDEX;
+	walk->depth++;
+	return true;
+}
+
+/* To the next DIE, upward where a level ends. The end of a last child is its parent's. */
+static void advance(struct name_walk *walk)
+{
+	while (walk->depth >= 0) {
+		Dwarf_Die next;
+		if (dwarf_siblingof(&walk->stack[walk->depth], &next) == 0) {
+			close_scope(walk, next.addr);
+			walk->stack[walk->depth] = next;
+			return;
+		}
+		close_scope(walk, NULL);
+		walk->depth--;
+	}
+}
+
+static bool walk_unit(struct type_names *names, Dwarf_Die *unit)
+{
+	struct name_walk walk = {.names = names, .nested = !ctype_language_is_c(unit)};
+	struct scope_unit made = {unit->addr, NULL, unit->cu, (uint32_t)names->scopes.count, 0};
+
+	walk.scopes[0] = walk.open[0] = HF_NO_INDEX;
+	if (dwarf_child(unit, &walk.stack[0]) != 0)
+		return true;
+	while (walk.depth >= 0 && names->scopes.count < MAX_SCOPES) {
+		int tag = dwarf_tag(&walk.stack[walk.depth]);
+		uint32_t scope;
+		bool interesting = is_structure(tag) || tag == DW_TAG_namespace;
+		if (interesting) {
+			if (!note_scope(&walk, tag, &scope))
+				return false;
+			walk.open[walk.depth] = scope;
+			if (enter(&walk, scope))
+				continue;
+		}
+		advance(&walk);
+	}
+	made.count = (uint32_t)names->scopes.count - made.first;
+	return made.count == 0 || hf_vec_push(&names->units, made);
+}
+
+static int compare_units(const void *a, const void *b)
+{
+	const struct scope_unit *x = a, *y = b;
+	return (x->start > y->start) - (x->start < y->start);
+}
+
+/* Hash of a scope's whole name, outermost first; 0 if a part has none. */
+static uint64_t scope_hash(const struct type_names *names, uint32_t scope)
+{
+	const char *parts[MAX_SCOPE_DEPTH];
+	int count = 0;
+
+	for (uint32_t at = scope; at != HF_NO_INDEX && count < MAX_SCOPE_DEPTH;
+	     at = names->scopes.data[at].parent) {
+		const char *name = names->scopes.data[at].name;
+		if (!name)
+			return 0;
+		parts[count++] = name;
+	}
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	while (count-- > 0) {
+		for (const char *text = parts[count]; *text; text++) {
+			if (*text != ' ')
+				hash = (hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
+		}
+		if (count)
+			hash = ((hash ^ ':') * UINT64_C(0x100000001b3) ^ ':') *
+			       UINT64_C(0x100000001b3);
+	}
+	return hash | 1;
+}
+
+static bool make_slots(struct type_names *names)
+{
+	uint32_t count = 64;
+	while (count < names->scopes.count * 2)
+		count *= 2;
+	names->slots = calloc(count, sizeof(*names->slots));
+	if (!names->slots)
+		return false;
+	names->slot_count = count;
+	for (uint32_t i = 0; i < names->scopes.count; i++) {
+		uint64_t hash = names->scopes.data[i].defined ? scope_hash(names, i) : 0;
+		if (!hash)
+			continue;
+		uint32_t at = (uint32_t)(hash >> 24) & (count - 1);
+		while (names->slots[at].hash && names->slots[at].hash != hash)
+			at = (at + 1) & (count - 1);
+		if (!names->slots[at].hash)
+			names->slots[at] = (struct name_slot){hash, i};
+	}
+	return true;
+}
+
+static bool walk_file(struct type_names *names, Dwarf *dwarf)
+{
+	Dwarf_CU *cu = NULL;
+	Dwarf_Die unit, sub;
+
+	while (dwarf && dwarf_get_units(dwarf, cu, &cu, NULL, NULL, &unit, &sub) == 0) {
+		bool split = sub.addr && dwarf_tag(&sub) == DW_TAG_compile_unit;
+		if (!walk_unit(names, split ? &sub : &unit))
+			return false;
+	}
+	return true;
+}
+
+struct type_names *ctype_names(struct hf_symbols *symbols, uint32_t module)
+{
+	struct type_names *names = &symbols->types->names[module];
+	const struct hf_module *owner = &symbols->process->modules.data[module];
+	Dwarf_Addr bias;
+
+	if (names->ready)
+		return names;
+	names->ready = true;
+	Dwarf *dwarf =
+	    owner->dwfl && owner->has_dwarf ? dwfl_module_getdwarf(owner->dwfl, &bias) : NULL;
+	if (!dwarf)
+		return names;
+	if (!walk_file(names, dwarf) || !walk_file(names, dwarf_getalt(dwarf)) ||
+	    !make_slots(names)) {
+		ctype_names_deinit(names);
+		names->ready = true;
+		return names;
+	}
+	if (names->units.count)
+		qsort(names->units.data, names->units.count, sizeof(*names->units.data),
+		      compare_units);
+	return names;
+}
+
+void ctype_names_deinit(struct type_names *names)
+{
+	hf_vec_free(&names->scopes);
+	hf_vec_free(&names->units);
+	free(names->slots);
+	*names = (struct type_names){0};
+}
+
+/* ---- asking -----------------------------------------------------------------------------------
+ */
+
+static const struct scope_unit *unit_of(const struct type_names *names, const uint8_t *addr)
+{
+	size_t low = 0, high = names->units.count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (names->units.data[middle].start <= addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low ? &names->units.data[low - 1] : NULL;
+}
+
+static bool inside(const struct scope *scope, const uint8_t *addr)
+{
+	return scope->start < addr && (!scope->end || addr < scope->end);
+}
+
+/* The innermost scope around @addr, itself not meant; HF_NO_INDEX: none. */
+static uint32_t scope_around(const struct type_names *names, const struct scope_unit *unit,
+			     const uint8_t *addr)
+{
+	uint32_t low = unit->first, high = unit->first + unit->count;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (names->scopes.data[middle].start < addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	uint32_t at = low > unit->first ? low - 1 : HF_NO_INDEX;
+	while (at != HF_NO_INDEX && !inside(&names->scopes.data[at], addr))
+		at = names->scopes.data[at].parent;
+	return at;
+}
+
+const char *ctype_qualify(struct hf_symbols *symbols, uint32_t module, const Dwarf_Die *die,
+			  const char *name)
+{
+	const struct type_names *names = ctype_names(symbols, module);
+	const struct scope_unit *unit = unit_of(names, die->addr);
+
+	if (!unit || unit->cu != die->cu)
+		return name;
+	uint32_t at = scope_around(names, unit, die->addr);
+	for (int i = 0; i < MAX_SCOPE_DEPTH && at != HF_NO_INDEX && name; i++) {
+		const struct scope *scope = &names->scopes.data[at];
+		name = hf_strpool_printf(symbols->strings, "%s::%s",
+					 scope->name ? scope->name : "(anonymous)", name);
+		at = scope->parent;
+	}
+	return name;
+}
+
+bool ctype_scope_die(const struct type_names *names, uint32_t scope, Dwarf_Die *ret)
+{
+	uint8_t *addr = (uint8_t *)(uintptr_t)names->scopes.data[scope].start;
+	const struct scope_unit *unit = unit_of(names, addr);
+	if (!unit)
+		return false;
+	*ret = (Dwarf_Die){.addr = addr, .cu = unit->cu};
+	return dwarf_tag(ret) != DW_TAG_invalid;
+}
+
+static bool defined_in(struct hf_symbols *symbols, uint32_t module, uint64_t hash, Dwarf_Die *ret)
+{
+	const struct type_names *names = ctype_names(symbols, module);
+	if (!names->slot_count)
+		return false;
+	uint32_t at = (uint32_t)(hash >> 24) & (names->slot_count - 1);
+	while (names->slots[at].hash && names->slots[at].hash != hash)
+		at = (at + 1) & (names->slot_count - 1);
+	return names->slots[at].hash && ctype_scope_die(names, names->slots[at].scope, ret);
+}
+
+bool ctype_definition(struct hf_symbols *symbols, uint32_t module, const char *qualified,
+		      Dwarf_Die *ret)
+{
+	uint64_t hash = ctype_hash(0, qualified) | 1;
+
+	if (defined_in(symbols, module, hash, ret))
+		return true;
+	for (uint32_t i = 0; i < symbols->process->modules.count; i++) {
+		if (i != module && defined_in(symbols, i, hash, ret))
+			return true;
+	}
+	return false;
+}
