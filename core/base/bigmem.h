@@ -11,8 +11,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { HF_BIGMEM_SPARES = 8 };
+
 struct hf_bigmem_account {
 	uint64_t now, peak; /* bytes */
+	/* Freed blocks that the next allocation may take: touching fresh pages is dear. */
+	struct hf_bigmem_spare {
+		void *memory;
+		size_t size;
+	} spares[HF_BIGMEM_SPARES];
 };
 
 /* @bytes of zeroed memory, NULL when there is none. 0 bytes give a valid pointer. */
@@ -25,6 +32,9 @@ void *hf_bigmem_resize(struct hf_bigmem_account *account, void *memory, size_t o
 /* @bytes as it was allocated. NULL memory is allowed. */
 void hf_bigmem_free(struct hf_bigmem_account *account, void *memory, size_t bytes);
 
-/* @account may be NULL in all of them. */
+/* Give the spares back to the system. */
+void hf_bigmem_trim(struct hf_bigmem_account *account);
+
+/* @account may be NULL in all of them but the last; then there are no spares. */
 
 #endif

@@ -20,7 +20,8 @@
 
 #include "heapwalk/graph/graph_private.h"
 
-#define ROOT_NUMBER 1u
+#define ROOT_NUMBER    1u
+#define PREFETCH_AHEAD 16u
 
 struct pending {	 /* an edge to be followed */
 	uint32_t target; /* HF_EDGE_INTERIOR: this edge does not make it reachable */
@@ -328,13 +329,13 @@ static struct hf_error *compute_idoms(struct search *search, const struct in_edg
 {
 	struct hf_bigmem_account *account = &search->graph->memory;
 	uint64_t bytes = (search->count + 1ull) * sizeof(uint32_t);
-	struct semi_nca nca = {.ancestor = hf_bigmem_alloc(account, bytes),
-			       .label = hf_bigmem_alloc(account, bytes),
-			       .semi = hf_bigmem_alloc(account, bytes)};
-	uint32_t *idom = search->parent;
+	uint32_t *work = hf_bigmem_alloc(account, 3 * bytes), *idom = search->parent;
+	struct semi_nca nca = {.ancestor = work};
 
-	if (!nca.ancestor || !nca.label || !nca.semi)
-		search->failed = true;
+	if (!work)
+		return hf_error_nomem();
+	nca.label = work + search->count + 1;
+	nca.semi = nca.label + search->count + 1;
 	for (uint32_t i = 1; i <= search->count && !search->failed; i++) {
 		nca.ancestor[i] = search->parent[i];
 		nca.label[i] = i;
@@ -356,9 +357,7 @@ static struct hf_error *compute_idoms(struct search *search, const struct in_edg
 		while (idom[i] > nca.semi[i])
 			idom[i] = idom[idom[i]];
 	}
-	hf_bigmem_free(account, nca.ancestor, bytes);
-	hf_bigmem_free(account, nca.label, bytes);
-	hf_bigmem_free(account, nca.semi, bytes);
+	hf_bigmem_free(account, work, 3 * bytes);
 	big_free(account, &nca.path);
 	return search->failed ? hf_error_nomem() : NULL;
 }
@@ -366,36 +365,32 @@ static struct hf_error *compute_idoms(struct search *search, const struct in_edg
 /* ---- results
  * -------------------------------------------------------------------------------------------- */
 
+/* Each object's own bytes first, in address order; then up the tree, the last number first. */
 static struct hf_error *write_results(struct search *search)
 {
 	struct hf_graph *graph = search->graph;
-	uint64_t bytes = (search->count + 1ull) * sizeof(struct hf_graph_sum);
-	struct hf_graph_sum *sum = hf_bigmem_alloc(&graph->memory, bytes);
+	const uint32_t *node = search->node, *idom = search->parent;
 
 	graph->sum =
 	    hf_bigmem_alloc(&graph->memory, (uint64_t)hf_graph_nodes(graph) * sizeof(*graph->sum));
-	if (!sum || !graph->sum) {
-		hf_bigmem_free(&graph->memory, sum, bytes);
+	if (!graph->sum)
 		return hf_error_nomem();
+	for (uint32_t id = 0; id < graph->objects; id++)
+		graph->sum[id] =
+		    (struct hf_graph_sum){hf_extents_chunk_bytes(graph->extents, id), 1};
+	for (uint32_t i = search->count; i > ROOT_NUMBER; i--) {
+		struct hf_graph_sum *above = &graph->sum[node[idom[i]]];
+		if (i > PREFETCH_AHEAD) { /* what the next steps will touch */
+			uint32_t next = i - PREFETCH_AHEAD;
+			__builtin_prefetch(&graph->sum[node[next]]);
+			__builtin_prefetch(&graph->sum[node[idom[next]]], 1);
+			__builtin_prefetch(&graph->link[node[next]], 1);
+		}
+		above->bytes += graph->sum[node[i]].bytes;
+		above->objects += graph->sum[node[i]].objects;
+		graph->link[node[i]].mark = node[idom[i]];
 	}
-	for (uint32_t i = search->count; i >= ROOT_NUMBER; i--) {
-		uint32_t node = search->node[i], above = search->parent[i];
-		if (i > 16) { /* what the next steps will touch */
-			__builtin_prefetch(&graph->sum[search->node[i - 16]], 1);
-			__builtin_prefetch(&graph->link[search->node[i - 16]], 1);
-		}
-		if (node < graph->objects) {
-			sum[i].bytes += hf_extents_chunk_bytes(graph->extents, node);
-			sum[i].objects++;
-		}
-		if (i > ROOT_NUMBER) {
-			sum[above].bytes += sum[i].bytes;
-			sum[above].objects += sum[i].objects;
-		}
-		graph->sum[node] = sum[i];
-		graph->link[node].mark = i > ROOT_NUMBER ? search->node[above] : HF_NO_NODE;
-	}
-	hf_bigmem_free(&graph->memory, sum, bytes);
+	graph->link[node[ROOT_NUMBER]].mark = HF_NO_NODE;
 	return NULL;
 }
 

@@ -38,6 +38,7 @@ struct hf_error *hf_graph_create(const struct hf_image *image, const struct hf_e
 	struct hf_error *err = hf_graph_scan(graph);
 	if (!err)
 		err = hf_graph_dominate(graph);
+	hf_bigmem_trim(&graph->memory);
 	if (err) {
 		hf_graph_destroy(graph);
 		return err;
