@@ -8,9 +8,10 @@
 
 struct hf_command;
 
-/* Both return the exit status. */
+/* All return the exit status. */
 int hf_run_view(const struct hf_command *command, struct hf_options *options);
 int hf_run_query(const struct hf_command *command, struct hf_options *options);
+int hf_run_diff(const struct hf_command *command, struct hf_options *options);
 
 /* Print "heapforensics: MESSAGE", destroy @err, return HF_EXIT_FAILED. */
 int hf_fail(struct hf_error *err);
