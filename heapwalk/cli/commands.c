@@ -65,6 +65,15 @@ const struct hf_command hf_commands[] = {
      "message.",
      "heapforensics check core.1234", HF_ARGUMENT_NONE, HF_DEPTH_TYPES, hf_view_check, hf_run_view,
      COMMON | HF_GROUP_LIST},
+    {"diff", "OLD NEW [BINARY]", "what grew between two cores: by type, size, holder and path",
+     "The holder that grew most comes first, with where below it the growth piles up. Cores of one "
+     "process are also matched object by object. Paths are compared with addresses and the sizes "
+     "of big arrays masked, so that two runs of one program can be compared. What several holders "
+     "share counts for the strongest of them. A second BINARY is that of NEW.",
+     "heapforensics diff core.before core.after ./server\n"
+     "heapforensics diff base.core new.core --fail-if 'growth(\"g_sessions\") > 10%'",
+     HF_ARGUMENT_REQUIRED, HF_DEPTH_TYPES, NULL, hf_run_diff,
+     COMMON | HF_GROUP_LIST | HF_GROUP_TREE},
     {"query", "CORE|PID [BINARY] [SQL]", "SQL over the heap; a shell without SQL",
      "Tables: objects, nodes, refs, chunks, holders, arenas, threads, mappings, modules, types, "
      "findings; .schema in the shell prints them. \"-\" reads the SQL from standard input.",

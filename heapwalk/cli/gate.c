@@ -25,6 +25,9 @@ enum figure {
 	FIGURE_FINDINGS,
 	FIGURE_PARTIAL,
 	FIGURE_RETAINED,
+	FIGURE_GROWTH, /* this and those below: of a diff */
+	FIGURE_GROWTH_BYTES,
+	FIGURE_GROWTH_OBJECTS,
 	FIGURES
 };
 
@@ -46,6 +49,9 @@ static const struct {
     [FIGURE_FINDINGS] = {"findings", "broken invariants of the heap"},
     [FIGURE_PARTIAL] = {"partial", "1 if evidence was missing"},
     [FIGURE_RETAINED] = {"retained", "retained(\"VARIABLE\"): what it keeps alive"},
+    [FIGURE_GROWTH] = {"growth", "diff: growth(\"TYPE or HOLDER\"), its bytes; %: of before"},
+    [FIGURE_GROWTH_BYTES] = {"growth_bytes", "diff: of the heap in use"},
+    [FIGURE_GROWTH_OBJECTS] = {"growth_objects", "diff: of the objects in use"},
 };
 
 const char *hf_gate_figure(unsigned index, const char **ret_help)
@@ -162,11 +168,13 @@ struct hf_error *hf_gate_parse(const char *text, struct hf_gate *ret)
 	at = skip_space(at);
 	if (*at == '(')
 		at = parse_argument(at, gate.argument, sizeof(gate.argument));
-	if (!at || (figure == FIGURE_RETAINED) != (gate.argument[0] != '\0'))
-		return hf_error_create(HF_ERR_USAGE,
-				       "--fail-if '%s': retained(\"NAME\") is the only figure with "
-				       "a name in brackets",
-				       text);
+	bool named = figure == FIGURE_RETAINED || figure == FIGURE_GROWTH;
+	if (!at || named != (gate.argument[0] != '\0'))
+		return hf_error_create(
+		    HF_ERR_USAGE,
+		    "--fail-if '%s': retained(\"NAME\") and growth(\"NAME\") are "
+		    "the only figures with a name in brackets",
+		    text);
 	at = parse_op(skip_space(at), &gate.op);
 	if (at) {
 		at = skip_space(at);
@@ -235,38 +243,45 @@ static struct hf_error *value_of(const struct hf_gate *gate, struct hf_analysis 
 	return NULL;
 }
 
+bool hf_gate_is_growth(const struct hf_gate *gate)
+{
+	return figure_of(gate->figure) >= FIGURE_GROWTH;
+}
+
+bool hf_gate_holds(const struct hf_gate *gate, double value, double whole)
+{
+	double limit = gate->percent ? whole * gate->limit / 100 : gate->limit;
+
+	switch (gate->op) {
+	case HF_GATE_GT:
+		return value > limit;
+	case HF_GATE_GE:
+		return value >= limit;
+	case HF_GATE_LT:
+		return value < limit;
+	case HF_GATE_LE:
+		return value <= limit;
+	case HF_GATE_EQ:
+		return value == limit;
+	default:
+		return value != limit;
+	}
+}
+
 struct hf_error *hf_gate_test(const struct hf_gate *gate, struct hf_analysis *analysis, bool *ret,
 			      double *ret_value)
 {
 	struct hf_heap_totals totals;
-	double value = 0, limit = gate->limit;
+	double value = 0;
 
+	if (hf_gate_is_growth(gate))
+		return hf_error_create(HF_ERR_USAGE, "--fail-if '%s': only diff has that figure",
+				       gate->text);
 	hf_heap_totals(analysis, &totals);
 	struct hf_error *err = value_of(gate, analysis, &totals, &value);
 	if (err)
 		return err;
-	if (gate->percent)
-		limit = (double)totals.inuse_bytes * gate->limit / 100;
 	*ret_value = value;
-	switch (gate->op) {
-	case HF_GATE_GT:
-		*ret = value > limit;
-		break;
-	case HF_GATE_GE:
-		*ret = value >= limit;
-		break;
-	case HF_GATE_LT:
-		*ret = value < limit;
-		break;
-	case HF_GATE_LE:
-		*ret = value <= limit;
-		break;
-	case HF_GATE_EQ:
-		*ret = value == limit;
-		break;
-	default:
-		*ret = value != limit;
-		break;
-	}
+	*ret = hf_gate_holds(gate, value, (double)totals.inuse_bytes);
 	return NULL;
 }

@@ -2,7 +2,7 @@
  * gate.h - conditions that make the exit status 1: --fail-if 'leaked_bytes > 1MiB'.
  *
  *	condition := figure op limit
- *	figure    := NAME | retained("VARIABLE")
+ *	figure    := NAME | retained("VARIABLE") | growth("TYPE or HOLDER")
  *	op        := > | >= | < | <= | == | !=
  *	limit     := NUMBER [B|KB|MB|GB|TB|KiB|MiB|GiB|TiB|k|M|G|%]	(%: of the heap in use)
  */
@@ -16,7 +16,7 @@ enum hf_gate_op { HF_GATE_GT, HF_GATE_GE, HF_GATE_LT, HF_GATE_LE, HF_GATE_EQ, HF
 struct hf_gate {
 	const char *text; /* as given */
 	char figure[32];
-	char argument[128]; /* of retained("...") */
+	char argument[1024]; /* of retained("...") and growth("...") */
 	enum hf_gate_op op;
 	double limit;
 	bool percent;
@@ -31,6 +31,12 @@ struct hf_error *hf_gate_parse(const char *text, struct hf_gate *ret);
 /* *@ret: the condition holds (the gate trips); *@ret_value: the figure. */
 struct hf_error *hf_gate_test(const struct hf_gate *gate, struct hf_analysis *analysis, bool *ret,
 			      double *ret_value);
+
+/* A figure of a diff: hf_gate_test() cannot tell it. */
+bool hf_gate_is_growth(const struct hf_gate *gate);
+
+/* The condition over a figure that is known; a limit in percent is of @whole. */
+bool hf_gate_holds(const struct hf_gate *gate, double value, double whole);
 
 /* Names of the figures, for --help; NULL past the last. */
 const char *hf_gate_figure(unsigned index, const char **ret_help);

@@ -48,6 +48,10 @@ void hf_csv_value(const struct hf_value *value, FILE *to)
 	case HF_VALUE_BOOL:
 		fputs(value->truth ? "true" : "false", to);
 		break;
+	case HF_VALUE_CHANGE_BYTES:
+	case HF_VALUE_CHANGE_COUNT:
+		fprintf(to, "%" PRId64, value->change);
+		break;
 	default:
 		break;
 	}

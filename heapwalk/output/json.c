@@ -42,6 +42,9 @@ json_object *hf_json_value(const struct hf_value *value)
 		return json_object_new_double_s(value->real, buffer);
 	case HF_VALUE_BOOL:
 		return json_object_new_boolean(value->truth);
+	case HF_VALUE_CHANGE_BYTES:
+	case HF_VALUE_CHANGE_COUNT:
+		return json_object_new_int64(value->change);
 	default:
 		return NULL;
 	}

@@ -15,6 +15,20 @@
 
 enum { PIPE_WRAP = 100, MIN_WRAP = 40, INDENT = 2, MAX_LABEL = 24 };
 
+/* "+1.02 MiB", "-3", "0" */
+static int change_text(const struct hf_value *value, char **ret)
+{
+	char buffer[HF_HUMAN_BYTES];
+	uint64_t size = value->change < 0 ? -(uint64_t)value->change : (uint64_t)value->change;
+
+	return asprintf(ret, "%s%s",
+			value->change > 0   ? "+"
+			: value->change < 0 ? "-"
+					    : "",
+			value->kind == HF_VALUE_CHANGE_BYTES ? hf_human_bytes(size, buffer)
+							     : hf_human_count(size, buffer));
+}
+
 char *text_value(const struct hf_value *value, bool exact)
 {
 	char buffer[HF_HUMAN_BYTES], plain[HF_HUMAN_BYTES], *text = NULL;
@@ -44,6 +58,10 @@ char *text_value(const struct hf_value *value, bool exact)
 		break;
 	case HF_VALUE_BOOL:
 		return strdup(value->truth ? "yes" : "no");
+	case HF_VALUE_CHANGE_BYTES:
+	case HF_VALUE_CHANGE_COUNT:
+		length = change_text(value, &text);
+		break;
 	default:
 		return strdup("-");
 	}

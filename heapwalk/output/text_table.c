@@ -58,7 +58,8 @@ static char *cell_text(const struct hf_column *column, const struct hf_value *va
 static bool stands_right(enum hf_value_kind kind)
 {
 	return kind == HF_VALUE_COUNT || kind == HF_VALUE_BYTES || kind == HF_VALUE_SHARE ||
-	       kind == HF_VALUE_NUMBER || kind == HF_VALUE_REAL;
+	       kind == HF_VALUE_NUMBER || kind == HF_VALUE_REAL || kind == HF_VALUE_CHANGE_BYTES ||
+	       kind == HF_VALUE_CHANGE_COUNT;
 }
 
 static unsigned total_width(const struct layout *layout)

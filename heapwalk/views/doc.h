@@ -30,6 +30,8 @@ enum hf_value_kind {
 	HF_VALUE_SHARE,	 /* a fraction of 1 */
 	HF_VALUE_REAL,
 	HF_VALUE_BOOL,
+	HF_VALUE_CHANGE_BYTES, /* signed: "+1.02 MiB", "-512 B"; a plain number in JSON */
+	HF_VALUE_CHANGE_COUNT, /* signed: "+4,096" */
 };
 
 struct hf_value {
@@ -37,6 +39,7 @@ struct hf_value {
 	union {
 		const char *text;
 		uint64_t number;
+		int64_t change;
 		double real;
 		bool truth;
 	};
@@ -78,6 +81,15 @@ static inline struct hf_value hf_real(double real)
 static inline struct hf_value hf_bool(bool truth)
 {
 	return (struct hf_value){.kind = HF_VALUE_BOOL, .truth = truth};
+}
+
+static inline struct hf_value hf_change_bytes(int64_t change)
+{
+	return (struct hf_value){.kind = HF_VALUE_CHANGE_BYTES, .change = change};
+}
+static inline struct hf_value hf_change_count(int64_t change)
+{
+	return (struct hf_value){.kind = HF_VALUE_CHANGE_COUNT, .change = change};
 }
 
 /* ---- tables -----------------------------------------------------------------------------------

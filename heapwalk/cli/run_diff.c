@@ -1,0 +1,162 @@
+/*
+ * run_diff.c - diff OLD NEW: two analyses, one document, gates over what grew.
+ *
+ * Figures of the gates: growth("TYPE or HOLDER"), growth_bytes and growth_objects compare the
+ * two (a limit in percent is of what was there before); all other figures are of the new one.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "heapwalk/cli/commands.h"
+#include "heapwalk/cli/run.h"
+#include "heapwalk/views/diff.h"
+
+struct pair {
+	struct hf_options new_options;
+	struct hf_analysis *before, *after;
+	struct hf_diff *diff;
+};
+
+static bool is_number(const char *word)
+{
+	return *word && strspn(word, "0123456789") == strlen(word);
+}
+
+/* OLD is the core (or process) of the options; NEW [ITS-BINARY] are the words left. */
+static struct hf_error *split_words(const struct hf_command *command,
+				    const struct hf_options *options, struct hf_options *ret_new)
+{
+	if ((!options->core && !options->pid) || options->word_count == 0)
+		return hf_error_create(HF_ERR_USAGE, "which two? heapforensics %s %s (see --help)",
+				       command->name, command->arguments);
+	if (options->word_count > 2)
+		return hf_error_create(HF_ERR_USAGE, "%s: %s takes two cores and a program of each",
+				       options->words[2], command->name);
+	*ret_new = *options;
+	ret_new->core = options->words[0];
+	ret_new->pid = 0;
+	if (access(ret_new->core, F_OK) && is_number(ret_new->core)) {
+		ret_new->pid = (uint32_t)strtoul(ret_new->core, NULL, 10);
+		ret_new->core = NULL;
+	}
+	if (options->word_count == 2)
+		ret_new->binary = options->words[1];
+	return NULL;
+}
+
+static struct hf_error *open_pair(const struct hf_command *command,
+				  const struct hf_options *options, struct pair *pair)
+{
+	struct hf_error *err = split_words(command, options, &pair->new_options);
+
+	if (!err)
+		err = hf_run_open(options, command->depth, &pair->before);
+	if (!err)
+		err = hf_run_open(&pair->new_options, command->depth, &pair->after);
+	if (!err)
+		err = hf_diff_create(pair->before, pair->after, &options->view, &pair->diff);
+	return err;
+}
+
+static struct hf_error *print_pair(const struct hf_command *command, struct hf_options *options,
+				   const struct pair *pair)
+{
+	struct hf_doc *doc = NULL;
+	struct hf_sink sink;
+	struct hf_error *err = hf_doc_create(command->name, &doc);
+
+	if (err)
+		return err;
+	hf_doc_set_partial(doc, hf_diags_partial(pair->before->diags) ||
+				    hf_diags_partial(pair->after->diags));
+	err =
+	    hf_view_diff(pair->diff, &options->view,
+			 pair->new_options.core ? pair->new_options.core : options->words[0], doc);
+	if (!err)
+		err = hf_doc_error(doc);
+	if (!err)
+		err = hf_sink_open(options, &sink);
+	if (!err) {
+		err = hf_output(doc, &sink.output, sink.to);
+		struct hf_error *closing = hf_sink_close(&sink, options);
+		if (err)
+			hf_error_destroy(closing);
+		else
+			err = closing;
+	}
+	hf_doc_destroy(doc);
+	return err;
+}
+
+/* ---- gates --------------------------------------------------------------------------------------
+ */
+
+static struct hf_error *growth_of(const struct hf_gate *gate, const struct hf_diff *diff,
+				  struct hf_diff_growth *ret)
+{
+	struct hf_diff_growth bytes, objects;
+
+	if (gate->argument[0])
+		return hf_error_prefix(hf_diff_growth_of(diff, gate->argument, ret),
+				       "--fail-if '%s'", gate->text);
+	hf_diff_totals(diff, &bytes, &objects);
+	*ret = !strcmp(gate->figure, "growth_objects") ? objects : bytes;
+	return NULL;
+}
+
+static struct hf_error *test_gate(const struct hf_gate *gate, const struct pair *pair,
+				  bool *ret_trips, double *ret_value)
+{
+	struct hf_diff_growth growth;
+
+	if (!hf_gate_is_growth(gate))
+		return hf_gate_test(gate, pair->after, ret_trips, ret_value);
+	struct hf_error *err = growth_of(gate, pair->diff, &growth);
+	if (err)
+		return err;
+	*ret_value = (double)growth.after - (double)growth.before;
+	*ret_trips = hf_gate_holds(gate, *ret_value, (double)growth.before);
+	return NULL;
+}
+
+static int run_gates(const struct hf_options *options, const struct pair *pair)
+{
+	int status = HF_EXIT_DONE;
+
+	hf_vec_foreach (gate, &options->gates.list) {
+		bool trips = false;
+		double value = 0;
+		struct hf_error *err = test_gate(gate, pair, &trips, &value);
+		if (err)
+			return hf_fail(err);
+		if (trips) {
+			fprintf(stderr, "heapforensics: --fail-if '%s' holds: it is %.0f\n",
+				gate->text, value);
+			status = HF_EXIT_GATE;
+		}
+	}
+	bool partial =
+	    hf_diags_partial(pair->before->diags) || hf_diags_partial(pair->after->diags);
+	if (status == HF_EXIT_DONE && options->strict && partial) {
+		fprintf(stderr, "heapforensics: evidence was missing, and --strict was given\n");
+		status = HF_EXIT_PARTIAL;
+	}
+	return status;
+}
+
+int hf_run_diff(const struct hf_command *command, struct hf_options *options)
+{
+	struct pair pair = {.diff = NULL};
+	struct hf_error *err = open_pair(command, options, &pair);
+
+	options->view.core = options->core;
+	options->view.binary = pair.new_options.binary;
+	if (!err)
+		err = print_pair(command, options, &pair);
+	int status = err ? hf_fail(err) : run_gates(options, &pair);
+	hf_diff_destroy(pair.diff);
+	hf_analysis_close(pair.after);
+	hf_analysis_close(pair.before);
+	return status;
+}
