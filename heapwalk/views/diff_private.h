@@ -98,7 +98,7 @@ struct diff_tree_options {
 };
 
 struct hf_error *diff_build_tree(const struct diff_labels *labels,
-				 const struct diff_side sides[DIFF_SIDES],
+				 const struct diff_side *sides,
 				 const struct diff_tree_options *options, struct diff_tree *ret);
 
 /* ---- types, sizes, objects -------------------------------------------------------------------

@@ -233,7 +233,7 @@ static void expand(struct builder *builder, struct group *group, uint32_t depth)
 }
 
 struct hf_error *diff_build_tree(const struct diff_labels *labels,
-				 const struct diff_side sides[DIFF_SIDES],
+				 const struct diff_side *sides,
 				 const struct diff_tree_options *options, struct diff_tree *ret)
 {
 	struct builder builder = {
