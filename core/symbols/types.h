@@ -52,10 +52,16 @@ const struct hf_ctype *hf_ctype_get(struct hf_symbols *symbols, uint32_t type);
 /* What a pointer points at, or an array is made of; 0 for the others. */
 uint32_t hf_ctype_target(struct hf_symbols *symbols, uint32_t type);
 
+/* The type "pointer to @target", even if the program never names it; 0: out of memory. */
+uint32_t hf_ctype_pointer(struct hf_symbols *symbols, uint32_t target);
+
 /* Members of a structure or union, in order of declaration; returns their number. */
 uint32_t hf_ctype_members(struct hf_symbols *symbols, uint32_t type, const struct hf_cmember **ret);
 
 uint32_t hf_ctype_of_variable(struct hf_symbols *symbols, const struct hf_variable *variable);
+
+/* The @number-th type argument (0 the first) of a template class; 0: none. */
+uint32_t hf_ctype_argument(struct hf_symbols *symbols, uint32_t type, unsigned number);
 
 /* The structure or class called @name (with its namespaces, without "struct"); 0: none. */
 uint32_t hf_ctype_named(struct hf_symbols *symbols, const char *name);

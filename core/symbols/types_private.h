@@ -19,6 +19,7 @@ struct ctype {
 	Dwarf_Die die;
 	uint32_t module;
 	uint32_t target;	   /* once resolved */
+	uint32_t pointer;	   /* a type that points at this one, made for hf_ctype_pointer() */
 	bool has_target, expanded; /* `target` and `members` are read */
 	uint32_t member_count;
 	struct hf_cmember *members;
