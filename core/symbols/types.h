@@ -93,6 +93,13 @@ struct hf_local {
 
 typedef bool hf_local_fn(void *ctx, const struct hf_local *local); /* false: stop */
 
+/*
+ * The structures that the function at @function has pointers to among its parameters and
+ * variables: what a callback may take its void * for. At most @max distinct ones.
+ */
+uint32_t hf_symbols_context_types(struct hf_symbols *symbols, uint64_t function, uint32_t *ret,
+				  uint32_t max);
+
 /* Locals of frame @frame of @thread, those of inlined functions too; innermost scope first. */
 void hf_symbols_each_local(struct hf_symbols *symbols, const struct hf_thread *thread,
 			   uint32_t frame, hf_local_fn *fn, void *ctx);

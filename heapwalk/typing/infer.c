@@ -32,35 +32,45 @@ struct groups {
 	uint32_t slot_count;
 };
 
-static bool fits(const struct propagation *prop, uint32_t ctype, uint64_t usable)
+/* @loose: with a remainder that malloc leaves only where it has to. */
+static bool fits(const struct propagation *prop, uint32_t ctype, uint64_t usable, bool loose)
 {
-	enum form form = layout_form(layout_of(prop->typing->layouts, ctype), usable, false);
-	return form == FORM_ONE || form == FORM_FLEXIBLE;
+	const struct layout *layout = layout_of(prop->typing->layouts, ctype);
+	enum form form = layout_form(layout, usable, false);
+	return form == FORM_FLEXIBLE ||
+	       (form == FORM_ONE && (usable - layout->size > FORM_SLACK) == loose);
+}
+
+static void add_candidates(struct propagation *prop, struct group *group, bool loose)
+{
+	struct hf_type type = prop->typing->types.data[group->part];
+	const struct outer *outers = NULL;
+	uint32_t count = propagation_outers(prop, type.ctype, type.offset, &outers);
+
+	for (uint32_t i = 0; i < count && group->count < MAX_CANDIDATES; i++) {
+		if (fits(prop, outers[i].outer, group->usable, loose))
+			group->candidates[group->count++].ctype = outers[i].outer;
+	}
+	/* The part itself may be the whole. */
+	if (type.offset == 0 && group->count < MAX_CANDIDATES &&
+	    fits(prop, type.ctype, group->usable, loose))
+		group->candidates[group->count++].ctype = type.ctype;
 }
 
 static struct group *make_group(struct groups *groups, uint32_t part, uint64_t usable)
 {
-	struct propagation *prop = groups->prop;
-	struct hf_type type = prop->typing->types.data[part];
-	const struct outer *outers = NULL;
-	uint32_t count = propagation_outers(prop, type.ctype, type.offset, &outers);
 	struct group *group = calloc(1, sizeof(*group));
 
 	if (!group || !hf_vec_push(&groups->list, group)) {
 		free(group);
-		prop->failed = true;
+		groups->prop->failed = true;
 		return NULL;
 	}
 	group->part = part;
 	group->usable = usable;
-	for (uint32_t i = 0; i < count && group->count < MAX_CANDIDATES; i++) {
-		if (fits(prop, outers[i].outer, usable))
-			group->candidates[group->count++].ctype = outers[i].outer;
-	}
-	/* The part itself may be the whole. */
-	if (type.offset == 0 && group->count && group->count < MAX_CANDIDATES &&
-	    fits(prop, type.ctype, usable))
-		group->candidates[group->count++].ctype = type.ctype;
+	add_candidates(groups->prop, group, false);
+	if (group->count == 0)
+		add_candidates(groups->prop, group, true);
 	return group;
 }
 

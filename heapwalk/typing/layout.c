@@ -211,6 +211,7 @@ static bool take_leaves(struct layout *layout, const struct opening *opening)
 		hf_vec_foreach (leaf, &opening->leaves) {
 			if ((leaf->kind == LEAF_POINTER) == (pass == 0))
 				layout->leaves[layout->count++] = *leaf;
+			layout->voids |= leaf->kind == LEAF_POINTER && !leaf->target;
 		}
 		if (pass == 0)
 			layout->pointers = layout->count;

@@ -40,6 +40,7 @@ struct layout {
 	uint64_t element;  /* bytes of that array's elements */
 	uint32_t pointers; /* leaves 0 .. pointers-1 are pointers */
 	uint32_t count;
+	bool voids; /* some of the pointers are void * */
 	struct leaf *leaves;
 	uint32_t one, array; /* the types that were interned for it, plus 1; 0: none yet */
 };

@@ -89,29 +89,37 @@ void propagation_open_memory(struct propagation *prop, const struct typed_memory
 	}
 }
 
-void propagation_open_object(struct propagation *prop, uint32_t object)
+bool propagation_memory_of(struct propagation *prop, uint32_t object, struct typed_memory *ret)
 {
 	uint32_t packed = prop->typing->of[object];
 	if (packed == TYPE_NONE)
-		return;
+		return false;
 	const struct hf_type *type = &prop->typing->types.data[packed_type(packed)];
 	uint64_t usable = hf_extents_usable(prop->extents, object);
 	if (!type->ctype || type->offset > usable)
-		return;
+		return false;
 	enum rank rank = packed_rank(packed);
-	struct typed_memory memory = {
+	bool doubtful = rank == RANK_LOCAL || rank == RANK_UNION || rank == RANK_INFERRED;
+	*ret = (struct typed_memory){
 	    .address = hf_extents_address(prop->extents, object) + type->offset,
 	    .bytes = usable - type->offset,
 	    .count = 1,
 	    .layout = layout_of(prop->typing->layouts, type->ctype),
+	    .ctype = type->ctype,
 	    .source = HF_TYPE_FIELD,
 	    /* What is doubtful itself proposes nothing that is sure. */
-	    .rank = rank == RANK_LOCAL || rank == RANK_UNION || rank == RANK_INFERRED ? rank
-										      : RANK_EXACT,
+	    .rank = doubtful ? rank : RANK_EXACT,
 	};
-	if (type->form == HF_FORM_ARRAY && memory.layout->size)
-		memory.count = memory.bytes / memory.layout->size;
+	if (type->form == HF_FORM_ARRAY && ret->layout->size)
+		ret->count = ret->bytes / ret->layout->size;
 	if (type->form == HF_FORM_PART)
-		memory.bytes = memory.layout->size;
-	propagation_open_memory(prop, &memory);
+		ret->bytes = ret->layout->size;
+	return true;
+}
+
+void propagation_open_object(struct propagation *prop, uint32_t object)
+{
+	struct typed_memory memory;
+	if (propagation_memory_of(prop, object, &memory))
+		propagation_open_memory(prop, &memory);
 }

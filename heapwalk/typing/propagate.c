@@ -333,9 +333,12 @@ struct hf_error *typing_propagate(struct hf_typing *typing, const struct hf_prog
 	propagation_flush(prop);
 	propagation_drain(prop);
 	for (int round = 0; round < MAX_ROUNDS && !prop->failed; round++) {
-		if (!propagation_infer(prop))
-			break;
+		bool more = propagation_infer(prop);
 		propagation_drain(prop);
+		more |= propagation_infer_void(prop);
+		propagation_drain(prop);
+		if (!more)
+			break;
 	}
 	outers_destroy(prop->outers);
 	bool failed = prop->failed;

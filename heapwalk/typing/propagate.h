@@ -63,6 +63,7 @@ struct typed_memory {
 	uint64_t address, bytes; /* what may be read */
 	uint64_t count;
 	const struct layout *layout;
+	uint32_t ctype;
 	enum hf_type_source source; /* of what it proposes */
 	enum rank rank;		    /* what it proposes is at best so sure */
 };
@@ -76,6 +77,8 @@ void propagation_drain(struct propagation *prop);
 /* open.c */
 void propagation_open_memory(struct propagation *prop, const struct typed_memory *memory);
 void propagation_open_object(struct propagation *prop, uint32_t object);
+/* False: nothing in it is of a type that DWARF describes. */
+bool propagation_memory_of(struct propagation *prop, uint32_t object, struct typed_memory *ret);
 void propagation_flush(struct propagation *prop);
 
 /* outers.c: structures that have a @inner among their members, at any depth. */
@@ -93,11 +96,19 @@ void outers_destroy(struct outers *outers);
 /* Is there a bigger structure that starts with @inner, and would fill @usable bytes? */
 bool propagation_may_be_outer(struct propagation *prop, uint32_t inner, uint64_t usable);
 
-/* infer.c: what no pointer says outright; true if any object got a type. */
+/* infer.c: wholes of which a part is known; true if any object got a type. */
 bool propagation_infer(struct propagation *prop);
+
+/* infer_void.c: what void pointers lead to; true if any object got a type. */
+bool propagation_infer_void(struct propagation *prop);
 
 /* seeds.c: variables, TLS, locals, and what has a type already. */
 void propagation_seed(struct propagation *prop);
+
+typedef void memory_fn(void *ctx, const struct typed_memory *memory);
+
+/* The typed memory of the roots: variables, TLS variables, locals that are in memory. */
+void propagation_each_root(struct propagation *prop, memory_fn *fn, void *ctx);
 
 /* check.c: does what stands in @object speak against it being @type? Good words less bad ones. */
 struct verdict {

@@ -9,59 +9,84 @@
 
 enum { MAX_LOCAL_BYTES = 1 << 20 };
 
-static void seed_memory(struct propagation *prop, uint32_t ctype, uint64_t address, uint64_t bytes,
-			enum rank rank)
+struct roots_walk {
+	struct propagation *prop;
+	memory_fn *fn;
+	void *ctx;
+};
+
+static void give(const struct roots_walk *walk, uint32_t ctype, uint64_t address, uint64_t bytes,
+		 enum rank rank)
 {
 	struct typed_memory memory = {
 	    .address = address,
 	    .bytes = bytes,
 	    .count = 1,
-	    .layout = layout_of(prop->typing->layouts, ctype),
+	    .layout = layout_of(walk->prop->typing->layouts, ctype),
+	    .ctype = ctype,
 	    .source = HF_TYPE_VARIABLE,
 	    .rank = rank,
 	};
 	if (ctype && memory.layout->size && memory.layout->size <= bytes)
-		propagation_open_memory(prop, &memory);
+		walk->fn(walk->ctx, &memory);
 }
 
-static void seed_variables(struct propagation *prop)
+static void each_variable(const struct roots_walk *walk)
 {
-	hf_vec_foreach (variable, hf_symbols_variables(prop->symbols)) {
+	struct hf_symbols *symbols = walk->prop->symbols;
+
+	hf_vec_foreach (variable, hf_symbols_variables(symbols)) {
 		if (variable->type_die)
-			seed_memory(prop, hf_ctype_of_variable(prop->symbols, variable),
-				    variable->address, variable->size, RANK_EXACT);
+			give(walk, hf_ctype_of_variable(symbols, variable), variable->address,
+			     variable->size, RANK_EXACT);
 	}
 }
 
-static void seed_tls(struct propagation *prop)
+static void each_tls(const struct roots_walk *walk)
 {
-	const struct hf_process *process = prop->typing->process;
+	const struct hf_process *process = walk->prop->typing->process;
+	struct hf_symbols *symbols = walk->prop->symbols;
 
-	hf_vec_foreach (variable, hf_symbols_tls_variables(prop->symbols)) {
-		uint32_t ctype =
-		    variable->type_die ? hf_ctype_of_variable(prop->symbols, variable) : 0;
+	hf_vec_foreach (variable, hf_symbols_tls_variables(symbols)) {
+		uint32_t ctype = variable->type_die ? hf_ctype_of_variable(symbols, variable) : 0;
 		const struct hf_module *module = &process->modules.data[variable->module];
 		for (size_t i = 0; ctype && i < process->threads.count; i++) {
 			uint64_t block = 0;
-			if (hf_process_tls_block(process, &process->threads.data[i], module,
-						 &block) &&
-			    variable->address < module->tls_size)
-				seed_memory(prop, ctype, block + variable->address,
-					    module->tls_size - variable->address, RANK_EXACT);
+			if (variable->address < module->tls_size &&
+			    hf_process_tls_block(process, &process->threads.data[i], module,
+						 &block))
+				give(walk, ctype, block + variable->address,
+				     module->tls_size - variable->address, RANK_EXACT);
 		}
 	}
 }
 
-static bool seed_local(void *ctx, const struct hf_local *local)
+static bool give_local(void *ctx, const struct hf_local *local)
+{
+	const struct roots_walk *walk = ctx;
+	if (local->address && local->size <= MAX_LOCAL_BYTES)
+		give(walk, local->type, local->address, local->size, RANK_LOCAL);
+	return true;
+}
+
+void propagation_each_root(struct propagation *prop, memory_fn *fn, void *ctx)
+{
+	struct roots_walk walk = {prop, fn, ctx};
+
+	each_variable(&walk);
+	each_tls(&walk);
+	hf_vec_foreach (thread, &prop->typing->process->threads) {
+		for (uint32_t i = 0; i < thread->frames.count && !prop->failed; i++)
+			hf_symbols_each_local(prop->symbols, thread, i, give_local, &walk);
+	}
+}
+
+/* A pointer that a frame keeps in a register. */
+static bool seed_register(void *ctx, const struct hf_local *local)
 {
 	struct propagation *prop = ctx;
 
-	if (local->address) {
-		if (local->size <= MAX_LOCAL_BYTES)
-			seed_memory(prop, local->type, local->address, local->size, RANK_LOCAL);
-		return true;
-	}
-	if (hf_ctype_get(prop->symbols, local->type)->kind != HF_CTYPE_POINTER)
+	if (local->address || hf_ctype_get(prop->symbols, local->type)->kind != HF_CTYPE_POINTER)
 		return true;
 	uint32_t object = hf_extents_find(prop->extents, local->value);
 	if (object != HF_NO_OBJECT)
@@ -69,14 +94,6 @@ static bool seed_local(void *ctx, const struct hf_local *local)
 				  hf_ctype_target(prop->symbols, local->type), HF_TYPE_VARIABLE,
 				  RANK_LOCAL);
 	return true;
-}
-
-static void seed_locals(struct propagation *prop)
-{
-	hf_vec_foreach (thread, &prop->typing->process->threads) {
-		for (uint32_t i = 0; i < thread->frames.count && !prop->failed; i++)
-			hf_symbols_each_local(prop->symbols, thread, i, seed_local, prop);
-	}
 }
 
 static void seed_objects(struct propagation *prop)
@@ -88,10 +105,17 @@ static void seed_objects(struct propagation *prop)
 	}
 }
 
+static void seed_memory(void *ctx, const struct typed_memory *memory)
+{
+	propagation_open_memory(ctx, memory);
+}
+
 void propagation_seed(struct propagation *prop)
 {
 	seed_objects(prop);
-	seed_variables(prop);
-	seed_tls(prop);
-	seed_locals(prop);
+	propagation_each_root(prop, seed_memory, prop);
+	hf_vec_foreach (thread, &prop->typing->process->threads) {
+		for (uint32_t i = 0; i < thread->frames.count && !prop->failed; i++)
+			hf_symbols_each_local(prop->symbols, thread, i, seed_register, prop);
+	}
 }
