@@ -153,8 +153,8 @@ static bool read_scope(struct reading *reading, Dwarf_Die *scope, size_t limit)
 	return true;
 }
 
-/* The subprogram in @unit that contains @pc: at the top, in namespaces, in classes. */
-static bool find_function(Dwarf_Die *unit, Dwarf_Addr pc, Dwarf_Die *ret)
+/* At the top, in namespaces, in classes. */
+bool ctype_function_at(Dwarf_Die *unit, Dwarf_Addr pc, Dwarf_Die *ret)
 {
 	Dwarf_Die stack[MAX_SCOPE_DEPTH];
 	int depth = 0;
@@ -211,7 +211,7 @@ static bool read_pc(struct hf_symbols *symbols, struct locals *locals, const str
 	int count = 1;
 	bool fine = true;
 
-	if (!unit || !find_function(unit, reading.pc, &chain[0]))
+	if (!unit || !ctype_function_at(unit, reading.pc, &chain[0]))
 		return true;
 	while (count < MAX_SCOPE_DEPTH && find_inner(&chain[count - 1], reading.pc, &chain[count]))
 		count++;

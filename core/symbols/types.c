@@ -386,6 +386,26 @@ uint32_t hf_ctype_target(struct hf_symbols *symbols, uint32_t type)
 	return at->target;
 }
 
+uint32_t hf_ctype_pointer(struct hf_symbols *symbols, uint32_t target)
+{
+	if (target == 0 || target >= symbols->types->count)
+		return 0;
+	struct ctype *to = ctype_at(symbols->types, target);
+	if (to->pointer)
+		return to->pointer;
+	uint32_t type = add_type(symbols->types);
+	if (!type)
+		return 0;
+	struct ctype *made = ctype_at(symbols->types, type);
+	made->type =
+	    (struct hf_ctype){.kind = HF_CTYPE_POINTER, .size = symbols->process->image.word_bytes};
+	made->module = to->module;
+	made->target = target;
+	made->has_target = true;
+	to->pointer = type;
+	return type;
+}
+
 /* Where a member lies; false: not a place in the structure (static, or a virtual base). */
 static bool member_place(Dwarf_Die *die, struct hf_cmember *member)
 {
@@ -472,6 +492,23 @@ uint32_t hf_ctype_of_variable(struct hf_symbols *symbols, const struct hf_variab
 			return 0;
 	}
 	return ctype_intern(symbols, variable->module, &die);
+}
+
+uint32_t hf_ctype_argument(struct hf_symbols *symbols, uint32_t type, unsigned number)
+{
+	Dwarf_Die child, of;
+
+	if (hf_ctype_get(symbols, type)->kind != HF_CTYPE_STRUCT)
+		return 0;
+	struct ctype *at = ctype_at(symbols->types, type);
+	if (dwarf_child(&at->die, &child) != 0)
+		return 0;
+	do {
+		if (dwarf_tag(&child) != DW_TAG_template_type_parameter || number-- > 0)
+			continue;
+		return type_of(&child, &of) ? ctype_intern(symbols, at->module, &of) : 0;
+	} while (dwarf_siblingof(&child, &child) == 0);
+	return 0;
 }
 
 uint32_t hf_ctype_named(struct hf_symbols *symbols, const char *name)

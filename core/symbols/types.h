@@ -52,10 +52,16 @@ const struct hf_ctype *hf_ctype_get(struct hf_symbols *symbols, uint32_t type);
 /* What a pointer points at, or an array is made of; 0 for the others. */
 uint32_t hf_ctype_target(struct hf_symbols *symbols, uint32_t type);
 
+/* The type "pointer to @target", even if the program never names it; 0: out of memory. */
+uint32_t hf_ctype_pointer(struct hf_symbols *symbols, uint32_t target);
+
 /* Members of a structure or union, in order of declaration; returns their number. */
 uint32_t hf_ctype_members(struct hf_symbols *symbols, uint32_t type, const struct hf_cmember **ret);
 
 uint32_t hf_ctype_of_variable(struct hf_symbols *symbols, const struct hf_variable *variable);
+
+/* The @number-th type argument (0 the first) of a template class; 0: none. */
+uint32_t hf_ctype_argument(struct hf_symbols *symbols, uint32_t type, unsigned number);
 
 /* The structure or class called @name (with its namespaces, without "struct"); 0: none. */
 uint32_t hf_ctype_named(struct hf_symbols *symbols, const char *name);
@@ -86,6 +92,13 @@ struct hf_local {
 };
 
 typedef bool hf_local_fn(void *ctx, const struct hf_local *local); /* false: stop */
+
+/*
+ * The structures that the function at @function has pointers to among its parameters and
+ * variables: what a callback may take its void * for. At most @max distinct ones.
+ */
+uint32_t hf_symbols_context_types(struct hf_symbols *symbols, uint64_t function, uint32_t *ret,
+				  uint32_t max);
 
 /* Locals of frame @frame of @thread, those of inlined functions too; innermost scope first. */
 void hf_symbols_each_local(struct hf_symbols *symbols, const struct hf_thread *thread,

@@ -19,6 +19,7 @@ struct ctype {
 	Dwarf_Die die;
 	uint32_t module;
 	uint32_t target;	   /* once resolved */
+	uint32_t pointer;	   /* a type that points at this one, made for hf_ctype_pointer() */
 	bool has_target, expanded; /* `target` and `members` are read */
 	uint32_t member_count;
 	struct hf_cmember *members;
@@ -85,6 +86,8 @@ bool ctype_language_is_c(const Dwarf_Die *die);
 uint64_t ctype_hash(uint64_t hash, const char *text); /* white space does not count */
 
 /* locals.c */
+/* The subprogram in @unit that contains @pc (of the file). */
+bool ctype_function_at(Dwarf_Die *unit, Dwarf_Addr pc, Dwarf_Die *ret);
 void ctype_locals_destroy(void *locals);
 
 struct hf_ctypes *ctypes_create(size_t modules);

@@ -39,7 +39,7 @@ struct typing_shapes *typing_shapes_create(struct hf_typing *typing)
 	if (!shapes)
 		return NULL;
 	shapes->typing = typing;
-	shapes->text = typing_intern(typing, HF_TYPE_STRING, "text", 0, 80);
+	shapes->text = typing_intern(typing, HF_TYPE_STRING, "text", 0);
 	return shapes;
 }
 
@@ -130,7 +130,7 @@ static uint32_t shape_type(struct typing_shapes *shapes, unsigned class, enum sh
 	if (*type == 0) {
 		class_name(class, size, sizeof(size));
 		snprintf(name, sizeof(name), "%s %s", size, names[shape]);
-		*type = typing_intern(shapes->typing, HF_TYPE_SHAPE, name, 0, 0);
+		*type = typing_intern(shapes->typing, HF_TYPE_SHAPE, name, 0);
 	}
 	return *type;
 }

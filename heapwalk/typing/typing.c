@@ -1,8 +1,8 @@
 /*
- * typing.c - giving each object its type: the sources in order of trust, one pass in address
- * order (see typing.h).
+ * typing.c - giving each object its type: what is marked, what pointers tell, and the shape of
+ * the rest (see typing.h).
  *
- * Invariant: type 0 is the allocator's own; every object has a type when the pass is over.
+ * Invariant: type 0 is the allocator's own; every object has a type when the passes are over.
  */
 #include "heapwalk/typing/typing.h"
 
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "heapwalk/typing/layout.h"
 #include "heapwalk/typing/private.h"
 
 enum { PREVIEW_BYTES = 48, PROGRESS_STEP = 1 << 20 };
@@ -24,62 +25,6 @@ const char *hf_type_source_name(enum hf_type_source source)
 	return source < HF_TYPE_SOURCES ? names[source] : "unknown";
 }
 
-/* ---- the table ----------------------------------------------------------------------------------
- */
-
-static uint64_t hash_of(enum hf_type_source source, const char *name)
-{
-	uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)source;
-	for (; *name; name++)
-		hash = (hash ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
-	return hash | 1;
-}
-
-static bool rehash(struct hf_typing *typing)
-{
-	uint32_t count = typing->slot_count ? typing->slot_count * 2 : 256;
-	struct type_slot *slots = calloc(count, sizeof(*slots));
-	if (!slots)
-		return false;
-	for (uint32_t i = 0; i < typing->slot_count; i++) {
-		const struct type_slot *old = &typing->slots[i];
-		uint32_t at = (uint32_t)(old->hash >> 20) & (count - 1);
-		if (!old->type)
-			continue;
-		while (slots[at].type)
-			at = (at + 1) & (count - 1);
-		slots[at] = *old;
-	}
-	free(typing->slots);
-	typing->slots = slots;
-	typing->slot_count = count;
-	return true;
-}
-
-uint32_t typing_intern(struct hf_typing *typing, enum hf_type_source source, const char *name,
-		       uint64_t size, uint8_t confidence)
-{
-	uint64_t hash = hash_of(source, name);
-
-	if (typing->types.count * 2 >= typing->slot_count && !rehash(typing))
-		return TYPE_NONE;
-	uint32_t at = (uint32_t)(hash >> 20) & (typing->slot_count - 1);
-	for (; typing->slots[at].type; at = (at + 1) & (typing->slot_count - 1)) {
-		const struct hf_type *type = &typing->types.data[typing->slots[at].type - 1];
-		if (typing->slots[at].hash == hash && type->source == source &&
-		    !strcmp(type->name, name))
-			return typing->slots[at].type - 1;
-	}
-	struct hf_type type = {.name = hf_strpool_dup(typing->strings, name),
-			       .source = (uint8_t)source,
-			       .confidence = confidence,
-			       .size = size};
-	if (!type.name || !hf_vec_push(&typing->types, type))
-		return TYPE_NONE;
-	typing->slots[at] = (struct type_slot){hash, (uint32_t)typing->types.count};
-	return (uint32_t)typing->types.count - 1;
-}
-
 const uint8_t *typing_bytes(const struct hf_typing *typing, uint32_t object, uint64_t *ret_bytes)
 {
 	uint64_t available = 0, usable = hf_extents_usable(typing->extents, object);
@@ -89,49 +34,106 @@ const uint8_t *typing_bytes(const struct hf_typing *typing, uint32_t object, uin
 	return data;
 }
 
-/* ---- the pass
- * ------------------------------------------------------------------------------------- */
+/* ---- the passes -------------------------------------------------------------------------------
+ */
 
-static struct hf_error *type_objects(struct hf_typing *typing, const struct hf_progress *progress)
+/* The allocator's own objects, and those with a vtable. */
+static struct hf_error *type_marked(struct hf_typing *typing, const struct hf_progress *progress)
 {
 	struct typing_vtables *vtables = typing_vtables_create(typing);
-	struct typing_shapes *shapes = typing_shapes_create(typing);
 	uint32_t count = hf_extents_count(typing->extents);
 	const uint32_t *own;
 	uint32_t owns = hf_extents_allocator_objects(typing->extents, &own), next_own = 0;
-	struct hf_error *err = vtables && shapes ? NULL : hf_error_nomem();
 
-	for (uint32_t id = 0; id < count && !err; id++) {
+	if (!vtables)
+		return hf_error_nomem();
+	for (uint32_t id = 0; id < count; id++) {
 		uint64_t bytes = 0;
-		uint32_t type = TYPE_NONE;
 		if (id % PROGRESS_STEP == 0)
 			hf_progress_report(progress, "naming objects", id, count);
 		if (next_own < owns && own[next_own] == id) {
 			next_own++;
-			continue; /* type 0 */
+			typing->of[id] = type_pack(0, HF_TYPE_ALLOCATOR, RANK_SURE);
+			continue;
 		}
 		const uint8_t *data = typing_bytes(typing, id, &bytes);
-		if (data)
-			type = typing_vtable_type(vtables, data, bytes);
-		if (type == TYPE_NONE)
-			type = typing_shape_type(shapes, id, data, bytes);
-		if (type == TYPE_NONE)
-			err = hf_error_nomem();
-		else
-			typing->of[id] = type;
+		uint32_t type = data ? typing_vtable_type(vtables, data, bytes) : TYPE_NONE;
+		typing->of[id] =
+		    type == TYPE_NONE ? TYPE_NONE : type_pack(type, HF_TYPE_VTABLE, RANK_SURE);
 	}
 	typing_vtables_destroy(vtables);
+	return NULL;
+}
+
+/* What is still without a type: text, or a shape. */
+static struct hf_error *type_rest(struct hf_typing *typing)
+{
+	struct typing_shapes *shapes = typing_shapes_create(typing);
+	struct hf_error *err = shapes ? NULL : hf_error_nomem();
+
+	for (uint32_t id = 0; id < hf_extents_count(typing->extents) && !err; id++) {
+		uint64_t bytes = 0;
+		if (typing->of[id] != TYPE_NONE && packed_rank(typing->of[id]) != RANK_SCALAR)
+			continue;
+		const uint8_t *data = typing_bytes(typing, id, &bytes);
+		uint32_t type = typing_shape_type(shapes, id, data, bytes);
+		if (type == TYPE_NONE)
+			err = hf_error_nomem();
+		else if (typing->of[id] == TYPE_NONE ||
+			 typing->types.data[type].source == HF_TYPE_STRING)
+			typing->of[id] = type_pack(
+			    type, (enum hf_type_source)typing->types.data[type].source, RANK_SHAPE);
+	}
 	typing_shapes_destroy(shapes);
 	return err;
 }
 
-static void count_types(struct hf_typing *typing)
+/* Percent, by how it is known. */
+static uint8_t confidence_of(enum hf_type_source source, enum rank rank)
 {
-	for (uint32_t id = 0; id < hf_extents_count(typing->extents); id++) {
-		struct hf_type *type = &typing->types.data[typing->of[id]];
-		type->count++;
-		type->bytes += hf_extents_chunk_bytes(typing->extents, id);
+	static const uint8_t by_rank[RANKS] = {
+	    [RANK_SURE] = 100, [RANK_EXACT] = 95, [RANK_POINTERS] = 90, [RANK_ARRAY] = 85,
+	    [RANK_LOCAL] = 80, [RANK_UNION] = 70, [RANK_SCALAR] = 80,	[RANK_INFERRED] = 60,
+	    [RANK_PART] = 0,   [RANK_SHAPE] = 0,
+	};
+	return source == HF_TYPE_STRING ? 80 : by_rank[rank < RANKS ? rank : RANK_SHAPE];
+}
+
+static struct hf_error *count_types(struct hf_typing *typing)
+{
+	size_t types = typing->types.count;
+	uint64_t(*sources)[HF_TYPE_SOURCES] = calloc(types + 1, sizeof(*sources));
+	uint64_t *sure = calloc(types + 1, sizeof(*sure));
+
+	for (uint32_t id = 0; sources && sure && id < hf_extents_count(typing->extents); id++) {
+		uint32_t type = hf_typing_of(typing, id);
+		typing->types.data[type].count++;
+		typing->types.data[type].bytes += hf_extents_chunk_bytes(typing->extents, id);
+		sources[type][hf_typing_source(typing, id)]++;
+		sure[type] += hf_typing_confidence(typing, id);
 	}
+	for (size_t i = 0; sources && sure && i < types; i++) {
+		struct hf_type *type = &typing->types.data[i];
+		for (int s = 0; s < HF_TYPE_SOURCES; s++) {
+			if (sources[i][s] > sources[i][type->source])
+				type->source = (uint8_t)s;
+		}
+		type->confidence = type->count ? (uint8_t)(sure[i] / type->count) : 0;
+	}
+	bool fine = sources && sure;
+	free(sources);
+	free(sure);
+	return fine ? NULL : hf_error_nomem();
+}
+
+static struct hf_error *run_passes(struct hf_typing *typing, const struct hf_progress *progress)
+{
+	struct hf_error *err = type_marked(typing, progress);
+	if (!err)
+		err = typing_propagate(typing, progress);
+	if (!err)
+		err = type_rest(typing);
+	return err ? err : count_types(typing);
 }
 
 struct hf_error *hf_typing_create(const struct hf_process *process, struct hf_symbols *symbols,
@@ -150,17 +152,17 @@ struct hf_error *hf_typing_create(const struct hf_process *process, struct hf_sy
 	typing->roots = roots;
 	typing->of =
 	    hf_bigmem_alloc(NULL, (uint64_t)hf_extents_count(extents) * sizeof(*typing->of));
+	typing->layouts = layouts_create(symbols);
 	struct hf_error *err = hf_strpool_create(&typing->strings);
-	if (!err && (!typing->of || typing_intern(typing, HF_TYPE_ALLOCATOR, "tcache of malloc", 0,
-						  100) == TYPE_NONE))
+	if (!err && (!typing->of || !typing->layouts ||
+		     typing_intern(typing, HF_TYPE_ALLOCATOR, "tcache of malloc", 0) == TYPE_NONE))
 		err = hf_error_nomem();
 	if (!err)
-		err = type_objects(typing, progress);
+		err = run_passes(typing, progress);
 	if (err) {
 		hf_typing_destroy(typing);
 		return err;
 	}
-	count_types(typing);
 	*ret = typing;
 	return NULL;
 }
@@ -172,6 +174,7 @@ void hf_typing_destroy(struct hf_typing *typing)
 	hf_bigmem_free(NULL, typing->of,
 		       (uint64_t)hf_extents_count(typing->extents) * sizeof(*typing->of));
 	hf_strpool_destroy(typing->strings);
+	layouts_destroy(typing->layouts);
 	free(typing->types.data);
 	free(typing->slots);
 	free(typing);
@@ -189,7 +192,18 @@ const struct hf_type *hf_typing_type(const struct hf_typing *typing, uint32_t ty
 
 uint32_t hf_typing_of(const struct hf_typing *typing, uint32_t object)
 {
-	return typing->of[object];
+	return packed_type(typing->of[object]);
+}
+
+enum hf_type_source hf_typing_source(const struct hf_typing *typing, uint32_t object)
+{
+	enum hf_type_source source = packed_source(typing->of[object]);
+	return source < HF_TYPE_SOURCES ? source : HF_TYPE_SHAPE;
+}
+
+uint8_t hf_typing_confidence(const struct hf_typing *typing, uint32_t object)
+{
+	return confidence_of(hf_typing_source(typing, object), packed_rank(typing->of[object]));
 }
 
 char *hf_typing_preview(const struct hf_process *process, const struct hf_extents *extents,

@@ -1,10 +1,13 @@
 /*
  * typing.h - what kind of thing an object is: a type, or at least a shape.
  *
- * Each object gets one 32-bit type index (4 bytes an object). A type has a name for
- * people, a source that says how it is known, and a confidence in percent. Where nothing
- * is known it is a shape: a size class and a pattern, so that the histogram still tells
- * groups apart.
+ * Each object gets 32 bits: a type, the source that it is known by, and how sure that is. A
+ * type has a name for people; where DWARF describes it, also the number of its description,
+ * so that fields can be named. Where nothing is known it is a shape: a size class and a
+ * pattern, so that the histogram still tells groups apart.
+ *
+ * DWARF types start at what has one (variables, TLS, locals of frames, vtables) and travel
+ * along pointers, field by field (propagate.h).
  */
 #ifndef HF_HEAPWALK_TYPING_TYPING_H
 #define HF_HEAPWALK_TYPING_TYPING_H
@@ -31,12 +34,25 @@ enum hf_type_source {
 	HF_TYPE_SOURCES
 };
 
+/* How an object's memory is made of a type that DWARF describes. */
+enum hf_type_form {
+	HF_FORM_NONE,  /* no such type */
+	HF_FORM_ONE,   /* one, perhaps with its flexible array */
+	HF_FORM_ARRAY, /* as many as there is room for: "struct entry[]" */
+	HF_FORM_PART,  /* a part of the object is one: what it is as a whole is unknown */
+};
+
 struct hf_type {
-	const char *name;      /* "Session", "struct entry", "text", "48 bytes: 2 pointers" */
-	uint8_t source;	       /* enum hf_type_source */
-	uint8_t confidence;    /* percent */
-	uint64_t size;	       /* of the type; 0 if unknown */
+	const char *name;      /* "Session", "struct entry", "text", "48 B with pointers" */
+	uint8_t source;	       /* enum hf_type_source: of most of its objects */
+	uint8_t confidence;    /* percent: the mean over its objects */
+	uint8_t form;	       /* enum hf_type_form */
+	uint32_t ctype;	       /* hf_ctype_get(); 0: none */
+	uint32_t offset;       /* of the first one in the object */
+	uint64_t size;	       /* of one; 0 if unknown */
 	uint64_t count, bytes; /* objects of it, chunk bytes */
+	uint64_t votes;	       /* pointers that said so */
+	uint64_t conflicts;    /* pointers that said otherwise, and were not believed */
 };
 
 struct hf_typing;
@@ -50,6 +66,10 @@ void hf_typing_destroy(struct hf_typing *typing);
 uint32_t hf_typing_types(const struct hf_typing *typing);
 const struct hf_type *hf_typing_type(const struct hf_typing *typing, uint32_t type);
 uint32_t hf_typing_of(const struct hf_typing *typing, uint32_t object);
+
+/* How this object's type is known, and how sure that is, in percent. */
+enum hf_type_source hf_typing_source(const struct hf_typing *typing, uint32_t object);
+uint8_t hf_typing_confidence(const struct hf_typing *typing, uint32_t object);
 
 const char *hf_type_source_name(enum hf_type_source source); /* "shape", "vtable", ... */
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/symbols/types.h"
 #include "heapwalk/typing/private.h"
 
 struct vtable_slot {
@@ -102,8 +103,11 @@ static uint32_t ask(struct typing_vtables *vtables, uint64_t word)
 	if (!module || word % typing->process->image.word_bytes)
 		return TYPE_NONE;
 	const char *name = hf_symbols_vtable_at(typing->symbols, word, &primary);
-	return name ? typing_intern(typing, HF_TYPE_VTABLE, name, 0, primary ? 100 : 60)
-		    : TYPE_NONE;
+	if (!name)
+		return TYPE_NONE;
+	uint32_t ctype = hf_ctype_named(typing->symbols, name);
+	return ctype ? typing_intern_ctype(typing, ctype, HF_FORM_ONE, 0)
+		     : typing_intern(typing, HF_TYPE_VTABLE, name, 0);
 }
 
 uint32_t typing_vtable_type(struct typing_vtables *vtables, const uint8_t *data, uint64_t bytes)

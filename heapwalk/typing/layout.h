@@ -1,0 +1,73 @@
+/*
+ * layout.h - a type as the words of an object show it: its scalars, flat.
+ *
+ * Structures, unions, arrays and base classes are opened until only scalars are left. Pointers
+ * come first, for they are what types travel along:
+ *
+ *	struct cache { int n; struct entry *buckets[64]; struct { char *a, *b; } p; }
+ *	  ->  pointer 8 x64 entry | pointer 520 char | pointer 528 char | integer 0
+ *
+ * A leaf of an array of structures repeats with the structure's stride. A flexible array
+ * repeats to the object's end.
+ */
+#ifndef HF_HEAPWALK_TYPING_LAYOUT_H
+#define HF_HEAPWALK_TYPING_LAYOUT_H
+
+#include "core/symbols/types.h"
+
+enum leaf_kind {
+	LEAF_POINTER,
+	LEAF_CODE,    /* pointer to a function */
+	LEAF_INTEGER, /* no pointer may stand here */
+	LEAF_WORD,    /* an unsigned integer as wide as a pointer: may be one */
+	LEAF_BYTES,
+	LEAF_BOOLEAN,
+	LEAF_FLOAT,
+	LEAF_ENUM,
+};
+
+enum leaf_flags { LEAF_IN_UNION = 1, LEAF_FLEXIBLE = 2, LEAF_CONTAINER = 4 };
+
+struct leaf {
+	uint64_t offset, count, stride;
+	uint32_t target; /* of a pointer: the type that it points at; 0: void */
+	uint8_t kind, flags, size;
+};
+
+struct layout {
+	uint64_t size;
+	bool flexible;	   /* ends in an array that has what room is left */
+	uint64_t element;  /* bytes of that array's elements */
+	uint32_t pointers; /* leaves 0 .. pointers-1 are pointers */
+	uint32_t count;
+	bool voids; /* some of the pointers are void * */
+	struct leaf *leaves;
+	uint32_t one, array; /* the types that were interned for it, plus 1; 0: none yet */
+};
+
+/* How an object of some usable size can be a type. */
+enum form {
+	FORM_NONE, /* too small, or the type's size is unknown */
+	FORM_ONE,
+	FORM_FLEXIBLE, /* one, with its flexible array */
+	FORM_ARRAY,
+	FORM_PREFIX, /* it starts with one, and has more */
+};
+
+enum {
+	FORM_SLACK = 15,       /* malloc's rounding up */
+	FORM_LOOSE_SLACK = 31, /* a remainder too small to be cut off */
+	FORM_MIN_USABLE = 24,
+};
+
+struct layouts;
+
+struct layouts *layouts_create(struct hf_symbols *symbols);
+void layouts_destroy(struct layouts *layouts);
+
+/* Never NULL: what cannot be read has no leaves. Lives as long as @layouts. */
+const struct layout *layout_of(struct layouts *layouts, uint32_t type);
+
+enum form layout_form(const struct layout *layout, uint64_t usable, bool mmapped);
+
+#endif

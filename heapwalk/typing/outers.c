@@ -1,0 +1,198 @@
+/*
+ * outers.c - which structures have which others among their members, and where.
+ *
+ * For C's ways to say "a pointer to a part": an intrusive list's links, a base as the first
+ * member. All structures with a name of the program's own modules are opened once, at the first
+ * question; arrays of structures count with their first element.
+ */
+#include <stdlib.h>
+
+#include "heapwalk/typing/propagate.h"
+
+enum { MAX_STRUCTURES = 1 << 16, MAX_OUTERS = 1 << 21, MAX_DEPTH = 8, MAX_PARTS = 512 };
+
+struct sized {
+	uint64_t size;
+	uint32_t ctype;
+};
+
+struct outers {
+	HF_VEC(, struct outer) list; /* sorted by inner, offset, outer */
+	struct sized *sizes;	     /* sorted by size, ctype */
+	uint32_t *by_size;	     /* the ctypes in that order */
+	uint32_t structures;
+};
+
+void outers_destroy(struct outers *outers)
+{
+	if (!outers)
+		return;
+	free(outers->list.data);
+	free(outers->sizes);
+	free(outers->by_size);
+	free(outers);
+}
+
+static bool wanted(const struct hf_module *module)
+{
+	return module->has_dwarf && (module->is_executable || !module->is_libc);
+}
+
+struct part {
+	uint32_t ctype, depth;
+	uint64_t offset;
+};
+
+static void add_members(struct propagation *prop, struct outers *outers, uint32_t outer)
+{
+	struct part parts[MAX_PARTS];
+	uint32_t count = 1;
+
+	parts[0] = (struct part){outer, 0, 0};
+	while (count > 0 && outers->list.count < MAX_OUTERS) {
+		struct part part = parts[--count];
+		const struct hf_cmember *members = NULL;
+		uint32_t number = hf_ctype_members(prop->symbols, part.ctype, &members);
+		for (uint32_t i = 0; i < number; i++) {
+			uint32_t type = members[i].type;
+			if (hf_ctype_get(prop->symbols, type)->kind == HF_CTYPE_ARRAY)
+				type = hf_ctype_target(prop->symbols, type);
+			uint8_t kind = hf_ctype_get(prop->symbols, type)->kind;
+			struct outer found = {type, outer, part.offset + members[i].offset};
+			if (kind != HF_CTYPE_STRUCT && kind != HF_CTYPE_UNION)
+				continue;
+			if (!hf_vec_push(&outers->list, found))
+				prop->failed = true;
+			if (count < MAX_PARTS && part.depth < MAX_DEPTH)
+				parts[count++] = (struct part){type, part.depth + 1, found.offset};
+		}
+	}
+}
+
+static int compare_outer(const void *a, const void *b)
+{
+	const struct outer *x = a, *y = b;
+	if (x->inner != y->inner)
+		return x->inner < y->inner ? -1 : 1;
+	if (x->offset != y->offset)
+		return x->offset < y->offset ? -1 : 1;
+	return (x->outer > y->outer) - (x->outer < y->outer);
+}
+
+static int compare_sized(const void *a, const void *b)
+{
+	const struct sized *x = a, *y = b;
+	if (x->size != y->size)
+		return x->size < y->size ? -1 : 1;
+	return (x->ctype > y->ctype) - (x->ctype < y->ctype);
+}
+
+static struct outers *open_outers(struct propagation *prop)
+{
+	struct outers *outers = calloc(1, sizeof(*outers));
+	uint32_t *types = NULL, count = 0;
+	struct hf_error *err =
+	    hf_ctype_structures(prop->symbols, wanted, MAX_STRUCTURES, &types, &count);
+
+	if (!err && outers) {
+		outers->sizes = calloc((size_t)count + 1, sizeof(*outers->sizes));
+		outers->by_size = calloc((size_t)count + 1, sizeof(*outers->by_size));
+	}
+	if (err || !outers || !outers->sizes || !outers->by_size) {
+		hf_error_destroy(err);
+		free(types);
+		outers_destroy(outers);
+		prop->failed = true;
+		return NULL;
+	}
+	for (uint32_t i = 0; i < count && !prop->failed; i++) {
+		uint64_t size = hf_ctype_get(prop->symbols, types[i])->size;
+		if (size == 0)
+			continue;
+		outers->sizes[outers->structures++] = (struct sized){size, types[i]};
+		add_members(prop, outers, types[i]);
+	}
+	free(types);
+	if (outers->list.count)
+		qsort(outers->list.data, outers->list.count, sizeof(*outers->list.data),
+		      compare_outer);
+	if (outers->structures)
+		qsort(outers->sizes, outers->structures, sizeof(*outers->sizes), compare_sized);
+	for (uint32_t i = 0; i < outers->structures; i++)
+		outers->by_size[i] = outers->sizes[i].ctype;
+	return outers;
+}
+
+static const struct outers *outers_of(struct propagation *prop)
+{
+	if (!prop->outers && !prop->failed)
+		prop->outers = open_outers(prop);
+	return prop->outers;
+}
+
+/* The first that is not before (inner, offset). */
+static size_t lower(const struct outers *outers, uint32_t inner, uint64_t offset)
+{
+	size_t low = 0, high = outers->list.count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct outer *at = &outers->list.data[middle];
+		if (at->inner < inner || (at->inner == inner && at->offset < offset))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+uint32_t propagation_outers(struct propagation *prop, uint32_t inner, uint64_t offset,
+			    const struct outer **ret)
+{
+	const struct outers *outers = outers_of(prop);
+	uint32_t count = 0;
+
+	if (!outers)
+		return 0;
+	size_t first = lower(outers, inner, offset == UINT64_MAX ? 0 : offset);
+	for (size_t i = first; i < outers->list.count; i++, count++) {
+		const struct outer *at = &outers->list.data[i];
+		if (at->inner != inner || (offset != UINT64_MAX && at->offset != offset))
+			break;
+	}
+	*ret = outers->list.data + first;
+	return count;
+}
+
+uint32_t propagation_structures(struct propagation *prop, uint64_t size, const uint32_t **ret)
+{
+	const struct outers *outers = outers_of(prop);
+	uint32_t low = 0, high = outers ? outers->structures : 0, count = 0;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (outers->sizes[middle].size < size)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	while (outers && low + count < outers->structures &&
+	       outers->sizes[low + count].size == size)
+		count++;
+	*ret = outers ? outers->by_size + low : NULL;
+	return count;
+}
+
+bool propagation_may_be_outer(struct propagation *prop, uint32_t inner, uint64_t usable)
+{
+	const struct outer *found = NULL;
+	uint64_t size = hf_ctype_get(prop->symbols, inner)->size;
+	uint32_t count = propagation_outers(prop, inner, 0, &found);
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct layout *layout = layout_of(prop->typing->layouts, found[i].outer);
+		enum form form = layout_form(layout, usable, false);
+		if (layout->size > size && (form == FORM_ONE || form == FORM_FLEXIBLE))
+			return true;
+	}
+	return false;
+}
