@@ -105,4 +105,7 @@ uint32_t typing_shape_type(struct typing_shapes *shapes, uint32_t object, const 
 /* Bytes of text that @data starts with (UTF-8, no control characters but white space). */
 uint64_t typing_text_length(const uint8_t *data, uint64_t bytes);
 
+/* Is what looks like @length bytes of text the low bytes of a pointer? @data has a word. */
+bool typing_is_address(const struct hf_process *process, const uint8_t *data, uint64_t length);
+
 #endif

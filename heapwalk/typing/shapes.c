@@ -81,6 +81,13 @@ uint64_t typing_text_length(const uint8_t *data, uint64_t bytes)
 	return at;
 }
 
+bool typing_is_address(const struct hf_process *process, const uint8_t *data, uint64_t length)
+{
+	if (length >= process->image.word_bytes)
+		return false;
+	return hf_process_mapping(process, hf_image_word_at(&process->image, data)) != NULL;
+}
+
 static bool all_zero(const uint8_t *data, uint64_t bytes)
 {
 	if (bytes > MAX_ZERO_CHECK)
@@ -89,10 +96,11 @@ static bool all_zero(const uint8_t *data, uint64_t bytes)
 }
 
 /* Text to its NUL, and nothing but malloc's slack or zeros behind. */
-static bool is_text(const uint8_t *data, uint64_t bytes)
+static bool is_text(const struct hf_process *process, const uint8_t *data, uint64_t bytes)
 {
 	uint64_t length = typing_text_length(data, bytes);
-	if (length < MIN_TEXT)
+	if (length < MIN_TEXT || bytes < process->image.word_bytes ||
+	    typing_is_address(process, data, length))
 		return false;
 	if (length == bytes)
 		return true;
@@ -144,7 +152,7 @@ uint32_t typing_shape_type(struct typing_shapes *shapes, uint32_t object, const 
 	uint64_t usable = hf_extents_usable(shapes->typing->extents, object);
 	enum shape shape = SHAPE_DATA;
 
-	if (edges == 0 && data && is_text(data, bytes))
+	if (edges == 0 && data && is_text(shapes->typing->process, data, bytes))
 		return shapes->text;
 	if (edges)
 		shape =

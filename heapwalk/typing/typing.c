@@ -217,7 +217,8 @@ char *hf_typing_preview(const struct hf_process *process, const struct hf_extent
 	if (!hf_image_read(&process->image, hf_extents_address(extents, object), data, bytes))
 		return NULL;
 	uint64_t length = typing_text_length(data, bytes);
-	if (length < 4 || (length < bytes && data[length] != 0))
+	if (length < 4 || (length < bytes && data[length] != 0) ||
+	    (bytes >= process->image.word_bytes && typing_is_address(process, data, length)))
 		return NULL;
 	if (asprintf(&text, "\"%.*s\"%s", (int)length, (const char *)data,
 		     length == bytes && usable > bytes ? "..." : "") < 0)

@@ -97,8 +97,7 @@ struct diff_tree_options {
 	uint64_t min_bytes; /* retained, or growth, of what is opened */
 };
 
-struct hf_error *diff_build_tree(const struct diff_labels *labels,
-				 const struct diff_side *sides,
+struct hf_error *diff_build_tree(const struct diff_labels *labels, const struct diff_side *sides,
 				 const struct diff_tree_options *options, struct diff_tree *ret);
 
 /* ---- types, sizes, objects -------------------------------------------------------------------

@@ -232,8 +232,7 @@ static void expand(struct builder *builder, struct group *group, uint32_t depth)
 	expand_all(builder, &groups, depth + 1);
 }
 
-struct hf_error *diff_build_tree(const struct diff_labels *labels,
-				 const struct diff_side *sides,
+struct hf_error *diff_build_tree(const struct diff_labels *labels, const struct diff_side *sides,
 				 const struct diff_tree_options *options, struct diff_tree *ret)
 {
 	struct builder builder = {
