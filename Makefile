@@ -19,7 +19,7 @@ DEVELOPER ?= 1
 Q         := $(if $(V),,@)
 say        = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
-PKGS      := libdw libelf sqlite3 libzstd zlib liblzma liblz4 json-c
+PKGS      := libdw libelf sqlite3 libzstd zlib liblzma liblz4 json-c libxxhash
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
@@ -97,7 +97,7 @@ units: $(UNIT_BINS)
 # ---- set-up -----------------------------------------------------------------------------------
 
 BUILD_DEPS := gcc g++ make pkg-config libdw-dev libelf-dev libsqlite3-dev libzstd-dev zlib1g-dev \
-              liblzma-dev liblz4-dev libjson-c-dev libcmocka-dev gdb
+              liblzma-dev liblz4-dev libjson-c-dev libxxhash-dev libcmocka-dev gdb
 TEST_DEPS  := $(BUILD_DEPS) clang clang-format valgrind elfutils python3 python3-jsonschema sqlite3 libc6-dbg procps
 
 # Install what is missing, if this machine is a Debian that lets us; else say what is.

@@ -28,6 +28,7 @@
 
 #include "core/base/diag.h"
 #include "core/base/error.h"
+#include "core/base/stash.h"
 #include "core/process/process.h"
 #include "core/symbols/symbols.h"
 
@@ -138,6 +139,12 @@ struct hf_allocator_ops {
 	bool (*chunk_at)(const struct hf_allocator *allocator, uint64_t address,
 			 struct hf_chunk *ret);
 	struct hf_mallinfo2 (*mallinfo2)(const struct hf_allocator *allocator);
+	/*
+	 * What the walks and finish() found, into an index; and out of it, into a freshly probed
+	 * allocator, in place of walking. False: the index is of another heap.
+	 */
+	void (*save)(const struct hf_allocator *allocator, struct hf_stash_writer *writer);
+	bool (*load)(struct hf_allocator *allocator, const struct hf_stash *stash);
 };
 
 struct hf_allocator {

@@ -45,6 +45,123 @@ static bool file_mapped(void *ctx, uint64_t address, bool executable)
 	return mapping && mapping->path && (mapping->flags & wanted);
 }
 
+static uint32_t max_frames(const struct hf_analysis_options *options)
+{
+	return options->max_frames ? options->max_frames : DEFAULT_MAX_FRAMES;
+}
+
+static struct hf_graph_options graph_options_of(struct hf_analysis *analysis,
+						const struct hf_analysis_options *options,
+						unsigned threads)
+{
+	return (struct hf_graph_options){
+	    .heuristics = options->heuristics,
+	    .threads = threads,
+	    .progress = options->process.progress,
+	    .file_mapped = file_mapped,
+	    .file_mapped_ctx = analysis->process,
+	};
+}
+
+/* ---- from an index ------------------------------------------------------------------------------
+ */
+
+static void unload(struct hf_analysis *analysis)
+{
+	hf_typing_destroy(analysis->typing);
+	hf_graph_destroy(analysis->graph);
+	hf_roots_deinit(&analysis->roots);
+	hf_extents_destroy(analysis->extents);
+	hf_stash_close(analysis->stash);
+	analysis->typing = NULL;
+	analysis->graph = NULL;
+	analysis->roots = (struct hf_roots){0};
+	analysis->extents = NULL;
+	analysis->stash = NULL;
+}
+
+static bool load_parts(struct hf_analysis *analysis, const struct hf_analysis_options *options)
+{
+	const struct hf_stash *stash = analysis->stash;
+	const struct hf_process *process = analysis->process;
+	struct hf_graph_options graph_options = graph_options_of(analysis, options, 1);
+	bool found = false;
+	struct hf_error *err = hf_extents_load(stash, analysis->allocator, &analysis->extents);
+
+	if (!err && analysis->extents)
+		err = hf_roots_load(stash, &analysis->roots, &found);
+	if (!err && found)
+		err = hf_graph_load(stash, &process->image, analysis->extents, &analysis->roots,
+				    &graph_options, &analysis->graph);
+	if (!err && analysis->graph)
+		err = hf_typing_load(stash, process, analysis->symbols, analysis->extents,
+				     analysis->graph, &analysis->roots, &analysis->typing);
+	hf_error_destroy(err);
+	return analysis->typing && analysis->allocator->ops->load(analysis->allocator, stash) &&
+	       hf_diags_load(analysis->diags, stash);
+}
+
+/* Everything from the allocator's walk on, if the index has it; false: it must be made. */
+static bool load_index(struct hf_analysis *analysis, const struct hf_analysis_options *options,
+		       double *since)
+{
+	struct hf_error *err =
+	    options->index ? hf_index_open(options->index, "arrays", &analysis->stash) : NULL;
+
+	hf_error_destroy(err);
+	if (!analysis->stash)
+		return false;
+	if (!load_parts(analysis, options)) {
+		unload(analysis);
+		return false;
+	}
+	analysis->allocator->ops->finish(analysis->allocator);
+	stage_done(analysis, "index", since);
+	return true;
+}
+
+struct hf_error *hf_analysis_save(struct hf_analysis *analysis, const struct hf_index *index)
+{
+	struct hf_stash_writer *writer = NULL;
+	uint64_t bytes = 0;
+
+	if (analysis->stash || !analysis->typing || !hf_graph_objects(analysis->graph))
+		return NULL;
+	bytes = hf_graph_memory(analysis->graph) + hf_extents_memory(analysis->extents);
+	/* Twice: reverse rows, the tree downward and the chains come to it. */
+	if (!hf_index_make_room(index, bytes * 2))
+		return hf_error_create(HF_ERR_LIMIT,
+				       "no room for an index of %" PRIu64 " MiB below %s",
+				       bytes * 2 >> 20, hf_index_folder(index));
+	struct hf_error *err =
+	    hf_index_create(index, analysis->process, analysis->symbols, "arrays", &writer);
+	if (err)
+		return err;
+	hf_extents_save(analysis->extents, writer);
+	analysis->allocator->ops->save(analysis->allocator, writer);
+	err = hf_roots_save(&analysis->roots, writer);
+	if (!err)
+		err = hf_graph_save(analysis->graph, writer);
+	if (err) {
+		hf_stash_abort(writer);
+		return err;
+	}
+	hf_typing_save(analysis->typing, writer);
+	hf_diags_save(analysis->diags, writer);
+	return hf_stash_commit(writer);
+}
+
+double hf_analysis_seconds(const struct hf_analysis *analysis)
+{
+	double seconds = 0;
+	for (unsigned i = 0; i < analysis->stage_count; i++)
+		seconds += analysis->stages[i].seconds;
+	return seconds;
+}
+
+/* ---- stages ------------------------------------------------------------------------------------
+ */
+
 static struct hf_error *open_heap(struct hf_analysis *analysis,
 				  const struct hf_analysis_options *options, unsigned threads,
 				  double *since)
@@ -56,7 +173,7 @@ static struct hf_error *open_heap(struct hf_analysis *analysis,
 	err = hf_glibc_probe(analysis->process, analysis->symbols, analysis->diags,
 			     &analysis->allocator);
 	stage_done(analysis, "arenas and free lists", since);
-	if (err || !analysis->allocator)
+	if (err || !analysis->allocator || load_index(analysis, options, since))
 		return err;
 	err = hf_extents_create(analysis->allocator, threads, progress, &analysis->extents);
 	if (!err)
@@ -117,18 +234,11 @@ static struct hf_error *open_graph(struct hf_analysis *analysis,
 				   double *since)
 {
 	uint32_t kinds = options->root_kinds ? options->root_kinds : UINT32_MAX;
-	struct hf_graph_options graph_options = {
-	    .heuristics = options->heuristics,
-	    .threads = threads,
-	    .progress = options->process.progress,
-	    .file_mapped = file_mapped,
-	    .file_mapped_ctx = analysis->process,
-	};
+	struct hf_graph_options graph_options = graph_options_of(analysis, options, threads);
 	struct hf_error *err;
 
 	hf_progress_report(options->process.progress, "unwinding the threads", 0, 0);
-	err = hf_process_unwind(analysis->process,
-				options->max_frames ? options->max_frames : DEFAULT_MAX_FRAMES);
+	err = hf_process_unwind(analysis->process, max_frames(options));
 	stage_done(analysis, "unwind", since);
 	if (err)
 		return err;
@@ -161,9 +271,14 @@ static struct hf_error *open_stages(struct hf_analysis *analysis,
 	if (err || options->depth < HF_DEPTH_HEAP)
 		return err;
 	err = open_heap(analysis, options, threads, &since);
+	if (analysis->stash) {
+		err = hf_process_unwind(analysis->process, max_frames(options));
+		stage_done(analysis, "unwind", &since);
+		return err;
+	}
 	if (err || !analysis->allocator) {
 		if (!err && options->depth >= HF_DEPTH_GRAPH)
-			err = hf_process_unwind(analysis->process, DEFAULT_MAX_FRAMES);
+			err = hf_process_unwind(analysis->process, max_frames(options));
 		return err;
 	}
 	if (options->depth < HF_DEPTH_GRAPH)
@@ -204,6 +319,7 @@ void hf_analysis_close(struct hf_analysis *analysis)
 	hf_graph_destroy(analysis->graph);
 	hf_roots_deinit(&analysis->roots);
 	hf_extents_destroy(analysis->extents);
+	hf_stash_close(analysis->stash);
 	hf_allocator_destroy(analysis->allocator);
 	hf_symbols_destroy(analysis->symbols);
 	hf_process_close(analysis->process);

@@ -16,6 +16,7 @@
 #include "heapwalk/graph/extents.h"
 #include "heapwalk/graph/graph.h"
 #include "heapwalk/graph/roots.h"
+#include "heapwalk/index.h"
 #include "heapwalk/typing/typing.h"
 
 /* How far to go: a command that needs less is answered sooner. */
@@ -24,10 +25,11 @@ enum hf_analysis_depth { HF_DEPTH_PROCESS, HF_DEPTH_HEAP, HF_DEPTH_GRAPH, HF_DEP
 struct hf_analysis_options {
 	struct hf_process_options process;
 	enum hf_analysis_depth depth;
-	uint32_t root_kinds; /* mask of 1 << enum hf_holder_kind; 0: all */
-	uint32_t heuristics; /* enum hf_heuristic bits */
-	unsigned threads;    /* 0: hf_parallel_threads() */
-	uint32_t max_frames; /* a thread; 0: the default */
+	uint32_t root_kinds;	      /* mask of 1 << enum hf_holder_kind; 0: all */
+	uint32_t heuristics;	      /* enum hf_heuristic bits */
+	unsigned threads;	      /* 0: hf_parallel_threads() */
+	uint32_t max_frames;	      /* a thread; 0: the default */
+	const struct hf_index *index; /* where it may have been kept; NULL: none */
 };
 
 enum { HF_MAX_STAGES = 24 };
@@ -46,6 +48,7 @@ struct hf_analysis {
 	struct hf_roots roots;
 	struct hf_graph *graph;
 	struct hf_typing *typing;
+	struct hf_stash *stash; /* the index that the arrays lie in; NULL: they were made now */
 	struct hf_stage_time stages[HF_MAX_STAGES];
 	unsigned stage_count;
 };
@@ -53,6 +56,12 @@ struct hf_analysis {
 struct hf_error *hf_analysis_open(const struct hf_analysis_options *options,
 				  struct hf_analysis **ret);
 void hf_analysis_close(struct hf_analysis *analysis);
+
+/* Keep a whole analysis (HF_DEPTH_TYPES, with a heap) in @index, unless it came from there. */
+struct hf_error *hf_analysis_save(struct hf_analysis *analysis, const struct hf_index *index);
+
+/* What making it took, in seconds. */
+double hf_analysis_seconds(const struct hf_analysis *analysis);
 
 /*
  * Find what the user means: "0x55d0..." (any address), or a variable's name. *@ret_address

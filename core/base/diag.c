@@ -24,6 +24,7 @@ struct hf_diags {
 	pthread_mutex_t lock;
 	HF_VEC(, struct hf_diag) kept;
 	HF_VEC(, struct code_count) codes;
+	char *loaded; /* what codes point at that came from an index */
 };
 
 struct hf_error *hf_diags_create(struct hf_diags **ret)
@@ -36,14 +37,21 @@ struct hf_error *hf_diags_create(struct hf_diags **ret)
 	return NULL;
 }
 
-void hf_diags_destroy(struct hf_diags *diags)
+static void empty(struct hf_diags *diags)
 {
-	if (!diags)
-		return;
 	hf_vec_foreach (diag, &diags->kept)
 		free(diag->message);
 	hf_vec_free(&diags->kept);
 	hf_vec_free(&diags->codes);
+	free(diags->loaded);
+	diags->loaded = NULL;
+}
+
+void hf_diags_destroy(struct hf_diags *diags)
+{
+	if (!diags)
+		return;
+	empty(diags);
 	pthread_mutex_destroy(&diags->lock);
 	free(diags);
 }
@@ -131,6 +139,104 @@ int hf_diags_partial(const struct hf_diags *diags)
 			return 1;
 	}
 	return 0;
+}
+
+/* ---- into an index and out of it ------------------------------------------------------------- */
+
+struct saved_code {
+	uint64_t count;
+	uint32_t kind, worst;
+};
+
+struct saved_diag {
+	uint64_t address;
+	uint32_t code; /* index in the codes */
+	uint32_t kind, severity, unused;
+};
+
+/* Strings stand one after the other, each with its end: first the codes, then the messages. */
+void hf_diags_save(const struct hf_diags *diags, struct hf_stash_writer *writer)
+{
+	hf_stash_begin(writer, "diags.codes");
+	hf_vec_foreach (code, &diags->codes) {
+		struct saved_code saved = {code->count, code->kind, code->worst};
+		hf_stash_append(writer, &saved, sizeof(saved));
+	}
+	hf_stash_begin(writer, "diags.kept");
+	hf_vec_foreach (diag, &diags->kept) {
+		struct saved_diag saved = {
+		    .address = diag->address, .kind = diag->kind, .severity = diag->severity};
+		saved.code = (uint32_t)(find_code(diags, diag->code) - diags->codes.data);
+		hf_stash_append(writer, &saved, sizeof(saved));
+	}
+	hf_stash_begin(writer, "diags.text");
+	hf_vec_foreach (code, &diags->codes)
+		hf_stash_append(writer, code->code, strlen(code->code) + 1);
+	hf_vec_foreach (diag, &diags->kept)
+		hf_stash_append(writer, diag->message, strlen(diag->message) + 1);
+}
+
+/* The string at *@at of @text, *@at moved behind it; NULL at the end. */
+static char *next_text(char *text, size_t bytes, size_t *at)
+{
+	char *string = text + *at;
+	char *end = *at < bytes ? memchr(string, 0, bytes - *at) : NULL;
+
+	if (!end)
+		return NULL;
+	*at += (size_t)(end - string) + 1;
+	return string;
+}
+
+static bool load_diags(struct hf_diags *diags, const struct hf_stash *stash, char *text,
+		       size_t bytes)
+{
+	size_t codes = 0, kept = 0, at = 0;
+	const struct saved_code *code = hf_stash_get(stash, "diags.codes", &codes);
+	const struct saved_diag *diag = hf_stash_get(stash, "diags.kept", &kept);
+
+	for (size_t i = 0; code && i < codes / sizeof(*code); i++) {
+		struct code_count loaded = {next_text(text, bytes, &at), code[i].kind,
+					    code[i].worst, code[i].count};
+		if (!loaded.code || !hf_vec_push(&diags->codes, loaded))
+			return false;
+	}
+	for (size_t i = 0; diag && i < kept / sizeof(*diag); i++) {
+		char *message = next_text(text, bytes, &at);
+		if (!message || diag[i].code >= diags->codes.count)
+			return false;
+		struct hf_diag loaded = {diag[i].kind, diag[i].severity,
+					 diags->codes.data[diag[i].code].code, diag[i].address,
+					 strdup(message)};
+		if (!loaded.message || !hf_vec_push(&diags->kept, loaded))
+			return false;
+	}
+	return code && diag;
+}
+
+bool hf_diags_load(struct hf_diags *diags, const struct hf_stash *stash)
+{
+	size_t bytes = 0;
+	const char *text = hf_stash_get(stash, "diags.text", &bytes);
+	char *copy = text ? malloc(bytes + 1) : NULL;
+	struct hf_diags loaded = {.loaded = copy};
+
+	if (!copy)
+		return false;
+	memcpy(copy, text, bytes);
+	if (!load_diags(&loaded, stash, copy, bytes)) {
+		empty(&loaded);
+		return false;
+	}
+	empty(diags);
+	diags->kept.data = loaded.kept.data;
+	diags->kept.count = loaded.kept.count;
+	diags->kept.capacity = loaded.kept.capacity;
+	diags->codes.data = loaded.codes.data;
+	diags->codes.count = loaded.codes.count;
+	diags->codes.capacity = loaded.codes.capacity;
+	diags->loaded = copy;
+	return true;
 }
 
 const char *hf_severity_name(enum hf_severity severity)

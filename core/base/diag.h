@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "core/base/error.h"
+#include "core/base/stash.h"
 
 enum { HF_DIAG_KEEP = 64 };
 
@@ -61,6 +62,10 @@ const char *hf_diags_code(const struct hf_diags *diags, size_t index, enum hf_di
 
 /* True when any evidence diagnostic is a warning or worse: "partial" in JSON. */
 int hf_diags_partial(const struct hf_diags *diags);
+
+/* Into an index; and out of it, in place of what @diags has. False: nothing changed. */
+void hf_diags_save(const struct hf_diags *diags, struct hf_stash_writer *writer);
+bool hf_diags_load(struct hf_diags *diags, const struct hf_stash *stash);
 
 const char *hf_severity_name(enum hf_severity severity);
 

@@ -5,6 +5,7 @@
  */
 #include "core/base/strpool.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,16 @@ static char *take(struct hf_strpool *pool, size_t bytes)
 	char *at = block->bytes + block->used;
 	block->used += bytes;
 	return at;
+}
+
+void *hf_strpool_block(struct hf_strpool *pool, size_t bytes)
+{
+	enum { ALIGN = _Alignof(max_align_t) };
+	char *room = bytes < SIZE_MAX - ALIGN ? take(pool, bytes + ALIGN) : NULL;
+	if (!room)
+		return NULL;
+	room += (ALIGN - (uintptr_t)room % ALIGN) % ALIGN;
+	return memset(room, 0, bytes);
 }
 
 const char *hf_strpool_dup(struct hf_strpool *pool, const char *text)

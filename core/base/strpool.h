@@ -17,4 +17,7 @@ void hf_strpool_destroy(struct hf_strpool *pool);
 const char *hf_strpool_dup(struct hf_strpool *pool, const char *text);
 const char *hf_strpool_printf(struct hf_strpool *pool, const char *fmt, ...) HF_PRINTF(2, 3);
 
+/* @bytes of zeroed memory, aligned for anything, that lives as long as the strings. */
+void *hf_strpool_block(struct hf_strpool *pool, size_t bytes);
+
 #endif

@@ -299,3 +299,15 @@ bool hf_symbols_line_at(struct hf_symbols *symbols, uint64_t pc, const char **re
 	*ret_line = (uint32_t)number;
 	return true;
 }
+
+const char *hf_symbols_debug_file(const struct hf_symbols *symbols, uint32_t module)
+{
+	const struct hf_process *process = symbols->process;
+	const char *debug = NULL;
+
+	if (module >= process->modules.count || !process->modules.data[module].dwfl)
+		return NULL;
+	dwfl_module_info(process->modules.data[module].dwfl, NULL, NULL, NULL, NULL, NULL, NULL,
+			 &debug);
+	return debug;
+}

@@ -71,4 +71,7 @@ bool hf_symbols_line_at(struct hf_symbols *symbols, uint64_t pc, const char **re
 bool hf_symbols_member(struct hf_symbols *symbols, uint32_t module, const char *type,
 		       const char *member, uint64_t *ret_offset, uint64_t *ret_size);
 
+/* The separate file that @module's debug information was read from; NULL: none, or its own. */
+const char *hf_symbols_debug_file(const struct hf_symbols *symbols, uint32_t module);
+
 #endif

@@ -80,6 +80,17 @@ struct hf_error *hf_ctype_structures(struct hf_symbols *symbols,
 				     bool (*wanted)(const struct hf_module *module), uint32_t max,
 				     uint32_t **ret, uint32_t *ret_count);
 
+/* Where the description of a type stands: the same in the next run on the same files. */
+struct hf_ctype_place {
+	uint64_t offset; /* of the DIE, in .debug_info */
+	uint32_t module;
+	uint16_t pointers;  /* the type is a pointer to a pointer ... to that one */
+	uint16_t alternate; /* 1: in the dwz file */
+};
+
+bool hf_ctype_place(struct hf_symbols *symbols, uint32_t type, struct hf_ctype_place *ret);
+uint32_t hf_ctype_at_place(struct hf_symbols *symbols, const struct hf_ctype_place *place);
+
 /* ---- locals --------------------------------------------------------------------------------- */
 
 /* A variable or parameter of a frame, where the frame's pc finds it. */

@@ -46,7 +46,7 @@ enum {
 struct hf_option {
 	char letter; /* 0: none */
 	const char *name;
-	const char *argument; /* NULL: none */
+	const char *argument; /* NULL: none; "[=DIR]": may be left out */
 	const char *help;
 	uint32_t group; /* one HF_GROUP_* */
 	int id;

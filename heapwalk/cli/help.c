@@ -35,7 +35,7 @@ static void print_option(FILE *to, const struct hf_option *option)
 	char name[64];
 	int length = snprintf(name, sizeof(name), "  %c%c%s --%s%s%s", option->letter ? '-' : ' ',
 			      option->letter ? option->letter : ' ', option->letter ? "," : " ",
-			      option->name, option->argument ? "=" : "",
+			      option->name, option->argument && *option->argument != '[' ? "=" : "",
 			      option->argument ? option->argument : "");
 	fputs(name, to);
 	if (length >= OPTION_COLUMN)
@@ -133,7 +133,8 @@ static void roff_options(FILE *to, uint32_t groups)
 		fputs("\\fB\\-\\-", to);
 		for (const char *at = option->name; *at; at++)
 			fprintf(to, *at == '-' ? "\\-" : "%c", *at);
-		fprintf(to, "\\fR%s\\fI%s\\fR\n", option->argument ? "=" : "",
+		fprintf(to, "\\fR%s\\fI%s\\fR\n",
+			option->argument && *option->argument != '[' ? "=" : "",
 			option->argument ? option->argument : "");
 		roff(to, option->help);
 	}

@@ -36,6 +36,8 @@ enum option_id {
 	OPT_ROOTS,
 	OPT_NO_HEURISTICS,
 	OPT_THREADS,
+	OPT_INDEX,
+	OPT_NO_INDEX,
 	OPT_TOP,
 	OPT_ALL,
 	OPT_DEPTH,
@@ -79,6 +81,11 @@ const struct hf_option hf_option_table[] = {
      "--leak-check-heuristics)",
      HF_GROUP_ANALYSIS, OPT_NO_HEURISTICS},
     {0, "threads", "N", "processors to use", HF_GROUP_ANALYSIS, OPT_THREADS},
+    {0, "index", "[=DIR]",
+     "keep what was found in DIR (~/.cache/heapforensics), so that the next command on this core "
+     "answers at once; done by itself when the analysis takes over two seconds",
+     HF_GROUP_ANALYSIS, OPT_INDEX},
+    {0, "no-index", NULL, "neither use nor keep an index", HF_GROUP_ANALYSIS, OPT_NO_INDEX},
     {0, "timing", NULL, "tell on standard error what took how long", HF_GROUP_ANALYSIS, OPT_TIMING},
     {0, "top", "N", "rows of a table, children of a node", HF_GROUP_LIST, OPT_TOP},
     {0, "all", NULL, "leave nothing out", HF_GROUP_LIST, OPT_ALL},
@@ -268,6 +275,13 @@ static struct hf_error *take_option(int id, const char *text, struct hf_options 
 	case OPT_NO_HEURISTICS:
 		options->heuristics = 0;
 		return NULL;
+	case OPT_INDEX:
+		options->index_mode = HF_INDEX_ON;
+		options->index_folder = text;
+		return NULL;
+	case OPT_NO_INDEX:
+		options->index_mode = HF_INDEX_OFF;
+		return NULL;
 	case OPT_TIMING:
 		options->timing = true;
 		return NULL;
@@ -371,9 +385,10 @@ struct hf_error *hf_options_parse(int argc, char **argv, struct hf_options *ret)
 	int id, count = 0, at = 0;
 
 	for (const struct hf_option *option = hf_option_table; option->name; option++) {
-		table[count++] = (struct option){option->name,
-						 option->argument ? required_argument : no_argument,
-						 NULL, option->id};
+		int argument = !option->argument	  ? no_argument
+			       : *option->argument == '[' ? optional_argument
+							  : required_argument;
+		table[count++] = (struct option){option->name, argument, NULL, option->id};
 		if (option->letter) {
 			letters[at++] = option->letter;
 			if (option->argument)

@@ -28,6 +28,8 @@ struct hf_options {
 	uint32_t root_kinds; /* 0: all */
 	uint32_t heuristics;
 	unsigned threads;
+	enum hf_index_mode index_mode;
+	const char *index_folder; /* NULL: the default */
 	/* output */
 	enum hf_format format;
 	bool format_given;

@@ -38,9 +38,15 @@ struct hf_error *hf_run_open(const struct hf_options *options, enum hf_analysis_
 	    .heuristics = options->heuristics,
 	    .threads = options->threads,
 	};
+	struct hf_index *index = hf_run_index(options);
+	analysis.index = index;
+	/* An index is asked for: it holds everything. */
+	if (index && options->index_mode == HF_INDEX_ON)
+		analysis.depth = HF_DEPTH_TYPES;
 	hf_progress_line_init(&line, options->quiet);
 	struct hf_error *err = hf_analysis_open(&analysis, ret);
 	hf_progress_line_clear(&line);
+	hf_index_destroy(index);
 	return err;
 }
 
@@ -221,8 +227,9 @@ static struct hf_error *print_doc(const struct hf_doc *doc, const struct hf_opti
 	return err;
 }
 
-static struct hf_error *print_view(const struct hf_command *command, struct hf_options *options,
-				   struct hf_analysis *analysis)
+struct hf_error *hf_run_make_doc(const struct hf_command *command,
+				 const struct hf_view_options *view, struct hf_analysis *analysis,
+				 struct hf_doc **ret)
 {
 	struct hf_doc *doc = NULL;
 	struct hf_error *err = hf_doc_create(command->name, &doc);
@@ -230,9 +237,22 @@ static struct hf_error *print_view(const struct hf_command *command, struct hf_o
 	if (err)
 		return err;
 	hf_doc_set_partial(doc, hf_diags_partial(analysis->diags));
-	err = command->view(analysis, &options->view, doc);
+	err = command->view(analysis, view, doc);
 	if (!err)
 		err = hf_doc_error(doc);
+	if (err)
+		hf_doc_destroy(doc);
+	else
+		*ret = doc;
+	return err;
+}
+
+static struct hf_error *print_view(const struct hf_command *command, struct hf_options *options,
+				   struct hf_analysis *analysis)
+{
+	struct hf_doc *doc = NULL;
+	struct hf_error *err = hf_run_make_doc(command, &options->view, analysis, &doc);
+
 	if (!err)
 		err = print_doc(doc, options);
 	hf_doc_destroy(doc);
@@ -245,16 +265,22 @@ int hf_run_view(const struct hf_command *command, struct hf_options *options)
 	struct hf_error *err = check_words(command, options);
 	enum hf_analysis_depth depth = options->gates.list.count ? HF_DEPTH_TYPES : command->depth;
 
+	complete_view(options);
+	struct hf_doc *kept = err ? NULL : hf_run_kept_answer(command, options);
+	if (kept) {
+		err = print_doc(kept, options);
+		hf_doc_destroy(kept);
+		return err ? hf_fail(err) : HF_EXIT_DONE;
+	}
 	if (!err)
 		err = hf_run_open(options, depth, &analysis);
 	if (err)
 		return hf_fail(err);
-	complete_view(options);
 	err = print_view(command, options, analysis);
 	if (options->timing)
 		tell_timing(analysis);
 	int status = err ? hf_fail(err) : hf_run_gates(options, analysis);
-	hf_analysis_close(analysis);
+	hf_run_close(options, analysis);
 	return status;
 }
 
@@ -384,6 +410,6 @@ int hf_run_query(const struct hf_command *command, struct hf_options *options)
 	if (options->timing)
 		tell_timing(analysis);
 	int status = err ? hf_fail(err) : hf_run_gates(options, analysis);
-	hf_analysis_close(analysis);
+	hf_run_close(options, analysis);
 	return status;
 }

@@ -26,6 +26,24 @@ int hf_fail(struct hf_error *err);
 struct hf_error *hf_run_open(const struct hf_options *options, enum hf_analysis_depth depth,
 			     struct hf_analysis **ret);
 
+/*
+ * Close @analysis, kept in the index first if it is to be (run_index.c): --index, or it took long.
+ * NULL is allowed.
+ */
+void hf_run_close(const struct hf_options *options, struct hf_analysis *analysis);
+
+/* The index of @options' files; NULL: none is to be used. The caller destroys it. */
+struct hf_index *hf_run_index(const struct hf_options *options);
+
+/* What @command answered last time, from the index; NULL: it must be found out. */
+struct hf_doc *hf_run_kept_answer(const struct hf_command *command,
+				  const struct hf_options *options);
+
+/* @command's answer as a document. */
+struct hf_error *hf_run_make_doc(const struct hf_command *command,
+				 const struct hf_view_options *view, struct hf_analysis *analysis,
+				 struct hf_doc **ret);
+
 /* Where the output goes: a file, standard output, or a pager. */
 struct hf_sink {
 	FILE *to;

@@ -156,7 +156,7 @@ int hf_run_diff(const struct hf_command *command, struct hf_options *options)
 		err = print_pair(command, options, &pair);
 	int status = err ? hf_fail(err) : run_gates(options, &pair);
 	hf_diff_destroy(pair.diff);
-	hf_analysis_close(pair.after);
-	hf_analysis_close(pair.before);
+	hf_run_close(&pair.new_options, pair.after);
+	hf_run_close(options, pair.before);
 	return status;
 }

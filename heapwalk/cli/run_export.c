@@ -202,6 +202,6 @@ int hf_run_export(const struct hf_command *command, struct hf_options *options)
 		return hf_fail(err);
 	err = export_to(options, format, analysis);
 	int status = err ? hf_fail(err) : hf_run_gates(options, analysis);
-	hf_analysis_close(analysis);
+	hf_run_close(options, analysis);
 	return status;
 }

@@ -37,6 +37,8 @@ static const struct hf_allocator_ops ops = {
     .chunks = glibc_chunks,
     .chunk_at = glibc_chunk_at,
     .mallinfo2 = glibc_mallinfo2,
+    .save = glibc_save,
+    .load = glibc_load,
 };
 
 /* Libraries that take malloc's place: then glibc's own heap holds little or nothing. */

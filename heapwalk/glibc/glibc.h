@@ -136,4 +136,8 @@ bool glibc_chunk_at(const struct hf_allocator *allocator, uint64_t address, stru
 void glibc_finish(struct hf_allocator *allocator);
 struct hf_mallinfo2 glibc_mallinfo2(const struct hf_allocator *allocator);
 
+/* saved.c: the walks into an index and out of it. */
+void glibc_save(const struct hf_allocator *allocator, struct hf_stash_writer *writer);
+bool glibc_load(struct hf_allocator *allocator, const struct hf_stash *stash);
+
 #endif

@@ -12,46 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/base/bigmem.h"
 #include "core/base/parallel.h"
-#include "core/base/vec.h"
-
-enum { BLOCK_WORDS = 8, BLOCK_BITS = 448, SIZE_UNIT = 8 };
-
-#define GIANT UINT32_MAX
-
-struct region_index {
-	uint64_t start, end; /* target addresses */
-	uint64_t blocks;     /* number of blocks */
-	uint64_t *bits;	     /* blocks * BLOCK_WORDS */
-	uint32_t first;	     /* id of its first object */
-	uint32_t arena;
-	uint8_t kind;
-	/* while building */
-	uint32_t *sizes;
-	size_t sizes_capacity;
-	uint64_t count;
-	HF_VEC(, uint64_t) allocator_addresses;
-	bool failed;
-};
-
-struct giant {
-	uint32_t id;
-	uint64_t bytes;
-};
-
-struct hf_extents {
-	const struct hf_allocator *allocator;
-	struct region_index *regions;
-	uint32_t region_count, count;
-	uint64_t low, high;
-	unsigned granule_shift;
-	uint64_t *address; /* by id */
-	uint32_t *size;	   /* chunk bytes / SIZE_UNIT */
-	HF_VEC(, uint32_t) allocator_ids;
-	HF_VEC(, struct giant) giants;
-	struct hf_bigmem_account memory;
-};
+#include "heapwalk/graph/extents_private.h"
 
 /* ---- building -------------------------------------------------------------------------------- */
 
@@ -253,15 +215,19 @@ void hf_extents_destroy(struct hf_extents *extents)
 		return;
 	for (uint32_t i = 0; i < extents->region_count; i++) {
 		struct region_index *region = &extents->regions[i];
-		hf_bigmem_free(NULL, region->bits, region->blocks * BLOCK_WORDS * sizeof(uint64_t));
+		if (!extents->mapped)
+			hf_bigmem_free(NULL, region->bits,
+				       region->blocks * BLOCK_WORDS * sizeof(uint64_t));
 		hf_bigmem_free(NULL, region->sizes, region->sizes_capacity * sizeof(uint32_t));
 		free(region->allocator_addresses.data);
 	}
 	free(extents->regions);
 	free(extents->allocator_ids.data);
 	free(extents->giants.data);
-	hf_bigmem_free(NULL, extents->size, extents->count * sizeof(uint32_t));
-	hf_bigmem_free(NULL, extents->address, extents->count * sizeof(uint64_t));
+	if (!extents->mapped) {
+		hf_bigmem_free(NULL, extents->size, extents->count * sizeof(uint32_t));
+		hf_bigmem_free(NULL, extents->address, extents->count * sizeof(uint64_t));
+	}
 	free(extents);
 }
 

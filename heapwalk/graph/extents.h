@@ -20,6 +20,7 @@
 
 #include "core/base/error.h"
 #include "core/base/progress.h"
+#include "core/base/stash.h"
 #include "heapwalk/allocator.h"
 
 #define HF_NO_OBJECT UINT32_MAX
@@ -33,6 +34,14 @@ struct hf_extents;
 struct hf_error *hf_extents_create(const struct hf_allocator *allocator, unsigned threads,
 				   const struct hf_progress *progress, struct hf_extents **ret);
 void hf_extents_destroy(struct hf_extents *extents);
+
+/*
+ * Into an index, and out of it: the arrays stay in @stash, which must outlive the extents.
+ * *@ret is NULL where the index is of another heap.
+ */
+void hf_extents_save(const struct hf_extents *extents, struct hf_stash_writer *writer);
+struct hf_error *hf_extents_load(const struct hf_stash *stash, const struct hf_allocator *allocator,
+				 struct hf_extents **ret);
 
 uint32_t hf_extents_count(const struct hf_extents *extents);
 

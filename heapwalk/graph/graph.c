@@ -52,9 +52,13 @@ void hf_graph_destroy(struct hf_graph *graph)
 	if (!graph)
 		return;
 	uint64_t nodes = hf_graph_nodes(graph), objects = graph->objects;
-	for (uint32_t i = 0; graph->blocks && i < graph->block_count; i++)
+	for (uint32_t i = 0; graph->blocks && i < graph->block_count && !graph->mapped; i++)
 		free(graph->blocks[i].targets);
 	free(graph->blocks);
+	if (graph->mapped) {
+		free(graph);
+		return;
+	}
 	free(graph->holder_index);
 	free(graph->holder_row);
 	free(graph->holder_targets);

@@ -30,6 +30,7 @@
 
 #include "core/base/error.h"
 #include "core/base/progress.h"
+#include "core/base/stash.h"
 #include "core/image/image.h"
 #include "heapwalk/graph/extents.h"
 #include "heapwalk/graph/roots.h"
@@ -73,6 +74,15 @@ struct hf_error *hf_graph_create(const struct hf_image *image, const struct hf_e
 				 const struct hf_roots *roots,
 				 const struct hf_graph_options *options, struct hf_graph **ret);
 void hf_graph_destroy(struct hf_graph *graph);
+
+/*
+ * Into an index, what is otherwise made at the first call included, and out of it: the arrays
+ * stay in @stash, which must outlive the graph. *@ret is NULL where the index does not fit.
+ */
+struct hf_error *hf_graph_save(struct hf_graph *graph, struct hf_stash_writer *writer);
+struct hf_error *hf_graph_load(const struct hf_stash *stash, const struct hf_image *image,
+			       const struct hf_extents *extents, const struct hf_roots *roots,
+			       const struct hf_graph_options *options, struct hf_graph **ret);
 
 uint32_t hf_graph_objects(const struct hf_graph *graph);
 uint32_t hf_graph_holders(const struct hf_graph *graph);

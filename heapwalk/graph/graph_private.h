@@ -46,6 +46,7 @@ struct hf_graph {
 	uint32_t objects, holders;
 	uint64_t edges;
 	struct hf_bigmem_account memory;
+	bool mapped; /* all arrays but `blocks` lie in an index */
 
 	struct hf_graph_link *link; /* objects + holders + 1 */
 	struct hf_row_block *blocks;

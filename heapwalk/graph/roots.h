@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "core/base/error.h"
+#include "core/base/stash.h"
 #include "core/base/vec.h"
 #include "core/process/process.h"
 #include "core/symbols/symbols.h"
@@ -64,6 +65,10 @@ struct hf_error *hf_roots_create(const struct hf_process *process, const struct 
 				 const struct hf_allocator *allocator, uint32_t kinds,
 				 struct hf_roots *ret);
 void hf_roots_deinit(struct hf_roots *roots);
+
+/* Into an index, and out of it (copied). *@ret_found false: @stash has none. */
+struct hf_error *hf_roots_save(const struct hf_roots *roots, struct hf_stash_writer *writer);
+struct hf_error *hf_roots_load(const struct hf_stash *stash, struct hf_roots *ret, bool *ret_found);
 
 const char *hf_holder_kind_name(enum hf_holder_kind kind); /* "variable", "frame", ... */
 

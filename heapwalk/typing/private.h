@@ -74,6 +74,7 @@ struct hf_typing {
 	uint32_t slot_count; /* power of two */
 	uint32_t *of;	     /* object -> packed; TYPE_NONE while unknown */
 	struct layouts *layouts;
+	bool mapped; /* `of` lies in an index */
 };
 
 /* table.c: the type of this source and name, made if it is new; TYPE_NONE: out of memory. */

@@ -171,8 +171,9 @@ void hf_typing_destroy(struct hf_typing *typing)
 {
 	if (!typing)
 		return;
-	hf_bigmem_free(NULL, typing->of,
-		       (uint64_t)hf_extents_count(typing->extents) * sizeof(*typing->of));
+	if (!typing->mapped)
+		hf_bigmem_free(NULL, typing->of,
+			       (uint64_t)hf_extents_count(typing->extents) * sizeof(*typing->of));
 	hf_strpool_destroy(typing->strings);
 	layouts_destroy(typing->layouts);
 	free(typing->types.data);

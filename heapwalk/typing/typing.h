@@ -16,6 +16,7 @@
 
 #include "core/base/error.h"
 #include "core/base/progress.h"
+#include "core/base/stash.h"
 #include "core/process/process.h"
 #include "core/symbols/symbols.h"
 #include "heapwalk/graph/extents.h"
@@ -62,6 +63,16 @@ struct hf_error *hf_typing_create(const struct hf_process *process, struct hf_sy
 				  const struct hf_roots *roots, unsigned threads,
 				  const struct hf_progress *progress, struct hf_typing **ret);
 void hf_typing_destroy(struct hf_typing *typing);
+
+/*
+ * Into an index, and out of it: the objects' types stay in @stash, which must outlive the typing.
+ * *@ret is NULL where the index does not fit.
+ */
+void hf_typing_save(const struct hf_typing *typing, struct hf_stash_writer *writer);
+struct hf_error *hf_typing_load(const struct hf_stash *stash, const struct hf_process *process,
+				struct hf_symbols *symbols, const struct hf_extents *extents,
+				const struct hf_graph *graph, const struct hf_roots *roots,
+				struct hf_typing **ret);
 
 uint32_t hf_typing_types(const struct hf_typing *typing);
 const struct hf_type *hf_typing_type(const struct hf_typing *typing, uint32_t type);

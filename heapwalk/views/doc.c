@@ -11,15 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/base/strpool.h"
+#include "heapwalk/views/doc_private.h"
 #include "heapwalk/views/human.h"
-
-struct hf_doc {
-	const char *command;
-	bool partial, failed;
-	struct hf_strpool *strings;
-	HF_VEC(, struct hf_item) items;
-};
 
 struct hf_error *hf_doc_create(const char *command, struct hf_doc **ret)
 {

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "core/base/error.h"
+#include "core/base/stash.h"
 #include "core/base/vec.h"
 
 enum hf_value_kind {
@@ -190,5 +191,9 @@ const char *hf_doc_printf(struct hf_doc *doc, const char *fmt, ...) HF_PRINTF(2,
 /* "1.02 GiB", "4,096"; for sentences. Owned by the document. */
 const char *hf_doc_bytes_text(struct hf_doc *doc, uint64_t bytes);
 const char *hf_doc_count_text(struct hf_doc *doc, uint64_t count);
+
+/* Into an index, and out of it (copied). *@ret is NULL where @stash has no sound document. */
+struct hf_error *hf_doc_save(const struct hf_doc *doc, struct hf_stash_writer *writer);
+struct hf_error *hf_doc_load(const struct hf_stash *stash, struct hf_doc **ret);
 
 #endif

@@ -29,7 +29,7 @@ for size in ${HF_SIZES:-1000000}; do
 			cat "$work/core" >/dev/null
 			echo "$(now) $start" | awk '{ print $1 - $2 }' >>"$work/cats"
 			start=$(now)
-			"$tool" report -q --timing "$work/core" "$fixtures/bench_heap" \
+			"$tool" report -q --no-index --timing "$work/core" "$fixtures/bench_heap" \
 				>/dev/null 2>"$work/timing" || exit 1
 			echo "$(now) $start" | awk '{ print $1 - $2 }' >>"$work/times"
 		done

@@ -1,0 +1,164 @@
+/*
+ * run_index.c - keeping an analysis, and what the commands answer, for the next time.
+ *
+ * When an index is made, the answers of all commands that take no argument are made with it, as
+ * documents: then they need no analysis at all, not even the core. Other commands map the arrays.
+ * An answer is kept by the command and by every option that changes it.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "core/base/cleanup.h"
+#include "heapwalk/cli/commands.h"
+#include "heapwalk/cli/run.h"
+#include "heapwalk/cli/terminal.h"
+#include "heapwalk/index.h"
+#include "heapwalk/views/human.h"
+
+/* Seconds of analysis from which on an index is made without being asked for. */
+#define WORTH_KEEPING 2.0
+
+struct hf_index *hf_run_index(const struct hf_options *options)
+{
+	const char *variable = getenv("HEAPFORENSICS_INDEX");
+	struct hf_index_options index_options = {
+	    .mode = options->index_mode,
+	    .folder = options->index_folder,
+	    .root_kinds = options->root_kinds,
+	    .heuristics = options->heuristics,
+	};
+	struct hf_process_options process = {
+	    .core = options->core,
+	    .executable = options->binary,
+	    .sysroot = options->sysroot,
+	    .debuginfo_path = options->debuginfo_path,
+	};
+	struct hf_index *index = NULL;
+
+	if (options->index_mode == HF_INDEX_AUTO && variable && !strcmp(variable, "off"))
+		return NULL;
+	struct hf_error *err = hf_index_locate(&index_options, &process, &index);
+	hf_error_destroy(err);
+	return index;
+}
+
+/* ---- answers ----------------------------------------------------------------------------------
+ */
+
+/* Does the answer depend on nothing but the analysis and these options? */
+static bool can_be_kept(const struct hf_command *command, const struct hf_view_options *view)
+{
+	return command->view && command->argument != HF_ARGUMENT_REQUIRED && !view->argument &&
+	       !view->suppressions && !view->oom_log;
+}
+
+/* "dominators-0123456789abcdef" */
+static char *answer_name(const struct hf_command *command, const struct hf_view_options *view)
+{
+	HF_AUTO(free_ptr) char *text = NULL;
+	char *name = NULL;
+
+	if (asprintf(&text, "%s\n%s\n%" PRIu64 " %" PRIu32 " %" PRIu64 " %d",
+		     view->core ? view->core : "", view->binary ? view->binary : "", view->top,
+		     view->depth, view->min_bytes, view->all) < 0) {
+		text = NULL;
+		return NULL;
+	}
+	if (asprintf(&name, "%s-%016" PRIx64, command->name,
+		     (uint64_t)XXH64(text, strlen(text), 0)) < 0)
+		return NULL;
+	return name;
+}
+
+struct hf_doc *hf_run_kept_answer(const struct hf_command *command,
+				  const struct hf_options *options)
+{
+	struct hf_doc *doc = NULL;
+	struct hf_stash *stash = NULL;
+
+	if (!can_be_kept(command, &options->view) || options->gates.list.count || options->strict ||
+	    options->timing)
+		return NULL;
+	struct hf_index *index = hf_run_index(options);
+	HF_AUTO(free_ptr) char *name = index ? answer_name(command, &options->view) : NULL;
+	struct hf_error *err = name ? hf_index_open(index, name, &stash) : NULL;
+	if (!err && stash)
+		err = hf_doc_load(stash, &doc);
+	hf_error_destroy(err);
+	hf_stash_close(stash);
+	hf_index_destroy(index);
+	return doc;
+}
+
+static struct hf_error *keep_answer(const struct hf_index *index, const struct hf_command *command,
+				    const struct hf_view_options *view,
+				    struct hf_analysis *analysis)
+{
+	HF_AUTO(free_ptr) char *name = answer_name(command, view);
+	struct hf_stash_writer *writer = NULL;
+	struct hf_doc *doc = NULL;
+	struct hf_error *err =
+	    name ? hf_run_make_doc(command, view, analysis, &doc) : hf_error_nomem();
+
+	if (!err)
+		err = hf_index_create(index, analysis->process, analysis->symbols, name, &writer);
+	if (!err) {
+		err = hf_doc_save(doc, writer);
+		if (err)
+			hf_stash_abort(writer);
+		else
+			err = hf_stash_commit(writer);
+	}
+	hf_doc_destroy(doc);
+	return err;
+}
+
+/* The answers that are asked for most: those of every command without an argument. */
+static struct hf_error *keep_answers(const struct hf_index *index, const struct hf_options *options,
+				     struct hf_analysis *analysis)
+{
+	struct hf_view_options plain = {.core = options->view.core, .binary = options->view.binary};
+	struct hf_error *err = NULL;
+
+	for (const struct hf_command *command = hf_commands; command->name && !err; command++) {
+		if (can_be_kept(command, &plain))
+			err = keep_answer(index, command, &plain, analysis);
+	}
+	return err;
+}
+
+/* ---- the analysis -----------------------------------------------------------------------------
+ */
+
+static bool is_worth_it(const struct hf_options *options, const struct hf_analysis *analysis)
+{
+	if (!analysis->typing || analysis->stash)
+		return false;
+	return options->index_mode == HF_INDEX_ON || hf_analysis_seconds(analysis) >= WORTH_KEEPING;
+}
+
+void hf_run_close(const struct hf_options *options, struct hf_analysis *analysis)
+{
+	struct hf_index *index =
+	    analysis && is_worth_it(options, analysis) ? hf_run_index(options) : NULL;
+	struct hf_progress_line line;
+
+	if (index) {
+		hf_progress_line_init(&line, options->quiet);
+		hf_progress_report(&line.progress, "keeping it for the next command", 0, 0);
+		struct hf_error *err = hf_analysis_save(analysis, index);
+		if (!err)
+			err = keep_answers(index, options, analysis);
+		hf_progress_line_clear(&line);
+		if (err && options->index_mode == HF_INDEX_ON)
+			fprintf(stderr, "heapforensics: no index was kept: %s\n",
+				hf_error_message(err));
+		hf_error_destroy(err);
+	}
+	hf_index_destroy(index);
+	hf_analysis_close(analysis);
+}

@@ -1,0 +1,49 @@
+/*
+ * extents_private.h - private to heapwalk/graph/: the arrays behind extents.h.
+ */
+#ifndef HF_HEAPWALK_GRAPH_EXTENTS_PRIVATE_H
+#define HF_HEAPWALK_GRAPH_EXTENTS_PRIVATE_H
+
+#include "core/base/bigmem.h"
+#include "core/base/vec.h"
+#include "heapwalk/graph/extents.h"
+
+enum { BLOCK_WORDS = 8, BLOCK_BITS = 448, SIZE_UNIT = 8 };
+
+#define GIANT UINT32_MAX
+
+struct region_index {
+	uint64_t start, end; /* target addresses */
+	uint64_t blocks;     /* number of blocks */
+	uint64_t *bits;	     /* blocks * BLOCK_WORDS */
+	uint32_t first;	     /* id of its first object */
+	uint32_t arena;
+	uint8_t kind;
+	/* while building */
+	uint32_t *sizes;
+	size_t sizes_capacity;
+	uint64_t count;
+	HF_VEC(, uint64_t) allocator_addresses;
+	bool failed;
+};
+
+struct giant {
+	uint32_t id;
+	uint64_t bytes;
+};
+
+struct hf_extents {
+	const struct hf_allocator *allocator;
+	struct region_index *regions;
+	uint32_t region_count, count;
+	uint64_t low, high;
+	unsigned granule_shift;
+	uint64_t *address; /* by id */
+	uint32_t *size;	   /* chunk bytes / SIZE_UNIT */
+	HF_VEC(, uint32_t) allocator_ids;
+	HF_VEC(, struct giant) giants;
+	struct hf_bigmem_account memory;
+	bool mapped; /* the arrays lie in an index */
+};
+
+#endif

@@ -1,0 +1,160 @@
+/*
+ * graph_saved.c - the graph into an index and out of it (see graph.h).
+ *
+ * Saved is also what is otherwise made at the first call: reverse rows, the dominator tree
+ * downward, depths and shortest chains. So a mapped graph allocates nothing but its blocks.
+ */
+#include <stdlib.h>
+
+#include "heapwalk/graph/graph_private.h"
+
+struct saved_graph {
+	uint64_t edges, targets, in_edges;
+	uint32_t objects, holders, blocks, tops;
+	uint32_t incomplete, unused;
+};
+
+static struct hf_error *make_all(struct hf_graph *graph)
+{
+	const uint32_t *sources;
+	uint32_t *path = NULL, count = 0, depth = 0;
+	uint64_t edges = 0;
+	struct hf_error *err = hf_graph_open_tree(graph);
+
+	if (!err)
+		err = hf_graph_depth(graph, hf_graph_root(graph), &depth);
+	if (!err)
+		err = hf_graph_in(graph, 0, &sources, &edges);
+	if (!err)
+		err = hf_graph_path(graph, 0, &path, &count);
+	free(path);
+	return err;
+}
+
+static void save_rows(const struct hf_graph *graph, struct hf_stash_writer *writer)
+{
+	uint64_t holder_targets = graph->holders ? graph->holder_row[graph->holders] : 0;
+
+	hf_stash_begin(writer, "graph.blocks");
+	for (uint32_t i = 0; i < graph->block_count; i++)
+		hf_stash_append(writer, &graph->blocks[i].count, sizeof(uint32_t));
+	hf_stash_begin(writer, "graph.targets");
+	for (uint32_t i = 0; i < graph->block_count; i++)
+		hf_stash_append(writer, graph->blocks[i].targets,
+				graph->blocks[i].count * sizeof(uint32_t));
+	hf_stash_add(writer, "graph.holder_index", graph->holder_index,
+		     graph->holders * sizeof(uint32_t));
+	hf_stash_add(writer, "graph.holder_row", graph->holder_row,
+		     (graph->holders + 1ull) * sizeof(uint64_t));
+	hf_stash_add(writer, "graph.holder_targets", graph->holder_targets,
+		     holder_targets * sizeof(uint32_t));
+}
+
+struct hf_error *hf_graph_save(struct hf_graph *graph, struct hf_stash_writer *writer)
+{
+	struct hf_error *err = graph->objects ? make_all(graph) : NULL;
+	uint64_t nodes = hf_graph_nodes(graph), objects = graph->objects;
+	struct saved_graph saved = {
+	    .edges = graph->edges,
+	    .objects = graph->objects,
+	    .holders = graph->holders,
+	    .blocks = graph->block_count,
+	    .tops = (uint32_t)graph->tops.count,
+	    .incomplete = graph->options.incomplete,
+	};
+
+	if (err || !objects)
+		return err;
+	saved.in_edges = graph->in_row[objects];
+	for (uint32_t i = 0; i < graph->block_count; i++)
+		saved.targets += graph->blocks[i].count;
+	hf_stash_add(writer, "graph", &saved, sizeof(saved));
+	save_rows(graph, writer);
+	hf_stash_add(writer, "graph.link", graph->link, nodes * sizeof(*graph->link));
+	hf_stash_add(writer, "graph.sum", graph->sum, nodes * sizeof(*graph->sum));
+	hf_stash_add(writer, "graph.kind", graph->kind, objects);
+	hf_stash_add(writer, "graph.tops", graph->tops.data, saved.tops * sizeof(uint32_t));
+	hf_stash_add(writer, "graph.in_row", graph->in_row, (objects + 1) * sizeof(uint64_t));
+	hf_stash_add(writer, "graph.in_sources", graph->in_sources,
+		     saved.in_edges * sizeof(uint32_t));
+	hf_stash_add(writer, "graph.first", graph->child_first, nodes * sizeof(uint32_t));
+	hf_stash_add(writer, "graph.next", graph->child_next, nodes * sizeof(uint32_t));
+	hf_stash_add(writer, "graph.depth", graph->depth, nodes * sizeof(uint32_t));
+	hf_stash_add(writer, "graph.path", graph->path_parent, objects * sizeof(uint32_t));
+	return NULL;
+}
+
+/* Point @field at section @name; false if it has not @count elements. */
+#define take(stash, name, field, count)                                                            \
+	(((field) = (__typeof__(field))hf_stash_array((stash), (name), (count),                    \
+						      sizeof(*(field)))) != NULL)
+
+static bool load_rows(struct hf_graph *graph, const struct hf_stash *stash,
+		      const struct saved_graph *saved)
+{
+	const uint32_t *counts, *targets;
+	uint64_t at = 0;
+
+	graph->blocks = calloc(saved->blocks ? saved->blocks : 1, sizeof(*graph->blocks));
+	if (!graph->blocks || !take(stash, "graph.blocks", counts, saved->blocks) ||
+	    !take(stash, "graph.targets", targets, saved->targets))
+		return false;
+	graph->block_count = saved->blocks;
+	for (uint32_t i = 0; i < saved->blocks; i++) {
+		graph->blocks[i].targets = (uint32_t *)targets + at;
+		graph->blocks[i].count = graph->blocks[i].capacity = counts[i];
+		at += counts[i];
+	}
+	return at == saved->targets &&
+	       take(stash, "graph.holder_index", graph->holder_index, saved->holders) &&
+	       take(stash, "graph.holder_row", graph->holder_row, saved->holders + 1ull) &&
+	       take(stash, "graph.holder_targets", graph->holder_targets,
+		    graph->holder_row[saved->holders]);
+}
+
+static bool load(struct hf_graph *graph, const struct hf_stash *stash)
+{
+	const struct saved_graph *saved = hf_stash_array(stash, "graph", 1, sizeof(*saved));
+
+	if (!saved || saved->objects != graph->objects || !saved->objects ||
+	    saved->blocks != (saved->objects - 1) / HF_ROW_BLOCK + 1 ||
+	    saved->holders > UINT32_MAX - 1 - saved->objects)
+		return false;
+	graph->edges = saved->edges;
+	graph->holders = saved->holders;
+	graph->options.incomplete = saved->incomplete;
+	graph->tops.count = graph->tops.capacity = saved->tops;
+	uint64_t nodes = hf_graph_nodes(graph), objects = graph->objects;
+	return load_rows(graph, stash, saved) && take(stash, "graph.link", graph->link, nodes) &&
+	       take(stash, "graph.sum", graph->sum, nodes) &&
+	       take(stash, "graph.kind", graph->kind, objects) &&
+	       take(stash, "graph.tops", graph->tops.data, saved->tops) &&
+	       take(stash, "graph.in_row", graph->in_row, objects + 1) &&
+	       take(stash, "graph.in_sources", graph->in_sources, saved->in_edges) &&
+	       take(stash, "graph.first", graph->child_first, nodes) &&
+	       take(stash, "graph.next", graph->child_next, nodes) &&
+	       take(stash, "graph.depth", graph->depth, nodes) &&
+	       take(stash, "graph.path", graph->path_parent, objects);
+}
+
+struct hf_error *hf_graph_load(const struct hf_stash *stash, const struct hf_image *image,
+			       const struct hf_extents *extents, const struct hf_roots *roots,
+			       const struct hf_graph_options *options, struct hf_graph **ret)
+{
+	struct hf_graph *graph = calloc(1, sizeof(*graph));
+
+	if (!graph)
+		return hf_error_nomem();
+	graph->image = image;
+	graph->extents = extents;
+	graph->roots = roots;
+	graph->options = *options;
+	graph->objects = hf_extents_count(extents);
+	graph->mapped = true;
+	if (!load(graph, stash)) {
+		hf_graph_destroy(graph);
+		graph = NULL;
+	}
+	*ret = graph;
+	return NULL;
+}
