@@ -190,7 +190,7 @@ static bool read_all(struct hf_symbols *symbols)
 	return true;
 }
 
-struct hf_error *hf_symbols_create(struct hf_process *process, struct hf_symbols **ret)
+struct hf_error *symbols_create_empty(struct hf_process *process, struct hf_symbols **ret)
 {
 	struct hf_symbols *symbols = calloc(1, sizeof(*symbols));
 	if (!symbols)
@@ -201,13 +201,25 @@ struct hf_error *hf_symbols_create(struct hf_process *process, struct hf_symbols
 	struct hf_error *err = symbols->types ? NULL : hf_error_nomem();
 	if (!err)
 		err = hf_strpool_create(&symbols->strings);
-	if (!err && !read_all(symbols))
-		err = hf_error_nomem();
 	if (err)
 		hf_symbols_destroy(symbols);
 	else
 		*ret = symbols;
 	return err;
+}
+
+struct hf_error *hf_symbols_create(struct hf_process *process, struct hf_symbols **ret)
+{
+	struct hf_symbols *symbols = NULL;
+	struct hf_error *err = symbols_create_empty(process, &symbols);
+	if (err)
+		return err;
+	if (!read_all(symbols)) {
+		hf_symbols_destroy(symbols);
+		return hf_error_nomem();
+	}
+	*ret = symbols;
+	return NULL;
 }
 
 void hf_symbols_destroy(struct hf_symbols *symbols)
