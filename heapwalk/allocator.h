@@ -113,6 +113,31 @@ struct hf_thread_cache {
 	uint64_t count, bytes;
 };
 
+/* Who probably broke an invariant, and how. */
+enum hf_blame {
+	HF_BLAME_UNKNOWN,
+	HF_BLAME_OVERFLOW,	 /* the culprit was written past its end */
+	HF_BLAME_UNDERFLOW,	 /* the culprit was written before its start */
+	HF_BLAME_USE_AFTER_FREE, /* the culprit was written to after free() */
+	HF_BLAME_DOUBLE_FREE,	 /* the culprit was freed twice */
+	HF_BLAME_WRONG_FREE,	 /* free() was given what malloc had not returned */
+	HF_BLAMES
+};
+
+/* A broken invariant of the heap. Addresses are those that malloc returned, not headers. */
+struct hf_finding {
+	const char *code; /* static, kebab-case; stable */
+	uint8_t severity; /* enum hf_severity; a note where lists may be half updated */
+	uint8_t blame;	  /* enum hf_blame */
+	uint64_t address; /* the block, arena or list that is broken */
+	uint64_t word;	  /* the word that holds what it should not; 0: none in particular */
+	uint64_t culprit; /* the block whose use probably did it; 0: unknown */
+	const char *message;
+	const char *abort_text; /* what the allocator says when it meets this; NULL: nothing */
+};
+
+HF_VEC(hf_findings, struct hf_finding);
+
 /* Receives chunks in batches, in address order. */
 typedef void hf_chunk_sink(void *ctx, const struct hf_chunk *chunks, uint32_t count);
 
@@ -145,6 +170,12 @@ struct hf_allocator_ops {
 	 */
 	void (*save)(const struct hf_allocator *allocator, struct hf_stash_writer *writer);
 	bool (*load)(struct hf_allocator *allocator, const struct hf_stash *stash);
+	/*
+	 * Test every invariant that probe and walk have not met on their way, once; call it
+	 * after finish(), and after the threads are unwound if what abort() was about is to
+	 * be told. What is broken is added to findings and to the diagnostics.
+	 */
+	struct hf_error *(*check)(struct hf_allocator *allocator);
 };
 
 struct hf_allocator {
@@ -162,7 +193,8 @@ struct hf_allocator {
 	HF_VEC(, struct hf_thread_cache) caches;
 	uint64_t mmapped_count, mmapped_bytes; /* found by the walk, whole mappings */
 	uint64_t mmap_threshold, trim_threshold, top_pad, arena_max; /* mp_; 0 if unknown */
-	const char *abort_message; /* what the allocator said before SIGABRT; NULL if nothing */
+	struct hf_findings findings; /* broken invariants, the first of each code; see check */
+	const char *abort_message;   /* what the allocator said before SIGABRT; NULL if nothing */
 };
 
 /*
@@ -180,5 +212,6 @@ static inline void hf_allocator_destroy(struct hf_allocator *allocator)
 
 const char *hf_chunk_state_name(enum hf_chunk_state state); /* "inuse", "tcache", ... */
 const char *hf_object_kind_name(enum hf_object_kind kind);  /* "malloc", "mmap", "allocator" */
+const char *hf_blame_name(enum hf_blame blame);		    /* "overflow", "double free", ... */
 
 #endif

@@ -8,6 +8,8 @@
 #ifndef HF_HEAPWALK_GLIBC_GLIBC_H
 #define HF_HEAPWALK_GLIBC_GLIBC_H
 
+#include <pthread.h>
+
 #include "core/base/strpool.h"
 #include "core/process/process.h"
 #include "core/symbols/symbols.h"
@@ -61,7 +63,10 @@ struct glibc {
 	HF_VEC(, struct glibc_region) walks; /* one a region */
 	HF_VEC(, uint64_t) tcaches;	     /* sorted: mem of each tcache struct */
 	struct hf_mallinfo2 info;
-	bool foreign_memory_known;
+	pthread_mutex_t findings_lock; /* regions are walked in parallel */
+	bool malloc_aborted; /* malloc itself called abort(): its locks are held for that */
+	bool mid_malloc;     /* a thread stands in malloc code: lists may be half updated */
+	bool checked;
 };
 
 /* ---- reading --------------------------------------------------------------------------- */
@@ -93,6 +98,20 @@ static inline uint64_t glibc_first_chunk(const struct glibc *glibc, uint64_t add
 {
 	uint64_t align = glibc->layout.align, word = glibc->layout.word;
 	return ((address + 2 * word + align - 1) & ~(align - 1)) - 2 * word;
+}
+
+/* What malloc returned for the chunk at @chunk. */
+static inline uint64_t glibc_mem(const struct glibc *glibc, uint64_t chunk)
+{
+	return chunk + 2ull * glibc->layout.word;
+}
+
+/* Bin 1 to 127 of @arena: the address of its head, seen as a chunk. */
+static inline uint64_t glibc_bin_head(const struct glibc *glibc, uint32_t arena, uint32_t bin)
+{
+	uint64_t w = glibc->layout.word;
+	return glibc->base.arenas.data[arena].address + glibc->layout.bins + 2 * w * (bin - 1) -
+	       2 * w;
 }
 
 /* ---- the parts ----------------------------------------------------------------------------- */
@@ -131,6 +150,18 @@ void glibc_walk(const struct hf_allocator *allocator, uint32_t region, hf_chunk_
 uint32_t glibc_chunks(const struct hf_allocator *allocator, uint32_t region, uint64_t *at,
 		      struct hf_chunk *ret, uint32_t max);
 bool glibc_chunk_at(const struct hf_allocator *allocator, uint64_t address, struct hf_chunk *ret);
+
+/*
+ * found.c: report a broken invariant. @arena HF_NO_ARENA: any. severity HF_SEV_ERROR becomes a
+ * note where lists may be half updated. Thread-safe.
+ */
+void glibc_found(const struct glibc *glibc, uint32_t arena, struct hf_finding finding,
+		 const char *fmt, ...) HF_PRINTF(4, 5);
+/* What malloc said before abort(), and whether some thread stands in malloc code. */
+void glibc_read_crash(struct glibc *glibc);
+
+/* integrity.c */
+struct hf_error *glibc_check(struct hf_allocator *allocator);
 
 /* figures.c */
 void glibc_finish(struct hf_allocator *allocator);

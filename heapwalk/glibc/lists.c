@@ -9,6 +9,7 @@
  * length costs no memory. What is broken is told in the words that glibc itself would use
  * when it aborts. In an arena whose lock is held, lists may be half updated: told as a note.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "heapwalk/glibc/glibc.h"
@@ -28,11 +29,6 @@ static bool came_back(struct brent *brent, uint64_t node)
 		brent->steps = 0;
 	}
 	return false;
-}
-
-static enum hf_severity severity_in(const struct glibc *glibc, uint32_t arena)
-{
-	return glibc->base.arenas.data[arena].in_flux ? HF_SEV_NOTE : HF_SEV_ERROR;
 }
 
 struct hf_error *glibc_add_free(struct glibc *glibc, uint64_t chunk, uint32_t owner, uint32_t bin,
@@ -64,8 +60,17 @@ void glibc_sort_free(struct glibc *glibc)
 			list->data[++kept] = list->data[i];
 			continue;
 		}
-		hf_diag_add(glibc->diags, HF_DIAG_HEAP, HF_SEV_ERROR, "double-free",
-			    list->data[i].chunk + 2ull * glibc->layout.word,
+		uint64_t mem = glibc_mem(glibc, list->data[i].chunk);
+		if (list->data[i].state == list->data[kept].state &&
+		    list->data[i].state != HF_CHUNK_TCACHE)
+			continue; /* a circle, which was told */
+		glibc_found(glibc, HF_NO_ARENA,
+			    (struct hf_finding){.code = "double-free",
+						.severity = HF_SEV_ERROR,
+						.blame = HF_BLAME_DOUBLE_FREE,
+						.address = mem,
+						.culprit = mem,
+						.abort_text = "double free or corruption"},
 			    "this block is free twice: in the %s and the %s lists",
 			    hf_chunk_state_name(list->data[kept].state),
 			    hf_chunk_state_name(list->data[i].state));
@@ -93,49 +98,91 @@ static bool plausible_node(const struct glibc *glibc, uint64_t chunk, uint32_t a
 	return region != UINT32_MAX && glibc->base.regions.data[region].arena == arena;
 }
 
-/* ---- fastbins -------------------------------------------------------------------------------- */
+/* ---- fastbins ----------------------------------------------------------------------------- */
+
+/*
+ * A list's link leads nowhere: the block that holds the link was written to after free(), or
+ * the list's head was smashed.
+ */
+static void link_broken(const struct glibc *glibc, uint32_t arena, const char *code,
+			uint64_t holder, uint64_t word, const char *abort_text, const char *list,
+			uint64_t value)
+{
+	uint64_t own = glibc->base.arenas.data[arena].address;
+	bool head = word >= own && word < own + glibc->layout.state_size;
+	glibc_found(glibc, arena,
+		    (struct hf_finding){.code = code,
+					.severity = HF_SEV_ERROR,
+					.blame = head ? HF_BLAME_UNKNOWN : HF_BLAME_USE_AFTER_FREE,
+					.address = head ? own : glibc_mem(glibc, holder),
+					.word = word,
+					.culprit = head ? 0 : glibc_mem(glibc, holder),
+					.abort_text = abort_text},
+		    "%s of arena %u leads to 0x%lx, which is no chunk of that arena", list, arena,
+		    (unsigned long)value);
+}
+
+/* Tests of one fastbin chunk; false: the list cannot be followed any further. */
+static bool fastbin_node_good(const struct glibc *glibc, uint32_t arena, uint32_t index,
+			      uint64_t chunk, uint64_t link_at, uint64_t expected,
+			      struct brent *brent)
+{
+	uint64_t word = 0, mem = glibc_mem(glibc, chunk);
+	char list[32];
+
+	snprintf(list, sizeof(list), "fastbin %u", index);
+	if (!plausible_node(glibc, chunk, arena) || !glibc_size_word(glibc, chunk, &word)) {
+		link_broken(glibc, arena, "fastbin-corrupt", link_at - 2ull * glibc->layout.word,
+			    link_at, "malloc(): unaligned fastbin chunk detected", list, chunk);
+		return false;
+	}
+	if (came_back(brent, chunk)) {
+		glibc_found(
+		    glibc, arena,
+		    (struct hf_finding){.code = "fastbin-cycle",
+					.severity = HF_SEV_ERROR,
+					.blame = HF_BLAME_DOUBLE_FREE,
+					.address = mem,
+					.word = mem,
+					.culprit = mem,
+					.abort_text = "double free or corruption (fasttop)"},
+		    "fastbin %u runs in a circle: this block was freed twice", index);
+		return false;
+	}
+	if ((word & ~(uint64_t)GLIBC_FLAGS) != expected)
+		glibc_found(glibc, arena,
+			    (struct hf_finding){.code = "fastbin-size",
+						.severity = HF_SEV_ERROR,
+						.blame = HF_BLAME_OVERFLOW,
+						.address = mem,
+						.word = chunk + glibc->layout.word,
+						.abort_text = "malloc(): memory corruption (fast)"},
+			    "a chunk of %lu bytes is in the fastbin of %lu",
+			    (unsigned long)(word & ~(uint64_t)GLIBC_FLAGS),
+			    (unsigned long)expected);
+	return true;
+}
 
 static struct hf_error *walk_fastbin(struct glibc *glibc, uint32_t arena, uint32_t index)
 {
 	const struct glibc_layout *layout = &glibc->layout;
-	uint64_t w = layout->word, head = glibc->base.arenas.data[arena].address + layout->fastbins;
+	uint64_t w = layout->word;
+	uint64_t link_at = glibc->base.arenas.data[arena].address + layout->fastbins + index * w;
 	uint64_t size = (w == 8 ? 16ull : 8ull) * (index + 2), count = 0, chunk = 0;
 	struct brent brent = {0};
 
-	if (!glibc_word(glibc, head + index * w, &chunk))
+	if (!glibc_word(glibc, link_at, &chunk))
 		return NULL;
-	while (chunk) {
-		uint64_t word = 0, link = 0;
-		if (!plausible_node(glibc, chunk, arena) || !glibc_size_word(glibc, chunk, &word)) {
-			hf_diag_add(glibc->diags, HF_DIAG_HEAP, severity_in(glibc, arena),
-				    "fastbin-corrupt", chunk,
-				    "fastbin %u leads to 0x%lx, which is no chunk of its arena "
-				    "(\"malloc(): unaligned fastbin chunk detected\")",
-				    index, (unsigned long)chunk);
-			break;
-		}
-		if (came_back(&brent, chunk)) {
-			hf_diag_add(glibc->diags, HF_DIAG_HEAP, severity_in(glibc, arena),
-				    "fastbin-cycle", chunk,
-				    "fastbin %u runs in a circle: a double free "
-				    "(\"double free or corruption (fasttop)\")",
-				    index);
-			break;
-		}
-		if ((word & ~(uint64_t)GLIBC_FLAGS) != size)
-			hf_diag_add(glibc->diags, HF_DIAG_HEAP, severity_in(glibc, arena),
-				    "fastbin-size", chunk,
-				    "a chunk of %lu bytes is in the fastbin of %lu "
-				    "(\"malloc(): memory corruption (fast)\")",
-				    (unsigned long)(word & ~(uint64_t)GLIBC_FLAGS),
-				    (unsigned long)size);
+	while (chunk && fastbin_node_good(glibc, arena, index, chunk, link_at, size, &brent)) {
+		uint64_t link = 0;
 		struct hf_error *err = glibc_add_free(glibc, chunk, arena, index, HF_CHUNK_FASTBIN);
 		if (err)
 			return err;
 		count++;
-		if (!glibc_word(glibc, chunk + 2 * w, &link))
+		link_at = chunk + 2 * w;
+		if (!glibc_word(glibc, link_at, &link))
 			break;
-		chunk = glibc_unmangle(glibc, chunk + 2 * w, link);
+		chunk = glibc_unmangle(glibc, link_at, link);
 	}
 	struct hf_bin_row row = {.arena = arena,
 				 .state = HF_CHUNK_FASTBIN,
@@ -162,38 +209,48 @@ static enum hf_chunk_state state_of_bin(uint32_t bin)
 static bool bin_broken(struct glibc *glibc, uint32_t arena, uint32_t bin, uint64_t chunk,
 		       uint64_t previous, struct brent *brent)
 {
-	uint64_t back = 0;
-	enum hf_severity severity = severity_in(glibc, arena);
+	uint64_t back = 0, w = glibc->layout.word, mem = glibc_mem(glibc, chunk);
+	const char *says = bin == 1 ? "malloc(): unsorted double linked list corrupted"
+				    : "corrupted double-linked list";
+	char list[32];
 
+	snprintf(list, sizeof(list), "bin %u", bin);
 	if (!plausible_node(glibc, chunk, arena)) {
-		hf_diag_add(glibc->diags, HF_DIAG_HEAP, severity, "bin-corrupt", previous,
-			    "bin %u of arena %u leads to 0x%lx, which is no chunk of that arena "
-			    "(\"corrupted double-linked list\")",
-			    bin, arena, (unsigned long)chunk);
+		link_broken(glibc, arena, "bin-corrupt", previous, previous + 2 * w, says, list,
+			    chunk);
 		return true;
 	}
 	if (came_back(brent, chunk)) {
-		hf_diag_add(glibc->diags, HF_DIAG_HEAP, severity, "bin-cycle", chunk,
+		glibc_found(glibc, arena,
+			    (struct hf_finding){.code = "bin-cycle",
+						.severity = HF_SEV_ERROR,
+						.blame = HF_BLAME_DOUBLE_FREE,
+						.address = mem,
+						.word = mem,
+						.culprit = mem,
+						.abort_text = says},
 			    "bin %u of arena %u runs in a circle that does not pass its head", bin,
 			    arena);
 		return true;
 	}
-	if (glibc_word(glibc, chunk + 3ull * glibc->layout.word, &back) && back != previous)
-		hf_diag_add(
-		    glibc->diags, HF_DIAG_HEAP, severity, bin == 1 ? "unsorted-links" : "bin-links",
-		    chunk, "the free chunk's back pointer is 0x%lx, but 0x%lx leads to it (\"%s\")",
-		    (unsigned long)back, (unsigned long)previous,
-		    bin == 1 ? "malloc(): unsorted double linked list corrupted"
-			     : "corrupted double-linked list");
+	if (glibc_word(glibc, chunk + 3 * w, &back) && back != previous)
+		glibc_found(glibc, arena,
+			    (struct hf_finding){.code = bin == 1 ? "unsorted-links" : "bin-links",
+						.severity = HF_SEV_ERROR,
+						.blame = HF_BLAME_USE_AFTER_FREE,
+						.address = mem,
+						.word = chunk + 3 * w,
+						.culprit = mem,
+						.abort_text = says},
+			    "the free block's back pointer is 0x%lx, but 0x%lx leads to it",
+			    (unsigned long)back, (unsigned long)previous);
 	return false;
 }
 
 static struct hf_error *walk_bin(struct glibc *glibc, uint32_t arena, uint32_t bin)
 {
-	const struct glibc_layout *layout = &glibc->layout;
-	uint64_t w = layout->word;
-	uint64_t head =
-	    glibc->base.arenas.data[arena].address + layout->bins + 2ull * (bin - 1) * w - 2 * w;
+	uint64_t w = glibc->layout.word;
+	uint64_t head = glibc_bin_head(glibc, arena, bin);
 	uint64_t chunk = 0, previous = head, word = 0;
 	struct hf_bin_row row = {.arena = arena,
 				 .state = (uint8_t)state_of_bin(bin),

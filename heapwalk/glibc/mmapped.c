@@ -172,10 +172,12 @@ static void compare_with_par(struct glibc *glibc)
 			   drift % (2ull * glibc->layout.word) == 0;
 	if (base->mmapped_count != glibc->n_mmaps ||
 	    (base->mmapped_bytes != glibc->mmapped_mem && !known_drift))
-		hf_diag_add(glibc->diags, HF_DIAG_HEAP, HF_SEV_WARNING, "mmapped-differs",
-			    glibc->par,
+		glibc_found(glibc, HF_NO_ARENA,
+			    (struct hf_finding){.code = "mmapped-differs",
+						.severity = HF_SEV_WARNING,
+						.address = glibc->par},
 			    "%lu mmapped chunks of %lu bytes were found, but malloc counts %lu "
-			    "of %lu",
+			    "of %lu: a header at the start of a mapping may be overwritten",
 			    (unsigned long)base->mmapped_count, (unsigned long)base->mmapped_bytes,
 			    (unsigned long)glibc->n_mmaps, (unsigned long)glibc->mmapped_mem);
 }

@@ -54,18 +54,67 @@ static struct hf_error *add_arena(struct glibc *glibc, uint64_t address)
 	return hf_vec_push(&glibc->base.arenas, arena) ? NULL : hf_error_nomem();
 }
 
+/* A thread's arena stands behind the header of its first heap. */
+static bool valid_thread_arena(const struct glibc *glibc, uint64_t arena)
+{
+	uint64_t heap = arena - glibc->layout.heap_info, owner = 0, prev = 1;
+	return arena > glibc->layout.heap_info && heap % glibc->layout.heap_max == 0 &&
+	       glibc_word(glibc, heap, &owner) && owner == arena &&
+	       glibc_word(glibc, heap + glibc->layout.word, &prev) && prev == 0;
+}
+
+static bool known_arena(const struct glibc *glibc, uint64_t address)
+{
+	hf_vec_foreach (arena, &glibc->base.arenas) {
+		if (arena->address == address)
+			return true;
+	}
+	return false;
+}
+
+/* The ring is broken: heaps stand at multiples of their maximum, so look at those. */
+static struct hf_error *find_lost_arenas(struct glibc *glibc)
+{
+	uint64_t step = glibc->layout.heap_max;
+
+	hf_vec_foreach (mapping, &glibc->process->mappings) {
+		if (!(mapping->flags & HF_SEGMENT_W) || mapping->module != HF_NO_INDEX)
+			continue;
+		for (uint64_t heap = (mapping->start + step - 1) & ~(step - 1);
+		     heap >= mapping->start && heap < mapping->end; heap += step) {
+			uint64_t arena = heap + glibc->layout.heap_info;
+			if (!valid_thread_arena(glibc, arena) || known_arena(glibc, arena) ||
+			    glibc->base.arenas.count >= MAX_ARENAS)
+				continue;
+			struct hf_error *err = add_arena(glibc, arena);
+			if (err)
+				return err;
+		}
+	}
+	return NULL;
+}
+
 static struct hf_error *walk_ring(struct glibc *glibc)
 {
 	uint64_t at = glibc->main_arena;
 	do {
+		uint64_t link = at + glibc->layout.next;
 		struct hf_error *err = add_arena(glibc, at);
 		if (err)
 			return err;
-		if (!glibc_word(glibc, at + glibc->layout.next, &at)) {
-			hf_diag_add(glibc->diags, HF_DIAG_HEAP, HF_SEV_ERROR, "arena-ring-broken",
-				    at, "the ring of arenas cannot be followed to its end");
-			break;
-		}
+		if (glibc_word(glibc, link, &at) &&
+		    (at == glibc->main_arena ||
+		     (valid_thread_arena(glibc, at) && !known_arena(glibc, at))))
+			continue;
+		glibc_found(glibc, HF_NO_ARENA,
+			    (struct hf_finding){.code = "arena-ring-broken",
+						.severity = HF_SEV_ERROR,
+						.address = link - glibc->layout.next,
+						.word = link},
+			    "the ring of arenas goes from here to 0x%lx, which is no arena; the "
+			    "rest is looked for in memory",
+			    (unsigned long)at);
+		return find_lost_arenas(glibc);
 	} while (at != glibc->main_arena && glibc->base.arenas.count < MAX_ARENAS);
 	return NULL;
 }
@@ -112,7 +161,11 @@ static struct hf_error *add_heap(struct glibc *glibc, uint32_t index, const stru
 
 static struct hf_error *broken_heap(struct glibc *glibc, uint64_t arena, uint64_t heap)
 {
-	hf_diag_add(glibc->diags, HF_DIAG_HEAP, HF_SEV_ERROR, "heap-info-broken", heap,
+	glibc_found(glibc, HF_NO_ARENA,
+		    (struct hf_finding){.code = "heap-info-broken",
+					.severity = HF_SEV_ERROR,
+					.address = heap,
+					.word = heap},
 		    "a heap of the arena at 0x%lx has an impossible header: its objects are "
 		    "missing from here on",
 		    (unsigned long)arena);
@@ -140,7 +193,11 @@ static struct hf_error *add_thread_arena(struct glibc *glibc, uint32_t index)
 	}
 	uint64_t expected = glibc->base.arenas.data[index].system_bytes;
 	if (total != expected && !glibc->base.arenas.data[index].in_flux)
-		hf_diag_add(glibc->diags, HF_DIAG_HEAP, HF_SEV_WARNING, "system-mem-differs", arena,
+		glibc_found(glibc, index,
+			    (struct hf_finding){.code = "system-mem-differs",
+						.severity = HF_SEV_WARNING,
+						.address = arena,
+						.word = arena + glibc->layout.system_mem},
 			    "heaps of %lu bytes were found, but the arena counts %lu",
 			    (unsigned long)total, (unsigned long)expected);
 	return NULL;
@@ -166,7 +223,8 @@ static bool chain_ends(const struct glibc *glibc, uint64_t start, uint64_t limit
 			*ret_end = at + bytes;
 			return bytes >= glibc->layout.min_size && *ret_end <= limit;
 		}
-		if (size == (2 * w | 1)) {
+		/* The first fencepost's P bit is clear where the old top before it is free. */
+		if (bytes == 2 * w) {
 			uint64_t next;
 			if (!glibc_size_word(glibc, at + 2 * w, &next) || next != (2 * w | 1))
 				return false;
@@ -216,14 +274,20 @@ static struct hf_error *find_mmap_regions(struct glibc *glibc, uint64_t top, uin
 }
 
 /* End of the first brk region: its top, or the fenceposts where sbrk stopped serving. */
-static uint64_t brk_end(const struct glibc *glibc, uint64_t start, uint64_t top, bool top_inside)
+static uint64_t brk_end(const struct glibc *glibc, uint64_t start, uint64_t top, bool top_inside,
+			uint64_t contiguous_end)
 {
-	uint64_t size = 0, end = 0;
+	uint64_t size = 0, end = 0, page = glibc->image->page_bytes;
 	const struct hf_mapping *mapping = hf_process_mapping(glibc->process, start);
 	uint64_t limit = mapping ? mapping->end : start;
 
-	if (top_inside && glibc_size_word(glibc, top, &size))
-		return top + (size & ~(uint64_t)GLIBC_FLAGS);
+	if (top_inside && glibc_size_word(glibc, top, &size)) {
+		end = top + (size & ~(uint64_t)GLIBC_FLAGS);
+		bool sane =
+		    end > top && end % page == 0 && hf_process_mapping(glibc->process, end - 1);
+		/* A smashed top: the arena still knows how much it has. */
+		return sane ? end : contiguous_end > top ? contiguous_end : limit;
+	}
 	if (chain_ends(glibc, start, limit, 0, &end))
 		return end;
 	return limit;
@@ -254,7 +318,10 @@ static struct hf_error *add_main_arena(struct glibc *glibc)
 		uint64_t start = glibc_first_chunk(glibc, base);
 		const struct hf_mapping *mapping = hf_process_mapping(glibc->process, base);
 		inside = top >= start && ((mapping && top < mapping->end) || contiguous);
-		uint64_t end = brk_end(glibc, start, top, inside);
+		uint64_t reach = base + arena->system_bytes;
+		if (!contiguous || !hf_process_mapping(glibc->process, reach - 1))
+			reach = 0;
+		uint64_t end = brk_end(glibc, start, top, inside, reach);
 		err = glibc_add_region(glibc, start, end, 0, HF_REGION_BRK, inside ? top : 0);
 		if (!err)
 			err = add_own(glibc, base, start);

@@ -173,32 +173,54 @@ static bool known_cache(const struct glibc *glibc, uint64_t mem)
 /* ---- walking
  * -------------------------------------------------------------------------------------- */
 
-static enum hf_severity chain_severity(const struct glibc *glibc)
+/* The link at @word leads to @mem, which is no block: who was written to? */
+static void entry_broken(const struct glibc *glibc, const struct cache *cache, unsigned bin,
+			 uint64_t word, uint64_t mem)
 {
-	hf_vec_foreach (arena, &glibc->base.arenas) {
-		if (arena->in_flux)
-			return HF_SEV_NOTE;
-	}
-	return HF_SEV_ERROR;
+	bool head = word >= cache->mem && word < cache->mem + cache->layout->chunk_size;
+	glibc_found(glibc, HF_NO_ARENA,
+		    (struct hf_finding){.code = "tcache-corrupt",
+					.severity = HF_SEV_ERROR,
+					.blame = head ? HF_BLAME_OVERFLOW : HF_BLAME_USE_AFTER_FREE,
+					.address = head ? cache->mem : word,
+					.word = word,
+					.culprit = head ? 0 : word,
+					.abort_text = "malloc(): unaligned tcache chunk detected"},
+		    head ? "the tcache's list of %lu-byte chunks starts at 0x%lx, which is no chunk"
+			 : "the link in this freed block (tcache, %lu-byte chunks) leads to 0x%lx, "
+			   "which is no chunk",
+		    (unsigned long)bin_chunk_size(glibc, bin), (unsigned long)mem);
+}
+
+/* A chain of @count blocks where the counter says @expected; @last was the last one. */
+static void count_differs(const struct glibc *glibc, const struct cache *cache, unsigned bin,
+			  uint64_t expected, uint64_t last, bool goes_on)
+{
+	glibc_found(
+	    glibc, HF_NO_ARENA,
+	    (struct hf_finding){.code = "tcache-count",
+				.severity = HF_SEV_ERROR,
+				.blame = goes_on ? HF_BLAME_DOUBLE_FREE : HF_BLAME_USE_AFTER_FREE,
+				.address = last ? last : cache->mem,
+				.word = last ? last : cache->mem,
+				.culprit = last},
+	    "the tcache's list of %lu-byte chunks should hold %lu of them, but %s",
+	    (unsigned long)bin_chunk_size(glibc, bin), (unsigned long)expected,
+	    goes_on ? "goes on: a double free, or an overwritten link" : "ends early");
 }
 
 static struct hf_error *walk_chain(struct glibc *glibc, const struct cache *cache, unsigned bin,
 				   uint64_t expected, struct hf_thread_cache *row)
 {
-	uint64_t w = glibc->layout.word, mem = 0, count = 0, word, link;
+	uint64_t w = glibc->layout.word, mem = 0, count = 0, word, link, last = 0;
+	uint64_t link_at = cache->mem + cache->layout->entries + (uint64_t)bin * w;
 
 	bin_head(glibc, cache, bin, &mem);
-	while (mem && count <= expected && count < MAX_CHAIN) {
+	while (mem && count < expected && count < MAX_CHAIN) {
 		if (!plausible_entry(glibc, mem) || !glibc_size_word(glibc, mem - 2 * w, &word)) {
-			hf_diag_add(glibc->diags, HF_DIAG_HEAP, chain_severity(glibc),
-				    "tcache-corrupt", mem,
-				    "the tcache's list of %lu-byte chunks leads to 0x%lx, which is "
-				    "no chunk (\"malloc(): unaligned tcache chunk detected\")",
-				    (unsigned long)bin_chunk_size(glibc, bin), (unsigned long)mem);
+			entry_broken(glibc, cache, bin, link_at, mem);
 			return NULL;
 		}
-		if (count == expected)
-			break;
 		struct hf_error *err =
 		    glibc_add_free(glibc, mem - 2 * w, row->thread, bin, HF_CHUNK_TCACHE);
 		if (err)
@@ -206,16 +228,15 @@ static struct hf_error *walk_chain(struct glibc *glibc, const struct cache *cach
 		count++;
 		row->count++;
 		row->bytes += word & ~(uint64_t)GLIBC_FLAGS;
+		last = link_at = mem;
 		if (!glibc_word(glibc, mem, &link))
 			return NULL;
 		mem = glibc_unmangle(glibc, mem, link);
 	}
-	if (mem || count != expected)
-		hf_diag_add(glibc->diags, HF_DIAG_HEAP, chain_severity(glibc), "tcache-count",
-			    cache->mem,
-			    "the tcache's list of %lu-byte chunks should hold %lu of them, but %s",
-			    (unsigned long)bin_chunk_size(glibc, bin), (unsigned long)expected,
-			    mem ? "goes on: a double free, or an overwritten link" : "ends early");
+	if (mem && !plausible_entry(glibc, mem))
+		entry_broken(glibc, cache, bin, link_at, mem);
+	else if (mem || count != expected)
+		count_differs(glibc, cache, bin, expected, last, mem != 0);
 	return NULL;
 }
 
@@ -228,11 +249,15 @@ static struct hf_error *walk_cache(struct glibc *glibc, const struct cache *cach
 	for (unsigned bin = 0; bin < cache->layout->bins; bin++) {
 		uint64_t expected = 0;
 		if (!bin_count(glibc, cache, bin, &expected)) {
-			hf_diag_add(glibc->diags, HF_DIAG_HEAP, chain_severity(glibc),
-				    "tcache-count", cache->mem,
-				    "the tcache's counter of bin %u is impossible "
-				    "(\"free(): too many chunks detected in tcache\")",
-				    bin);
+			glibc_found(glibc, HF_NO_ARENA,
+				    (struct hf_finding){
+					.code = "tcache-count",
+					.severity = HF_SEV_ERROR,
+					.blame = HF_BLAME_OVERFLOW,
+					.address = cache->mem,
+					.word = cache->mem + bin * cache->layout->count_bytes,
+					.abort_text = "free(): too many chunks detected in tcache"},
+				    "the tcache's counter of bin %u is impossible", bin);
 			expected = MAX_CHAIN;
 		}
 		struct hf_error *err = walk_chain(glibc, cache, bin, expected, row);
