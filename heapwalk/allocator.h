@@ -129,9 +129,13 @@ struct hf_finding {
 	const char *code; /* static, kebab-case; stable */
 	uint8_t severity; /* enum hf_severity; a note where lists may be half updated */
 	uint8_t blame;	  /* enum hf_blame */
-	uint64_t address; /* the block, arena or list that is broken */
-	uint64_t word;	  /* the word that holds what it should not; 0: none in particular */
-	uint64_t culprit; /* the block whose use probably did it; 0: unknown */
+	bool has_found, has_expected;
+	uint8_t word_bytes; /* of the word: 1, 2, 4 or 8 */
+	uint32_t arena;	    /* index in arenas; HF_NO_ARENA: of none in particular */
+	uint64_t address;   /* the block, arena or list that is broken */
+	uint64_t word;	    /* the word that holds what it should not; 0: none in particular */
+	uint64_t found, expected; /* what the word holds, and what it should */
+	uint64_t culprit;	  /* the block whose use probably did it; 0: unknown */
 	const char *message;
 	const char *abort_text; /* what the allocator says when it meets this; NULL: nothing */
 };
@@ -194,7 +198,11 @@ struct hf_allocator {
 	uint64_t mmapped_count, mmapped_bytes; /* found by the walk, whole mappings */
 	uint64_t mmap_threshold, trim_threshold, top_pad, arena_max; /* mp_; 0 if unknown */
 	struct hf_findings findings; /* broken invariants, the first of each code; see check */
-	const char *abort_message;   /* what the allocator said before SIGABRT; NULL if nothing */
+	uint64_t findings_count;     /* without notes, but with those that were not kept */
+	/* Where the chain of chunks was lost: each range counts as one block in use. */
+	HF_VEC(, struct hf_range) doubtful;
+	bool aborted;		   /* the process ended because the allocator called abort() */
+	const char *abort_message; /* what the allocator said before SIGABRT; NULL if nothing */
 };
 
 /*

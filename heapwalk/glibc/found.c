@@ -17,11 +17,11 @@
 
 #include "heapwalk/glibc/glibc.h"
 
-enum { MAX_ABORT_MESSAGE = 1024, MAX_FINDING_MESSAGE = 512 };
+enum { MAX_ABORT_MESSAGE = 1024, MAX_FINDING_MESSAGE = 512, MAX_DOUBTFUL = 4096 };
 
 static bool in_flux(const struct glibc *glibc, uint32_t arena)
 {
-	if (glibc->malloc_aborted)
+	if (glibc->base.aborted)
 		return false;
 	if (glibc->mid_malloc)
 		return true;
@@ -34,15 +34,37 @@ static bool in_flux(const struct glibc *glibc, uint32_t arena)
 
 static void keep_finding(struct glibc *glibc, struct hf_finding *finding, const char *message)
 {
-	unsigned same = 0;
-
-	hf_vec_foreach (other, &glibc->base.findings)
-		same += !strcmp(other->code, finding->code);
-	if (same >= HF_DIAG_KEEP)
+	glibc->base.findings_count += finding->severity != HF_SEV_NOTE;
+	if (hf_diags_code_count(glibc->diags, finding->code) >= HF_DIAG_KEEP)
 		return;
 	finding->message = hf_strpool_dup(glibc->strings, message);
 	if (finding->message)
 		(void)hf_vec_push(&glibc->base.findings, *finding);
+}
+
+/* What stands in the broken word. */
+static void read_found(const struct glibc *glibc, struct hf_finding *finding)
+{
+	uint32_t four = 0;
+	uint16_t two = 0;
+	uint8_t one = 0;
+
+	if (!finding->word)
+		return;
+	if (!finding->word_bytes)
+		finding->word_bytes = glibc->layout.word;
+	if (finding->word_bytes == 1) {
+		finding->has_found = hf_image_read(glibc->image, finding->word, &one, 1);
+		finding->found = one;
+	} else if (finding->word_bytes == 2) {
+		finding->has_found = hf_image_u16(glibc->image, finding->word, &two);
+		finding->found = two;
+	} else if (finding->word_bytes == 4) {
+		finding->has_found = hf_image_u32(glibc->image, finding->word, &four);
+		finding->found = four;
+	} else {
+		finding->has_found = glibc_word(glibc, finding->word, &finding->found);
+	}
 }
 
 void glibc_found(const struct glibc *glibc, uint32_t arena, struct hf_finding finding,
@@ -53,6 +75,8 @@ void glibc_found(const struct glibc *glibc, uint32_t arena, struct hf_finding fi
 	char message[MAX_FINDING_MESSAGE];
 	va_list args;
 
+	finding.arena = arena;
+	read_found(glibc, &finding);
 	va_start(args, fmt);
 	vsnprintf(message, sizeof(message), fmt, args);
 	va_end(args);
@@ -67,6 +91,17 @@ void glibc_found(const struct glibc *glibc, uint32_t arena, struct hf_finding fi
 	else
 		hf_diag_add(glibc->diags, HF_DIAG_HEAP, finding.severity, finding.code,
 			    finding.address, "%s", message);
+}
+
+void glibc_doubtful(const struct glibc *glibc, uint64_t start, uint64_t end)
+{
+	struct glibc *writable = (struct glibc *)(uintptr_t)glibc;
+	struct hf_range range = {start, end};
+
+	pthread_mutex_lock(&writable->findings_lock);
+	if (writable->base.doubtful.count < MAX_DOUBTFUL)
+		(void)hf_vec_push(&writable->base.doubtful, range);
+	pthread_mutex_unlock(&writable->findings_lock);
 }
 
 /* ---- the crash ------------------------------------------------------------------------------ */
@@ -144,8 +179,8 @@ static bool deadly(int signal)
 void glibc_read_crash(struct glibc *glibc)
 {
 	read_abort_message(glibc);
-	glibc->malloc_aborted = glibc->process->info.signal == SIGABRT &&
-				glibc->base.abort_message && says_malloc(glibc->base.abort_message);
+	glibc->base.aborted = glibc->process->info.signal == SIGABRT && glibc->base.abort_message &&
+			      says_malloc(glibc->base.abort_message);
 	for (uint32_t i = 0; glibc->symbols && i < glibc->process->threads.count; i++) {
 		const struct hf_thread *thread = &glibc->process->threads.data[i];
 		const struct hf_module *module = hf_process_module(glibc->process, thread->pc);

@@ -24,6 +24,7 @@ static void glibc_destroy(struct hf_allocator *allocator)
 	free(allocator->bins.data);
 	free(allocator->caches.data);
 	free(allocator->findings.data);
+	free(allocator->doubtful.data);
 	pthread_mutex_destroy(&glibc->findings_lock);
 	hf_strpool_destroy(glibc->strings);
 	free(glibc);

@@ -64,8 +64,7 @@ struct glibc {
 	HF_VEC(, uint64_t) tcaches;	     /* sorted: mem of each tcache struct */
 	struct hf_mallinfo2 info;
 	pthread_mutex_t findings_lock; /* regions are walked in parallel */
-	bool malloc_aborted; /* malloc itself called abort(): its locks are held for that */
-	bool mid_malloc;     /* a thread stands in malloc code: lists may be half updated */
+	bool mid_malloc; /* a thread stands in malloc code: lists may be half updated */
 	bool checked;
 };
 
@@ -157,6 +156,8 @@ bool glibc_chunk_at(const struct hf_allocator *allocator, uint64_t address, stru
  */
 void glibc_found(const struct glibc *glibc, uint32_t arena, struct hf_finding finding,
 		 const char *fmt, ...) HF_PRINTF(4, 5);
+/* The chain of chunks is lost in [start, end), which counts as one block in use. Thread-safe. */
+void glibc_doubtful(const struct glibc *glibc, uint64_t start, uint64_t end);
 /* What malloc said before abort(), and whether some thread stands in malloc code. */
 void glibc_read_crash(struct glibc *glibc);
 

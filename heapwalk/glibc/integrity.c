@@ -41,7 +41,7 @@ static bool header_intact(const struct hf_chunk *chunk, uint64_t word)
 
 /* In whose writing the header of @chunk got damaged: the block before, if there is one. */
 static void header_found(const struct pass *pass, const struct hf_chunk *chunk, const char *code,
-			 const char *abort_text, const char *what)
+			 uint64_t expected, const char *abort_text, const char *what)
 {
 	const struct hf_chunk *before = &pass->previous;
 	bool known = before->size != 0;
@@ -54,6 +54,8 @@ static void header_found(const struct pass *pass, const struct hf_chunk *chunk, 
 						     : HF_BLAME_USE_AFTER_FREE,
 					.address = chunk->object,
 					.word = chunk->address + pass->glibc->layout.word,
+					.has_expected = expected != 0,
+					.expected = expected,
 					.culprit = known ? before->object : 0,
 					.abort_text = abort_text},
 		    "%s", what);
@@ -72,12 +74,14 @@ static void check_flags(const struct pass *pass, const struct hf_chunk *chunk, u
 		return;
 	if (marked && !should)
 		header_found(
-		    pass, chunk, "wrong-arena-flag", "free(): invalid pointer",
+		    pass, chunk, "wrong-arena-flag", word ^ GLIBC_NON_MAIN,
+		    "free(): invalid pointer",
 		    main_arena
 			? "the header says a thread's arena, but the block is in the main one"
 			: "the header of a chunk in a bin bears the arena flag");
 	else if (!marked && should)
-		header_found(pass, chunk, "wrong-arena-flag", "free(): invalid pointer",
+		header_found(pass, chunk, "wrong-arena-flag", word ^ GLIBC_NON_MAIN,
+			     "free(): invalid pointer",
 			     "the header says main arena, but the block is in a thread's arena");
 }
 
@@ -90,7 +94,7 @@ static void check_previous(const struct pass *pass, const struct hf_chunk *chunk
 		/* Chunks in a tcache or fastbin count as in use. */
 		bool cached = before->state == HF_CHUNK_TCACHE || before->state == HF_CHUNK_FASTBIN;
 		if (cached && !(word & GLIBC_PREV_INUSE))
-			header_found(pass, chunk, "chunk-flags-broken",
+			header_found(pass, chunk, "chunk-flags-broken", word | GLIBC_PREV_INUSE,
 				     "corrupted size vs. prev_size",
 				     "the block's header says that the block before it is free in "
 				     "a bin, but a tcache or fastbin has it");
@@ -108,12 +112,14 @@ static void check_previous(const struct pass *pass, const struct hf_chunk *chunk
 						.blame = HF_BLAME_USE_AFTER_FREE,
 						.address = before->object,
 						.word = chunk->address,
+						.has_expected = true,
+						.expected = before->size,
 						.culprit = before->object,
 						.abort_text = "corrupted size vs. prev_size"},
 			    "%s", what);
 	}
 	if (glibc_is_binned(chunk->state) || chunk->state == HF_CHUNK_TOP)
-		header_found(pass, chunk, "free-neighbours", NULL,
+		header_found(pass, chunk, "free-neighbours", 0, NULL,
 			     chunk->state == HF_CHUNK_TOP
 				 ? "a chunk in a bin borders on the top: it should have been merged"
 				 : "two chunks in bins are neighbours: they should be one");

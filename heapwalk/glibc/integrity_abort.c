@@ -206,7 +206,7 @@ void glibc_check_abort(struct glibc *glibc)
 	enum complaint complaint;
 	const struct hf_thread *thread = NULL;
 
-	if (!glibc->malloc_aborted || !complaint_of(glibc->base.abort_message, &complaint))
+	if (!glibc->base.aborted || !complaint_of(glibc->base.abort_message, &complaint))
 		return;
 	hf_vec_foreach (one, &glibc->process->threads) {
 		if (!thread || (thread->signal != SIGABRT && one->signal == SIGABRT))

@@ -34,6 +34,8 @@ static void check_top(struct glibc *glibc, uint32_t region)
 					.blame = before ? HF_BLAME_OVERFLOW : HF_BLAME_UNKNOWN,
 					.address = glibc_mem(glibc, top),
 					.word = top + glibc->layout.word,
+					.has_expected = true,
+					.expected = (memory->end - top) | GLIBC_PREV_INUSE,
 					.culprit = before,
 					.abort_text = "malloc(): corrupted top size"},
 		    "the top chunk's header says 0x%lx, but 0x%lx bytes are left to its end",
@@ -51,14 +53,15 @@ static bool has_top(const struct glibc *glibc, uint32_t arena)
 }
 
 static void arena_found(struct glibc *glibc, uint32_t index, const char *code, uint32_t offset,
-			const char *what)
+			uint8_t bytes, const char *what)
 {
 	uint64_t address = glibc->base.arenas.data[index].address;
 	glibc_found(glibc, index,
 		    (struct hf_finding){.code = code,
 					.severity = HF_SEV_ERROR,
 					.address = address,
-					.word = address + offset},
+					.word = address + offset,
+					.word_bytes = bytes},
 		    "arena %u: %s", index, what);
 }
 
@@ -70,19 +73,19 @@ static void check_arena(struct glibc *glibc, uint32_t index)
 	uint64_t top = 0;
 
 	if (hf_image_u32(glibc->image, arena->address, &mutex) && mutex > 2)
-		arena_found(glibc, index, "arena-mutex", 0,
+		arena_found(glibc, index, "arena-mutex", 0, 4,
 			    "its lock is neither free nor held: overwritten");
 	if (arena->system_bytes > arena->max_system_bytes)
-		arena_found(glibc, index, "arena-system-mem", layout->system_mem,
+		arena_found(glibc, index, "arena-system-mem", layout->system_mem, 0,
 			    "it counts more memory than it ever had");
 	if (!arena->is_main && hf_image_u32(glibc->image, arena->address + 4, &flags) &&
 	    !(flags & GLIBC_NONCONTIGUOUS))
-		arena_found(glibc, index, "arena-flags", 4,
+		arena_found(glibc, index, "arena-flags", 4, 4,
 			    "a thread's arena is always marked as not contiguous; this is not");
 	if (glibc_word(glibc, arena->address + layout->top, &top) && arena->system_bytes &&
 	    !(top >= arena->address && top < arena->address + layout->state_size) &&
 	    !has_top(glibc, index))
-		arena_found(glibc, index, "arena-top", layout->top,
+		arena_found(glibc, index, "arena-top", layout->top, 0,
 			    "its top chunk is in none of its heaps");
 }
 

@@ -135,6 +135,8 @@ static void check_bin(struct glibc *glibc, const struct hf_bin_row *row)
 						.severity = HF_SEV_ERROR,
 						.address = own,
 						.word = head + 3 * w,
+						.has_expected = true,
+						.expected = chunk,
 						.abort_text = "corrupted double-linked list"},
 			    "bin %u of arena %u: its head's back pointer is not its last block",
 			    row->bin, row->arena);
@@ -148,7 +150,10 @@ static void check_bin(struct glibc *glibc, const struct hf_bin_row *row)
 						.severity = HF_SEV_ERROR,
 						.address = own,
 						.word = own + glibc->layout.bins +
-							GLIBC_BIN_WORDS * w + row->bin / 32 * 4},
+							GLIBC_BIN_WORDS * w + row->bin / 32 * 4,
+						.word_bytes = 4,
+						.has_expected = true,
+						.expected = map | UINT32_C(1) << row->bin % 32},
 			    "bin %u of arena %u holds blocks, but the map of bins says it is empty",
 			    row->bin, row->arena);
 }
@@ -168,6 +173,8 @@ static void check_empty_heads(struct glibc *glibc, uint32_t arena)
 					.severity = HF_SEV_ERROR,
 					.address = glibc->base.arenas.data[arena].address,
 					.word = head + 3 * w,
+					.has_expected = true,
+					.expected = head,
 					.abort_text = "malloc(): corrupted unsorted chunks"},
 				    "bin %u of arena %u is empty forwards, but not backwards", bin,
 				    arena);
@@ -277,6 +284,8 @@ static void check_entry(struct glibc *glibc, const struct glibc_free *entry,
 					.blame = HF_BLAME_USE_AFTER_FREE,
 					.address = mem,
 					.word = mem + w,
+					.has_expected = keys->kind == KEY_RANDOM,
+					.expected = keys->value,
 					.culprit = mem},
 		    "this freed block (tcache, %lu-byte chunks) should bear malloc's key, but "
 		    "holds 0x%lx",

@@ -197,7 +197,9 @@ static struct hf_error *add_thread_arena(struct glibc *glibc, uint32_t index)
 			    (struct hf_finding){.code = "system-mem-differs",
 						.severity = HF_SEV_WARNING,
 						.address = arena,
-						.word = arena + glibc->layout.system_mem},
+						.word = arena + glibc->layout.system_mem,
+						.has_expected = true,
+						.expected = total},
 			    "heaps of %lu bytes were found, but the arena counts %lu",
 			    (unsigned long)total, (unsigned long)expected);
 	return NULL;
@@ -361,8 +363,11 @@ void glibc_sort_regions(struct glibc *glibc)
 	uint64_t last_end = 0;
 	for (size_t i = 0; i < count; i++) {
 		if (pairs[i].start < last_end) {
-			hf_diag_add(glibc->diags, HF_DIAG_HEAP, HF_SEV_ERROR, "regions-overlap",
-				    pairs[i].start, "two heap regions claim the same memory");
+			glibc_found(glibc, pairs[i].region.arena,
+				    (struct hf_finding){.code = "regions-overlap",
+							.severity = HF_SEV_ERROR,
+							.address = pairs[i].start},
+				    "two heap regions claim the same memory");
 			continue;
 		}
 		glibc->base.regions.data[kept] = pairs[i].region;

@@ -256,6 +256,7 @@ static struct hf_error *walk_cache(struct glibc *glibc, const struct cache *cach
 					.blame = HF_BLAME_OVERFLOW,
 					.address = cache->mem,
 					.word = cache->mem + bin * cache->layout->count_bytes,
+					.word_bytes = cache->layout->count_bytes,
 					.abort_text = "free(): too many chunks detected in tcache"},
 				    "the tcache's counter of bin %u is impossible", bin);
 			expected = MAX_CHAIN;

@@ -259,6 +259,9 @@ static bool give_broken(struct glibc_walker *walker, struct hf_chunk *chunk, uin
 	uint64_t start = walker->at, next = resume_after(walker, start), broken = start;
 	uint64_t before = walker->last[0];
 	const struct glibc *glibc = walker->glibc;
+	/* The flags of a block in use after a block in use: nearly all are. */
+	uint64_t flags =
+	    GLIBC_PREV_INUSE | (walker->region->kind == HF_REGION_HEAP ? GLIBC_NON_MAIN : 0);
 	char what[160];
 
 	if (!walker->quiet && last_was_shrunk(walker, start, next)) {
@@ -275,9 +278,13 @@ static bool give_broken(struct glibc_walker *walker, struct hf_chunk *chunk, uin
 				     .blame = before ? HF_BLAME_OVERFLOW : HF_BLAME_UNKNOWN,
 				     .address = glibc_mem(glibc, broken),
 				     .word = broken + glibc->layout.word,
+				     .has_expected = next < walker->region->end,
+				     .expected = (next - broken) | flags,
 				     .culprit = before ? glibc_mem(glibc, before) : 0,
 				     .abort_text = "free(): invalid size"},
 		 what);
+	if (!walker->quiet)
+		glibc_doubtful(glibc, start, next);
 	/* It may be in use: what it points at must not be called lost. */
 	give(walker, chunk, next - start, HF_CHUNK_INUSE);
 	walker->free_at = glibc_free_from(glibc, next);
@@ -336,7 +343,8 @@ static enum hf_chunk_state listed_state(struct glibc_walker *walker)
  * Not on a list, but the next chunk's P bit says free. If the footer agrees, no list has it
  * (lists are broken or in flux); else the bit was cleared by what ran over the block's end.
  */
-static enum hf_chunk_state unlisted_state(struct glibc_walker *walker, uint64_t bytes)
+static enum hf_chunk_state unlisted_state(struct glibc_walker *walker, uint64_t bytes,
+					  uint64_t next_word)
 {
 	const struct glibc *glibc = walker->glibc;
 	uint64_t next = walker->at + bytes, footer = 0, mem = glibc_mem(glibc, walker->at);
@@ -352,6 +360,8 @@ static enum hf_chunk_state unlisted_state(struct glibc_walker *walker, uint64_t 
 				.blame = HF_BLAME_OVERFLOW,
 				.address = glibc_mem(glibc, next),
 				.word = next + glibc->layout.word,
+				.has_expected = true,
+				.expected = next_word | GLIBC_PREV_INUSE,
 				.culprit = mem,
 				.abort_text = "corrupted size vs. prev_size"},
 	    "the block's header says that the block before it is free, but that one is in use");
@@ -398,11 +408,13 @@ static enum hf_chunk_state ordinary_state(struct glibc_walker *walker, uint64_t 
 					.blame = HF_BLAME_OVERFLOW,
 					.address = mem,
 					.word = walker->at + bytes + walker->glibc->layout.word,
+					.has_expected = true,
+					.expected = next_word & ~(uint64_t)GLIBC_PREV_INUSE,
 					.culprit = mem,
 					.abort_text = "double free or corruption (!prev)"},
 		    "the block is in a bin, but the chunk after it says that it is in use");
 	if (listed == HF_CHUNK_INUSE && !(next_word & GLIBC_PREV_INUSE))
-		return unlisted_state(walker, bytes);
+		return unlisted_state(walker, bytes, next_word);
 	return listed;
 }
 
