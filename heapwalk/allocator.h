@@ -104,6 +104,7 @@ struct hf_bin_row {
 	uint8_t state; /* FASTBIN, UNSORTED, SMALL, LARGE */
 	uint32_t bin;  /* index in its kind: fastbin index or bin number */
 	uint64_t from_bytes, to_bytes, total_bytes, count;
+	bool broken; /* a link is broken: not all of the list may have been found */
 };
 
 struct hf_thread_cache {

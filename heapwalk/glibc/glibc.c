@@ -112,9 +112,9 @@ static struct hf_error *probe(struct glibc *glibc, bool *ret_found)
 	glibc_read_crash(glibc);
 	err = glibc_find_regions(glibc);
 	if (!err)
-		err = glibc_walk_lists(glibc);
-	if (!err)
 		err = glibc_walk_tcaches(glibc);
+	if (!err)
+		err = glibc_walk_lists(glibc);
 	if (err)
 		return err;
 	glibc_sort_free(glibc);

@@ -64,6 +64,7 @@ struct glibc {
 	HF_VEC(, uint64_t) tcaches;	     /* sorted: mem of each tcache struct */
 	struct hf_mallinfo2 info;
 	pthread_mutex_t findings_lock; /* regions are walked in parallel */
+	unsigned twice_searches;       /* how often lists.c looked for a block in the tcaches */
 	bool mid_malloc; /* a thread stands in malloc code: lists may be half updated */
 	bool checked;
 };
@@ -132,9 +133,13 @@ struct hf_error *glibc_find_mmapped(struct glibc *glibc);
 bool glibc_mmapped_at(const struct glibc *glibc, uint64_t start, uint64_t limit,
 		      uint64_t *ret_chunk, uint64_t *ret_length);
 
-/* lists.c, tcache.c: free chunks into glibc->free (unsorted until glibc_sort_free). */
+/* tcache.c, then lists.c and bins.c: free chunks into glibc->free (unsorted until glibc_sort_free).
+ */
 struct hf_error *glibc_walk_lists(struct glibc *glibc);
+struct hf_error *glibc_walk_bin(struct glibc *glibc, uint32_t arena, uint32_t bin);
 struct hf_error *glibc_walk_tcaches(struct glibc *glibc);
+/* May @chunk be a node of a list of @arena? */
+bool glibc_plausible_node(const struct glibc *glibc, uint64_t chunk, uint32_t arena);
 struct hf_error *glibc_add_free(struct glibc *glibc, uint64_t chunk, uint32_t owner, uint32_t bin,
 				enum hf_chunk_state state);
 void glibc_sort_free(struct glibc *glibc);

@@ -15,7 +15,7 @@
 
 #include "heapwalk/glibc/integrity.h"
 
-enum { MIN_KEY_VOTES = 3 };
+enum { MIN_KEY_VOTES = 3, FD_NEXTSIZE = 4, BK_NEXTSIZE = 5 /* words of a free chunk */ };
 
 static uint64_t size_of(const struct glibc *glibc, uint64_t chunk)
 {
@@ -70,25 +70,47 @@ static void node_found(const struct bin_walk *walk, const char *code, uint64_t c
 		    "bin %u of arena %u: %s", walk->row->bin, walk->row->arena, what);
 }
 
-/* The first of its size links to the first of the next size, and back. */
-static void check_nextsize(struct bin_walk *walk, uint64_t chunk, bool first_of_size)
+/* One word of the ring over the sizes must be @expected. */
+static void check_ring_word(struct bin_walk *walk, uint64_t chunk, unsigned index,
+			    uint64_t expected)
 {
-	uint64_t w = walk->glibc->layout.word, fd = 0, bk = 0, back = 0;
+	uint64_t word = chunk + (uint64_t)index * walk->glibc->layout.word, value = 0;
+	uint64_t mem = glibc_mem(walk->glibc, chunk);
 
-	if (!first_of_size || !glibc_word(walk->glibc, chunk + 4 * w, &fd) ||
-	    !glibc_word(walk->glibc, chunk + 5 * w, &bk))
+	if (!glibc_word(walk->glibc, word, &value) || value == expected)
 		return;
-	if (walk->first == 0)
+	glibc_found(walk->glibc, walk->row->arena,
+		    (struct hf_finding){.code = "nextsize-ring",
+					.severity = HF_SEV_ERROR,
+					.blame = HF_BLAME_USE_AFTER_FREE,
+					.address = mem,
+					.word = word,
+					.has_expected = true,
+					.expected = expected,
+					.culprit = mem,
+					.abort_text = "corrupted double-linked list (not small)"},
+		    "bin %u: this free block's link in the ring over the sizes leads to 0x%lx",
+		    walk->row->bin, (unsigned long)value);
+}
+
+/* @chunk is the first of its size: linked with the first of the size before. */
+static void check_nextsize(struct bin_walk *walk, uint64_t chunk)
+{
+	if (walk->last_first) {
+		check_ring_word(walk, walk->last_first, FD_NEXTSIZE, chunk);
+		check_ring_word(walk, chunk, BK_NEXTSIZE, walk->last_first);
+	} else {
 		walk->first = chunk;
-	bool fd_good = glibc_word(walk->glibc, fd + 5 * w, &back) && back == chunk;
-	bool bk_good = glibc_word(walk->glibc, bk + 4 * w, &back) && back == chunk;
-	if (walk->last_first && bk != walk->last_first)
-		bk_good = false;
+	}
 	walk->last_first = chunk;
-	if (!fd_good || !bk_good)
-		node_found(walk, "nextsize-ring", chunk, chunk + (fd_good ? 5 : 4) * w,
-			   HF_BLAME_USE_AFTER_FREE, "corrupted double-linked list (not small)",
-			   "the ring over the sizes is broken at this free block");
+}
+
+static void close_ring(struct bin_walk *walk)
+{
+	if (!walk->first)
+		return;
+	check_ring_word(walk, walk->last_first, FD_NEXTSIZE, walk->first);
+	check_ring_word(walk, walk->first, BK_NEXTSIZE, walk->last_first);
 }
 
 static void check_node(struct bin_walk *walk, uint64_t chunk)
@@ -110,8 +132,8 @@ static void check_node(struct bin_walk *walk, uint64_t chunk)
 	else if (bin >= 64 && walk->previous_size && size > walk->previous_size)
 		node_found(walk, "large-bin-order", chunk, chunk + w, HF_BLAME_OVERFLOW, NULL,
 			   "this free block is larger than the one before it");
-	if (bin >= 64)
-		check_nextsize(walk, chunk, size != walk->previous_size);
+	if (bin >= 64 && size != walk->previous_size)
+		check_nextsize(walk, chunk);
 	walk->previous_size = size;
 }
 
@@ -122,12 +144,15 @@ static void check_bin(struct glibc *glibc, const struct hf_bin_row *row)
 	uint64_t chunk = head, tail = 0, own = glibc->base.arenas.data[row->arena].address;
 	uint32_t map = 0;
 
+	if (row->broken)
+		return; /* bins.c told */
 	for (uint64_t i = 0; i < row->count; i++) {
 		if (!glibc_word(glibc, chunk + 2 * w, &chunk))
 			return;
 		check_node(&walk, chunk);
 	}
 	uint64_t after = 0;
+	close_ring(&walk);
 	bool whole = glibc_word(glibc, chunk + 2 * w, &after) && after == head;
 	if (whole && glibc_word(glibc, head + 3 * w, &tail) && tail != chunk)
 		glibc_found(glibc, row->arena,

@@ -12,24 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "heapwalk/glibc/brent.h"
 #include "heapwalk/glibc/glibc.h"
 
 /* Brent's cycle detection: feed each node; true when one came back. */
-struct brent {
-	uint64_t tortoise, steps, limit;
-};
-
-static bool came_back(struct brent *brent, uint64_t node)
-{
-	if (brent->limit && node == brent->tortoise)
-		return true;
-	if (++brent->steps >= brent->limit) {
-		brent->tortoise = node;
-		brent->limit = brent->limit ? 2 * brent->limit : 2;
-		brent->steps = 0;
-	}
-	return false;
-}
+enum { MAX_TWICE_SEARCHES = 1024 };
 
 struct hf_error *glibc_add_free(struct glibc *glibc, uint64_t chunk, uint32_t owner, uint32_t bin,
 				enum hf_chunk_state state)
@@ -47,6 +34,14 @@ static int compare_chunks(const void *a, const void *b)
 }
 
 /* Sort by chunk and drop doubles, which are double frees. */
+/* What free() says when it is given a block of @state again. */
+static const char *twice_text(uint8_t state)
+{
+	return state == HF_CHUNK_TCACHE	   ? "free(): double free detected in tcache 2"
+	       : state == HF_CHUNK_FASTBIN ? "double free or corruption (fasttop)"
+					   : "double free or corruption (!prev)";
+}
+
 void glibc_sort_free(struct glibc *glibc)
 {
 	struct glibc_free_list *list = &glibc->free;
@@ -70,8 +65,10 @@ void glibc_sort_free(struct glibc *glibc)
 						.blame = HF_BLAME_DOUBLE_FREE,
 						.address = mem,
 						.culprit = mem,
-						.abort_text = "double free or corruption"},
-			    "this block is free twice: in the %s and the %s lists",
+						.abort_text = twice_text(list->data[i].state)},
+			    list->data[kept].state == list->data[i].state
+				? "this block is free twice: it is in the %s twice"
+				: "this block is free twice: it is in the %s and in the %s lists",
 			    hf_chunk_state_name(list->data[kept].state),
 			    hf_chunk_state_name(list->data[i].state));
 	}
@@ -91,8 +88,7 @@ size_t glibc_free_from(const struct glibc *glibc, uint64_t chunk)
 	return low;
 }
 
-/* May @chunk be a node of a list of @arena? */
-static bool plausible_node(const struct glibc *glibc, uint64_t chunk, uint32_t arena)
+bool glibc_plausible_node(const struct glibc *glibc, uint64_t chunk, uint32_t arena)
 {
 	uint32_t region = glibc_aligned(glibc, chunk) ? glibc_region_at(glibc, chunk) : UINT32_MAX;
 	return region != UINT32_MAX && glibc->base.regions.data[region].arena == arena;
@@ -122,21 +118,37 @@ static void link_broken(const struct glibc *glibc, uint32_t arena, const char *c
 		    (unsigned long)value);
 }
 
+/*
+ * A block that is in a tcache as well has the tcache's link where the fastbin's should be. The
+ * double free is told when the lists are sorted; its consequences need not be.
+ */
+static bool in_tcache(struct glibc *glibc, uint64_t chunk)
+{
+	if (glibc->twice_searches++ >= MAX_TWICE_SEARCHES)
+		return false;
+	hf_vec_foreach (free, &glibc->free) {
+		if (free->chunk == chunk && free->state == HF_CHUNK_TCACHE)
+			return true;
+	}
+	return false;
+}
+
 /* Tests of one fastbin chunk; false: the list cannot be followed any further. */
-static bool fastbin_node_good(const struct glibc *glibc, uint32_t arena, uint32_t index,
-			      uint64_t chunk, uint64_t link_at, uint64_t expected,
-			      struct brent *brent)
+static bool fastbin_node_good(struct glibc *glibc, uint32_t arena, uint32_t index, uint64_t chunk,
+			      uint64_t link_at, uint64_t expected, struct brent *brent)
 {
 	uint64_t word = 0, mem = glibc_mem(glibc, chunk);
 	char list[32];
 
 	snprintf(list, sizeof(list), "fastbin %u", index);
-	if (!plausible_node(glibc, chunk, arena) || !glibc_size_word(glibc, chunk, &word)) {
+	if (!glibc_plausible_node(glibc, chunk, arena) || !glibc_size_word(glibc, chunk, &word)) {
+		if (in_tcache(glibc, link_at - 2ull * glibc->layout.word))
+			return false;
 		link_broken(glibc, arena, "fastbin-corrupt", link_at - 2ull * glibc->layout.word,
 			    link_at, "malloc(): unaligned fastbin chunk detected", list, chunk);
 		return false;
 	}
-	if (came_back(brent, chunk)) {
+	if (brent_came_back(brent, chunk)) {
 		glibc_found(
 		    glibc, arena,
 		    (struct hf_finding){.code = "fastbin-cycle",
@@ -149,7 +161,9 @@ static bool fastbin_node_good(const struct glibc *glibc, uint32_t arena, uint32_
 		    "fastbin %u runs in a circle: this block was freed twice", index);
 		return false;
 	}
-	if ((word & ~(uint64_t)GLIBC_FLAGS) != expected)
+	if ((word & ~(uint64_t)GLIBC_FLAGS) != expected) {
+		if (in_tcache(glibc, link_at - 2ull * glibc->layout.word))
+			return false;
 		glibc_found(glibc, arena,
 			    (struct hf_finding){.code = "fastbin-size",
 						.severity = HF_SEV_ERROR,
@@ -162,6 +176,7 @@ static bool fastbin_node_good(const struct glibc *glibc, uint32_t arena, uint32_
 			    "a chunk of %lu bytes is in the fastbin of %lu",
 			    (unsigned long)(word & ~(uint64_t)GLIBC_FLAGS),
 			    (unsigned long)expected);
+	}
 	return true;
 }
 
@@ -192,94 +207,12 @@ static struct hf_error *walk_fastbin(struct glibc *glibc, uint32_t arena, uint32
 				 .from_bytes = size - (layout->align - 1),
 				 .to_bytes = size,
 				 .total_bytes = count * size,
-				 .count = count};
+				 .count = count,
+				 .broken = chunk != 0};
 	glibc->info.smblks += count;
 	glibc->info.fsmblks += count * size;
 	glibc->info.fordblks += count * size;
 	return count == 0 || hf_vec_push(&glibc->base.bins, row) ? NULL : hf_error_nomem();
-}
-
-/* ---- bins ---------------------------------------------------------------------------------------
- */
-
-static enum hf_chunk_state state_of_bin(uint32_t bin)
-{
-	return bin == 1 ? HF_CHUNK_UNSORTED : bin < 64 ? HF_CHUNK_SMALL : HF_CHUNK_LARGE;
-}
-
-/* Why a bin's walk cannot go on at @chunk, or false. */
-static bool bin_broken(struct glibc *glibc, uint32_t arena, uint32_t bin, uint64_t chunk,
-		       uint64_t previous, struct brent *brent)
-{
-	uint64_t back = 0, w = glibc->layout.word, mem = glibc_mem(glibc, chunk);
-	const char *says = bin == 1 ? "malloc(): unsorted double linked list corrupted"
-				    : "corrupted double-linked list";
-	char list[32];
-
-	snprintf(list, sizeof(list), "bin %u", bin);
-	if (!plausible_node(glibc, chunk, arena)) {
-		link_broken(glibc, arena, "bin-corrupt", previous, previous + 2 * w, says, list,
-			    chunk);
-		return true;
-	}
-	if (came_back(brent, chunk)) {
-		glibc_found(glibc, arena,
-			    (struct hf_finding){.code = "bin-cycle",
-						.severity = HF_SEV_ERROR,
-						.blame = HF_BLAME_DOUBLE_FREE,
-						.address = mem,
-						.word = mem,
-						.culprit = mem,
-						.abort_text = says},
-			    "bin %u of arena %u runs in a circle that does not pass its head", bin,
-			    arena);
-		return true;
-	}
-	if (glibc_word(glibc, chunk + 3 * w, &back) && back != previous)
-		glibc_found(glibc, arena,
-			    (struct hf_finding){.code = bin == 1 ? "unsorted-links" : "bin-links",
-						.severity = HF_SEV_ERROR,
-						.blame = HF_BLAME_USE_AFTER_FREE,
-						.address = mem,
-						.word = chunk + 3 * w,
-						.has_expected = true,
-						.expected = previous,
-						.culprit = mem,
-						.abort_text = says},
-			    "the free block's back pointer is 0x%lx, but 0x%lx leads to it",
-			    (unsigned long)back, (unsigned long)previous);
-	return false;
-}
-
-static struct hf_error *walk_bin(struct glibc *glibc, uint32_t arena, uint32_t bin)
-{
-	uint64_t w = glibc->layout.word;
-	uint64_t head = glibc_bin_head(glibc, arena, bin);
-	uint64_t chunk = 0, previous = head, word = 0;
-	struct hf_bin_row row = {.arena = arena,
-				 .state = (uint8_t)state_of_bin(bin),
-				 .bin = bin,
-				 .from_bytes = UINT64_MAX};
-	struct brent brent = {0};
-
-	if (!glibc_word(glibc, head + 2 * w, &chunk))
-		return NULL;
-	while (chunk != head && !bin_broken(glibc, arena, bin, chunk, previous, &brent) &&
-	       glibc_size_word(glibc, chunk, &word)) {
-		struct hf_error *err = glibc_add_free(glibc, chunk, arena, bin, state_of_bin(bin));
-		if (err)
-			return err;
-		row.count++;
-		row.total_bytes += word;
-		row.from_bytes = word < row.from_bytes ? word : row.from_bytes;
-		row.to_bytes = word > row.to_bytes ? word : row.to_bytes;
-		glibc->info.fordblks += word & ~(uint64_t)GLIBC_FLAGS;
-		previous = chunk;
-		if (!glibc_word(glibc, chunk + 2 * w, &chunk))
-			break;
-	}
-	glibc->info.ordblks += row.count;
-	return row.count == 0 || hf_vec_push(&glibc->base.bins, row) ? NULL : hf_error_nomem();
 }
 
 /* ---- all
@@ -309,9 +242,9 @@ struct hf_error *glibc_walk_lists(struct glibc *glibc)
 		for (uint32_t i = 0; !err && i < glibc->layout.fastbin_count; i++)
 			err = walk_fastbin(glibc, arena, i);
 		for (uint32_t bin = 2; !err && bin <= GLIBC_BINS; bin++)
-			err = walk_bin(glibc, arena, bin);
+			err = glibc_walk_bin(glibc, arena, bin);
 		if (!err)
-			err = walk_bin(glibc, arena, 1);
+			err = glibc_walk_bin(glibc, arena, 1);
 		if (err)
 			return err;
 		add_top(glibc, arena);

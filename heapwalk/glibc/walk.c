@@ -21,7 +21,8 @@
 enum {
 	BATCH = 512,
 	CHECKPOINT_BYTES = 64 << 10,
-	PLAUSIBLE_STEPS = 24, /* chunks that a resumed chain must make sense for */
+	MAX_SIZE_SEARCHES = 256, /* a walk: each may look at 4,096 places */
+	PLAUSIBLE_STEPS = 24,	 /* chunks that a resumed chain must make sense for */
 };
 
 /* ---- reading ------------------------------------------------------------------------------------
@@ -186,8 +187,7 @@ static bool give(struct glibc_walker *walker, struct hf_chunk *chunk, uint64_t s
 				   .state = (uint8_t)state,
 				   .kind = HF_OBJECT_MALLOC};
 	walker->at += size;
-	walker->last[1] = walker->last[0];
-	walker->last[0] = chunk->address;
+	walker->last = chunk->address;
 	return true;
 }
 
@@ -230,64 +230,49 @@ static bool give_fence(struct glibc_walker *walker, struct hf_chunk *chunk)
 	return true;
 }
 
-/*
- * The chain is broken at @at and goes on at @next. Whose header is it? Either the one at @at;
- * or the one before, if it was made smaller by a byte or two that ran over from its own
- * predecessor, so that @at is in the middle of its data:
- *
- *	predecessor          last[0]: size 0x131 -> 0x100            next
- *	 | ... A A A A A 00 | size |       data .. at .. data       | size |
- *
- * Then the size that would lead to @next differs in the low byte only, and that byte is the
- * end of what was written: a terminating zero (and P is clear) or the byte before it again.
- */
-static bool last_was_shrunk(struct glibc_walker *walker, uint64_t at, uint64_t next)
+/* The flags of a block in use after a block in use: nearly all are. */
+static uint64_t usual_flags(const struct glibc_walker *walker)
 {
-	uint64_t last = walker->last[0], w = walker->glibc->layout.word, word;
-	uint8_t around[9];
+	return GLIBC_PREV_INUSE | (walker->region->kind == HF_REGION_HEAP ? GLIBC_NON_MAIN : 0);
+}
 
-	if (!last || walker->glibc->image->big_endian || !size_word(walker, last, &word) ||
-	    ((next - last) ^ word) >> 8 || last + (word & ~(uint64_t)GLIBC_FLAGS) != at ||
-	    !hf_image_read(walker->glibc->image, last + w - 8, around, sizeof(around)))
-		return false;
-	return around[7] != 0 && (around[8] == 0 || around[8] == around[7]);
+/* The header of the chunk at walker->at says @word, but its neighbours make it @size bytes. */
+static void tell_size_broken(struct glibc_walker *walker, uint64_t word, uint64_t size)
+{
+	const struct glibc *glibc = walker->glibc;
+	uint64_t before = walker->last, w = glibc->layout.word, shared = 0;
+	char what[160];
+
+	/* What ran over the end of the block before went through its last word. */
+	bool through = before && glibc_word(glibc, walker->at, &shared) && (shared || !word);
+	snprintf(
+	    what, sizeof(what),
+	    "the block's header says size 0x%lx, which cannot be: its neighbours make it 0x%lx",
+	    (unsigned long)word, (unsigned long)size);
+	complain(walker,
+		 (struct hf_finding){.code = "chunk-size-broken",
+				     .blame = through ? HF_BLAME_OVERFLOW : HF_BLAME_UNKNOWN,
+				     .address = glibc_mem(glibc, walker->at),
+				     .word = walker->at + w,
+				     .has_expected = walker->at + size < walker->region->end,
+				     .expected = size | usual_flags(walker),
+				     .culprit = before ? glibc_mem(glibc, before) : 0,
+				     .abort_text = "free(): invalid size"},
+		 what);
 }
 
 /* The chain is broken at walker->at: give what lies up to where it can be resumed. */
 static bool give_broken(struct glibc_walker *walker, struct hf_chunk *chunk, uint64_t word)
 {
-	uint64_t start = walker->at, next = resume_after(walker, start), broken = start;
-	uint64_t before = walker->last[0];
-	const struct glibc *glibc = walker->glibc;
-	/* The flags of a block in use after a block in use: nearly all are. */
-	uint64_t flags =
-	    GLIBC_PREV_INUSE | (walker->region->kind == HF_REGION_HEAP ? GLIBC_NON_MAIN : 0);
-	char what[160];
+	uint64_t start = walker->at, next = resume_after(walker, start);
 
-	if (!walker->quiet && last_was_shrunk(walker, start, next)) {
-		broken = walker->last[0];
-		before = walker->last[1];
-		size_word(walker, broken, &word);
+	if (!walker->quiet) {
+		tell_size_broken(walker, word, next - start);
+		glibc_doubtful(walker->glibc, start, next);
 	}
-	snprintf(
-	    what, sizeof(what),
-	    "the block's header says size 0x%lx, which cannot be: its neighbours make it 0x%lx",
-	    (unsigned long)word, (unsigned long)(next - broken));
-	complain(walker,
-		 (struct hf_finding){.code = "chunk-size-broken",
-				     .blame = before ? HF_BLAME_OVERFLOW : HF_BLAME_UNKNOWN,
-				     .address = glibc_mem(glibc, broken),
-				     .word = broken + glibc->layout.word,
-				     .has_expected = next < walker->region->end,
-				     .expected = (next - broken) | flags,
-				     .culprit = before ? glibc_mem(glibc, before) : 0,
-				     .abort_text = "free(): invalid size"},
-		 what);
-	if (!walker->quiet)
-		glibc_doubtful(glibc, start, next);
 	/* It may be in use: what it points at must not be called lost. */
 	give(walker, chunk, next - start, HF_CHUNK_INUSE);
-	walker->free_at = glibc_free_from(glibc, next);
+	walker->free_at = glibc_free_from(walker->glibc, next);
 	return true;
 }
 
@@ -327,16 +312,35 @@ static enum hf_chunk_state listed_state(struct glibc_walker *walker)
 	     walker->free_at++) {
 		uint64_t mem = glibc_mem(glibc, list->data[walker->free_at].chunk);
 		complain(walker,
-			 (struct hf_finding){
-			     .code = "free-chunk-misplaced",
-			     .address = mem,
-			     .culprit = walker->last[0] ? glibc_mem(glibc, walker->last[0]) : 0},
+			 (struct hf_finding){.code = "free-chunk-misplaced",
+					     .address = mem,
+					     .culprit =
+						 walker->last ? glibc_mem(glibc, walker->last) : 0},
 			 "a free list leads into the middle of a chunk: that chunk's size is too "
 			 "large, or the list's link was overwritten");
 	}
 	if (walker->free_at < list->count && list->data[walker->free_at].chunk == walker->at)
 		return list->data[walker->free_at++].state;
 	return HF_CHUNK_INUSE;
+}
+
+/* The header at @next is smashed: its P bit says nothing either. */
+static bool header_smashed(struct glibc_walker *walker, uint64_t next, uint64_t word)
+{
+	uint64_t bytes = word & ~(uint64_t)GLIBC_FLAGS;
+	if (next >= walker->region->end)
+		return false;
+	if (next == walker->walk->top)
+		return bytes != walker->region->end - next;
+	return !good_size(walker, next, word) && !is_fence(walker, next, word);
+}
+
+/* Does the size in the header at @next lead to where no header is? */
+static bool next_misleads(struct glibc_walker *walker, uint64_t next, uint64_t word)
+{
+	uint64_t after = next + (word & ~(uint64_t)GLIBC_FLAGS), after_word;
+	return after < walker->region->end && size_word(walker, after, &after_word) &&
+	       header_smashed(walker, after, after_word);
 }
 
 /*
@@ -354,6 +358,9 @@ static enum hf_chunk_state unlisted_state(struct glibc_walker *walker, uint64_t 
 			 "the chunk after it says that this one is free, but no list has it");
 		return HF_CHUNK_LOST;
 	}
+	/* The whole size word was overwritten: that is told when the walk comes to it. */
+	if (next_misleads(walker, next, next_word))
+		return HF_CHUNK_INUSE;
 	complain(
 	    walker,
 	    (struct hf_finding){.code = "chunk-flags-broken",
@@ -380,26 +387,14 @@ static bool swallows_free(struct glibc_walker *walker, uint64_t bytes)
 	       plausible_from(walker, list->data[next].chunk);
 }
 
-/* The header at @next is smashed: its P bit says nothing either. */
-static bool header_smashed(struct glibc_walker *walker, uint64_t next, uint64_t word)
-{
-	uint64_t bytes = word & ~(uint64_t)GLIBC_FLAGS;
-	if (next >= walker->region->end)
-		return false;
-	if (next == walker->walk->top)
-		return bytes != walker->region->end - next;
-	return !good_size(walker, next, word) && !is_fence(walker, next, word);
-}
-
 /* State of the ordinary chunk at walker->at, by the lists and the next chunk's P bit. */
-static enum hf_chunk_state ordinary_state(struct glibc_walker *walker, uint64_t bytes)
+static enum hf_chunk_state ordinary_state(struct glibc_walker *walker, uint64_t bytes,
+					  uint64_t next_word, bool smashed)
 {
-	uint64_t next_word = GLIBC_PREV_INUSE, mem = glibc_mem(walker->glibc, walker->at);
+	uint64_t mem = glibc_mem(walker->glibc, walker->at);
 	enum hf_chunk_state listed = listed_state(walker);
 
-	if (walker->at + bytes < walker->region->end)
-		size_word(walker, walker->at + bytes, &next_word);
-	if (header_smashed(walker, walker->at + bytes, next_word))
+	if (smashed)
 		return listed;
 	if (is_binned(listed) && (next_word & GLIBC_PREV_INUSE))
 		complain(
@@ -416,6 +411,54 @@ static enum hf_chunk_state ordinary_state(struct glibc_walker *walker, uint64_t 
 	if (listed == HF_CHUNK_INUSE && !(next_word & GLIBC_PREV_INUSE))
 		return unlisted_state(walker, bytes, next_word);
 	return listed;
+}
+
+/* Is @size, for the chunk at walker->at, one that leads on to a sane chain? */
+static bool leads_on(struct glibc_walker *walker, uint64_t size)
+{
+	uint64_t at = walker->at;
+	return size >= walker->glibc->layout.min_size && size % walker->glibc->layout.align == 0 &&
+	       size < walker->region->end - at &&
+	       !(walker->walk->top > at && walker->walk->top - at < size) &&
+	       plausible_from(walker, at + size);
+}
+
+/*
+ * The size at walker->at is possible, but what it leads to is no header. Was it changed in its
+ * low byte or two, by a string that ran over from the block before?
+ *
+ *	 before: ... a a a a a a a | a 00 00 00 ..   0x131 became 0x161: too long
+ *	 before: ... a a a a a a a | 00 01 00 00 ..  0x131 became 0x100: too short
+ *
+ * Too long: the true next header is within what the size spans. Too short: then only if the
+ * byte is what a string leaves, its end or one more of the same; else it is the next header
+ * that was smashed. *@bytes becomes the size that leads on.
+ */
+static bool overrun_size(struct glibc_walker *walker, uint64_t word, uint64_t *bytes)
+{
+	const struct glibc *glibc = walker->glibc;
+	uint64_t align = glibc->layout.align, w = glibc->layout.word;
+	uint8_t around[3] = {0}; /* the last byte before the size, its two lowest */
+
+	if (glibc->image->big_endian || walker->at < walker->region->start + w ||
+	    !hf_image_read(glibc->image, walker->at + w - 1, around, sizeof(around)) || !around[0])
+		return false;
+	bool string = around[1] == 0 || around[1] == around[0];
+	for (uint64_t size = word & ~UINT64_C(0xff); size <= (word | 0xff); size += align) {
+		if (size != *bytes && (size < *bytes || string) && leads_on(walker, size)) {
+			*bytes = size;
+			return true;
+		}
+	}
+	if (around[1] != around[0] || around[2] == 0 || walker->searches++ >= MAX_SIZE_SEARCHES)
+		return false;
+	for (uint64_t size = word & ~UINT64_C(0xffff); size < *bytes; size += align) {
+		if (leads_on(walker, size)) {
+			*bytes = size;
+			return true;
+		}
+	}
+	return false;
 }
 
 static bool give_mmapped(struct glibc_walker *walker, struct hf_chunk *chunk)
@@ -463,15 +506,20 @@ bool glibc_walker_next(struct glibc_walker *walker, struct hf_chunk *chunk)
 		return give(walker, chunk, walker->region->end - walker->at, HF_CHUNK_TOP);
 	if (is_fence(walker, walker->at, word))
 		return give_fence(walker, chunk);
-	uint64_t bytes = word & ~(uint64_t)GLIBC_FLAGS;
+	uint64_t bytes = word & ~(uint64_t)GLIBC_FLAGS, next_word = GLIBC_PREV_INUSE;
 	if (!good_size(walker, walker->at, word) || swallows_free(walker, bytes))
 		return give_broken(walker, chunk, word);
 	/* A chunk that fills an old heap to its end is what was left of its top. */
 	if (walker->region->kind == HF_REGION_HEAP && walker->at + bytes == walker->region->end)
 		return give(walker, chunk, bytes, HF_CHUNK_FENCEPOST);
+	if (walker->at + bytes < walker->region->end)
+		size_word(walker, walker->at + bytes, &next_word);
+	bool smashed = header_smashed(walker, walker->at + bytes, next_word);
+	if (smashed && overrun_size(walker, word, &bytes) && !walker->quiet)
+		tell_size_broken(walker, word, bytes);
 	give(walker, chunk, bytes, HF_CHUNK_INUSE);
 	walker->at -= bytes; /* the state looks at the chunk where it stands */
-	chunk->state = (uint8_t)ordinary_state(walker, bytes);
+	chunk->state = (uint8_t)ordinary_state(walker, bytes, next_word, smashed);
 	walker->at += bytes;
 	if (chunk->state == HF_CHUNK_INUSE && is_tcache_struct(walker->glibc, chunk->object))
 		chunk->kind = HF_OBJECT_ALLOCATOR;
