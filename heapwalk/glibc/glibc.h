@@ -62,6 +62,7 @@ struct glibc {
 	struct glibc_free_list free;	     /* sorted by chunk */
 	HF_VEC(, struct glibc_region) walks; /* one a region */
 	HF_VEC(, uint64_t) tcaches;	     /* sorted: mem of each tcache struct */
+	struct hf_range mended; /* the mapping of a mmapped chunk whose header is broken */
 	struct hf_mallinfo2 info;
 	pthread_mutex_t findings_lock; /* regions are walked in parallel */
 	unsigned twice_searches;       /* how often lists.c looked for a block in the tcaches */

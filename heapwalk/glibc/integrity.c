@@ -166,11 +166,11 @@ struct hf_error *glibc_check(struct hf_allocator *allocator)
 	if (glibc->checked)
 		return NULL;
 	glibc->checked = true;
-	glibc_check_abort(glibc);
 	glibc_check_arenas(glibc);
 	for (uint32_t i = 0; i < allocator->regions.count; i++)
 		check_region(glibc, i);
 	glibc_check_lists(glibc);
 	glibc_check_tcaches(glibc);
+	glibc_check_abort(glibc);
 	return NULL;
 }

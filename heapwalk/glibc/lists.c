@@ -118,6 +118,13 @@ static void link_broken(const struct glibc *glibc, uint32_t arena, const char *c
 		    (unsigned long)value);
 }
 
+/* The chunk after @chunk in its fastbin; 0 if there is none. */
+static uint64_t next_fast(const struct glibc *glibc, uint64_t chunk)
+{
+	uint64_t link = 0, at = glibc_mem(glibc, chunk);
+	return glibc_word(glibc, at, &link) ? glibc_unmangle(glibc, at, link) : 0;
+}
+
 /*
  * A block that is in a tcache as well has the tcache's link where the fastbin's should be. The
  * double free is told when the lists are sorted; its consequences need not be.
@@ -133,11 +140,28 @@ static bool in_tcache(struct glibc *glibc, uint64_t chunk)
 	return false;
 }
 
+/* Where the circle that the fastbin at @link_at runs into begins (Floyd 1967). */
+static uint64_t circle_start(const struct glibc *glibc, uint64_t first, uint64_t inside)
+{
+	uint64_t length = 1, ahead, behind = first;
+
+	for (uint64_t at = next_fast(glibc, inside); at && at != inside; at = next_fast(glibc, at))
+		length++;
+	ahead = first;
+	for (uint64_t i = 0; i < length; i++)
+		ahead = next_fast(glibc, ahead);
+	while (ahead != behind) {
+		ahead = next_fast(glibc, ahead);
+		behind = next_fast(glibc, behind);
+	}
+	return behind;
+}
+
 /* Tests of one fastbin chunk; false: the list cannot be followed any further. */
 static bool fastbin_node_good(struct glibc *glibc, uint32_t arena, uint32_t index, uint64_t chunk,
 			      uint64_t link_at, uint64_t expected, struct brent *brent)
 {
-	uint64_t word = 0, mem = glibc_mem(glibc, chunk);
+	uint64_t word = 0;
 	char list[32];
 
 	snprintf(list, sizeof(list), "fastbin %u", index);
@@ -149,16 +173,19 @@ static bool fastbin_node_good(struct glibc *glibc, uint32_t arena, uint32_t inde
 		return false;
 	}
 	if (brent_came_back(brent, chunk)) {
+		uint64_t first = 0, own = glibc->base.arenas.data[arena].address;
+		glibc_word(glibc, own + glibc->layout.fastbins + index * glibc->layout.word,
+			   &first);
+		uint64_t mem = glibc_mem(glibc, circle_start(glibc, first, chunk));
 		glibc_found(
 		    glibc, arena,
-		    (struct hf_finding){.code = "fastbin-cycle",
+		    (struct hf_finding){.code = "double-free",
 					.severity = HF_SEV_ERROR,
 					.blame = HF_BLAME_DOUBLE_FREE,
 					.address = mem,
-					.word = mem,
 					.culprit = mem,
 					.abort_text = "double free or corruption (fasttop)"},
-		    "fastbin %u runs in a circle: this block was freed twice", index);
+		    "this block is free twice: fastbin %u runs in a circle from here", index);
 		return false;
 	}
 	if ((word & ~(uint64_t)GLIBC_FLAGS) != expected) {
@@ -168,7 +195,7 @@ static bool fastbin_node_good(struct glibc *glibc, uint32_t arena, uint32_t inde
 			    (struct hf_finding){.code = "fastbin-size",
 						.severity = HF_SEV_ERROR,
 						.blame = HF_BLAME_OVERFLOW,
-						.address = mem,
+						.address = glibc_mem(glibc, chunk),
 						.word = chunk + glibc->layout.word,
 						.has_expected = true,
 						.expected = expected | (word & GLIBC_FLAGS),

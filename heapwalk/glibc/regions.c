@@ -46,7 +46,7 @@ static struct hf_error *add_arena(struct glibc *glibc, uint64_t address)
 	uint64_t attached = 0;
 
 	hf_image_u32(glibc->image, address, &mutex);
-	arena.in_flux = mutex != 0;
+	arena.in_flux = mutex == 1 || mutex == 2; /* else it is overwritten */
 	if (layout->attached && glibc_word(glibc, address + layout->attached, &attached))
 		arena.attached_threads = (uint32_t)attached;
 	glibc_word(glibc, address + layout->system_mem, &arena.system_bytes);
@@ -127,14 +127,70 @@ struct heap {
 
 static bool read_heap(const struct glibc *glibc, uint64_t address, struct heap *ret)
 {
-	uint64_t w = glibc->layout.word, page = glibc->image->page_bytes;
+	uint64_t w = glibc->layout.word;
 	ret->address = address;
 	return glibc_word(glibc, address, &ret->arena) &&
 	       glibc_word(glibc, address + w, &ret->prev) &&
 	       glibc_word(glibc, address + 2 * w, &ret->size) &&
-	       glibc_word(glibc, address + 3 * w, &ret->mprotect_size) && ret->size != 0 &&
-	       ret->size % page == 0 && ret->size <= ret->mprotect_size &&
-	       ret->mprotect_size <= glibc->layout.heap_max;
+	       glibc_word(glibc, address + 3 * w, &ret->mprotect_size);
+}
+
+static bool good_heap_size(const struct glibc *glibc, uint64_t size)
+{
+	return size && size % glibc->image->page_bytes == 0 && size <= glibc->layout.heap_max;
+}
+
+static void heap_broken(const struct glibc *glibc, uint32_t arena, uint64_t heap, unsigned word,
+			const char *what, uint64_t value)
+{
+	glibc_found(glibc, arena,
+		    (struct hf_finding){.code = "heap-info-broken",
+					.severity = HF_SEV_ERROR,
+					.address = heap,
+					.word = heap + (uint64_t)word * glibc->layout.word},
+		    "the header of this heap of arena %u has an impossible %s, 0x%lx", arena, what,
+		    (unsigned long)value);
+}
+
+/* How far the heap reaches, where its own header does not tell: to the end of its top. */
+static uint64_t heap_reach(const struct glibc *glibc, const struct heap *heap, uint64_t top)
+{
+	const struct hf_mapping *mapping = hf_process_mapping(glibc->process, heap->address);
+	uint64_t limit = heap->address + glibc->layout.heap_max, word = 0;
+	uint64_t end = mapping && mapping->end < limit ? mapping->end : limit;
+
+	if (top > heap->address && top < end && glibc_size_word(glibc, top, &word)) {
+		uint64_t top_end = top + (word & ~(uint64_t)GLIBC_FLAGS);
+		if (top_end > top && top_end <= end && top_end % glibc->image->page_bytes == 0)
+			end = top_end;
+	}
+	return end - heap->address;
+}
+
+/* Tell each broken field, and put in its place what must be there. */
+static void mend_heap(const struct glibc *glibc, uint32_t arena, uint64_t first, uint64_t top,
+		      struct heap *heap)
+{
+	uint64_t owner = glibc->base.arenas.data[arena].address;
+	bool is_first = heap->address == first;
+	bool prev_good = is_first ? heap->prev == 0
+				  : heap->prev && heap->prev % glibc->layout.heap_max == 0 &&
+					hf_process_mapping(glibc->process, heap->prev);
+
+	if (heap->arena != owner)
+		heap_broken(glibc, arena, heap->address, 0, "arena", heap->arena);
+	if (!prev_good) {
+		heap_broken(glibc, arena, heap->address, 1, "heap before it", heap->prev);
+		heap->prev = is_first ? 0 : first;
+	}
+	if (!good_heap_size(glibc, heap->size)) {
+		heap_broken(glibc, arena, heap->address, 2, "size", heap->size);
+		heap->size = heap_reach(glibc, heap, top);
+	}
+	if (!good_heap_size(glibc, heap->mprotect_size) || heap->mprotect_size < heap->size) {
+		heap_broken(glibc, arena, heap->address, 3, "mprotect_size", heap->mprotect_size);
+		heap->mprotect_size = heap->size;
+	}
 }
 
 static struct hf_error *add_heap(struct glibc *glibc, uint32_t index, const struct heap *heap,
@@ -159,35 +215,30 @@ static struct hf_error *add_heap(struct glibc *glibc, uint32_t index, const stru
 	return err;
 }
 
-static struct hf_error *broken_heap(struct glibc *glibc, uint64_t arena, uint64_t heap)
-{
-	glibc_found(glibc, HF_NO_ARENA,
-		    (struct hf_finding){.code = "heap-info-broken",
-					.severity = HF_SEV_ERROR,
-					.address = heap,
-					.word = heap},
-		    "a heap of the arena at 0x%lx has an impossible header: its objects are "
-		    "missing from here on",
-		    (unsigned long)arena);
-	return NULL;
-}
-
 static struct hf_error *add_thread_arena(struct glibc *glibc, uint32_t index)
 {
 	uint64_t arena = glibc->base.arenas.data[index].address, top = 0, total = 0;
 	uint64_t first = arena - glibc->layout.heap_info;
 
-	if (!glibc_word(glibc, arena + glibc->layout.top, &top))
-		return broken_heap(glibc, arena, arena);
+	glibc_word(glibc, arena + glibc->layout.top, &top);
 	uint64_t at = top & ~(glibc->layout.heap_max - 1);
+	/* A top that is in no heap is told later; then the first heap is what there is. */
+	if (!hf_process_mapping(glibc->process, at))
+		at = first;
 	for (unsigned i = 0; i < MAX_HEAPS; i++) {
 		struct heap heap;
-		if (!read_heap(glibc, at, &heap) || heap.arena != arena ||
-		    (heap.prev == 0) != (at == first))
-			return broken_heap(glibc, arena, at);
+		if (!read_heap(glibc, at, &heap)) {
+			hf_diag_add(glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "heap-missing",
+				    at, "the header of a heap of arena %u is not in the core",
+				    index);
+			break;
+		}
+		mend_heap(glibc, index, first, top, &heap);
 		struct hf_error *err = add_heap(glibc, index, &heap, top);
 		total += heap.size;
-		if (err || heap.prev == 0)
+		if (err)
+			return err;
+		if (heap.prev == 0)
 			break;
 		at = heap.prev;
 	}
