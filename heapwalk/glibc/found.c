@@ -5,10 +5,16 @@
  * probable culprit, and as one sentence to the diagnostics. Of each code the first
  * HF_DIAG_KEEP are kept, so that a heap of rubbish costs bounded memory.
  *
- * Locks: free() may be under way in any thread when a core is taken. Where an arena's lock
- * is held, or a thread's pc stands in malloc's code, a half-updated list is no corruption,
- * and findings become notes. Two exceptions: malloc itself called abort(), which it does
- * with the lock held; and the thread that stands in malloc died there of a bad address.
+ * Half-updated lists are no corruption. free() may be under way in any thread when a core is
+ * taken, and then what looks broken is told as a note:
+ *
+ *	an arena whose lock is held		everything of that arena
+ *	a thread whose pc is in malloc's code	tcaches and fastbins, which take no lock; and
+ *						everything if it is the only thread, for then
+ *						glibc takes no locks
+ *
+ * But not where the thread that died was the one in malloc: by malloc's own abort(), or by a bad
+ * address that it met there. Then the lock is held for that.
  */
 #include <signal.h>
 #include <stdarg.h>
@@ -19,17 +25,13 @@
 
 enum { MAX_ABORT_MESSAGE = 1024, MAX_FINDING_MESSAGE = 512, MAX_DOUBTFUL = 4096 };
 
-static bool in_flux(const struct glibc *glibc, uint32_t arena)
+static bool in_flux(const struct glibc *glibc, uint32_t arena, bool lockless)
 {
-	if (glibc->base.aborted)
+	if (glibc->base.aborted || (glibc->died_in_malloc && !glibc->mid_malloc))
 		return false;
-	if (glibc->mid_malloc)
+	if (glibc->mid_malloc && (lockless || glibc->process->threads.count == 1))
 		return true;
-	for (uint32_t i = 0; i < glibc->base.arenas.count; i++) {
-		if ((i == arena || arena == HF_NO_ARENA) && glibc->base.arenas.data[i].in_flux)
-			return true;
-	}
-	return false;
+	return arena < glibc->base.arenas.count && glibc->base.arenas.data[arena].in_flux;
 }
 
 static void keep_finding(struct glibc *glibc, struct hf_finding *finding, const char *message)
@@ -80,7 +82,8 @@ void glibc_found(const struct glibc *glibc, uint32_t arena, struct hf_finding fi
 	va_start(args, fmt);
 	vsnprintf(message, sizeof(message), fmt, args);
 	va_end(args);
-	if (finding.severity == HF_SEV_ERROR && in_flux(glibc, arena))
+	if (finding.severity == HF_SEV_ERROR &&
+	    in_flux(glibc, arena, finding.lockless || arena == HF_NO_ARENA))
 		finding.severity = HF_SEV_NOTE;
 	pthread_mutex_lock(&writable->findings_lock);
 	keep_finding(writable, &finding, message);
@@ -185,10 +188,15 @@ void glibc_read_crash(struct glibc *glibc)
 		const struct hf_thread *thread = &glibc->process->threads.data[i];
 		const struct hf_module *module = hf_process_module(glibc->process, thread->pc);
 		uint64_t offset;
-		if (!module || (i == 0 && deadly(glibc->process->info.signal)))
+		if (!module)
 			continue;
 		const char *name = hf_symbols_name_at(glibc->symbols, thread->pc, &offset);
-		if (name ? is_malloc_code(name) : module->is_libc && runs_nameless(glibc, thread))
+		if (!(name ? is_malloc_code(name)
+			   : module->is_libc && runs_nameless(glibc, thread)))
+			continue;
+		if (i == 0 && deadly(glibc->process->info.signal))
+			glibc->died_in_malloc = true;
+		else
 			glibc->mid_malloc = true;
 	}
 }

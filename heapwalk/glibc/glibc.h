@@ -66,7 +66,8 @@ struct glibc {
 	struct hf_mallinfo2 info;
 	pthread_mutex_t findings_lock; /* regions are walked in parallel */
 	unsigned twice_searches;       /* how often lists.c looked for a block in the tcaches */
-	bool mid_malloc; /* a thread stands in malloc code: lists may be half updated */
+	bool died_in_malloc;	       /* the thread that died stood in malloc code */
+	bool mid_malloc;	       /* another one stands there: lists may be half updated */
 	bool checked;
 };
 

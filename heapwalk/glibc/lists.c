@@ -61,6 +61,7 @@ void glibc_sort_free(struct glibc *glibc)
 			continue; /* a circle, which was told */
 		glibc_found(glibc, HF_NO_ARENA,
 			    (struct hf_finding){.code = "double-free",
+						.lockless = true,
 						.severity = HF_SEV_ERROR,
 						.blame = HF_BLAME_DOUBLE_FREE,
 						.address = mem,
@@ -108,6 +109,7 @@ static void link_broken(const struct glibc *glibc, uint32_t arena, const char *c
 	bool head = word >= own && word < own + glibc->layout.state_size;
 	glibc_found(glibc, arena,
 		    (struct hf_finding){.code = code,
+					.lockless = true,
 					.severity = HF_SEV_ERROR,
 					.blame = head ? HF_BLAME_UNKNOWN : HF_BLAME_USE_AFTER_FREE,
 					.address = head ? own : glibc_mem(glibc, holder),
@@ -180,6 +182,7 @@ static bool fastbin_node_good(struct glibc *glibc, uint32_t arena, uint32_t inde
 		glibc_found(
 		    glibc, arena,
 		    (struct hf_finding){.code = "double-free",
+					.lockless = true,
 					.severity = HF_SEV_ERROR,
 					.blame = HF_BLAME_DOUBLE_FREE,
 					.address = mem,
@@ -193,6 +196,7 @@ static bool fastbin_node_good(struct glibc *glibc, uint32_t arena, uint32_t inde
 			return false;
 		glibc_found(glibc, arena,
 			    (struct hf_finding){.code = "fastbin-size",
+						.lockless = true,
 						.severity = HF_SEV_ERROR,
 						.blame = HF_BLAME_OVERFLOW,
 						.address = glibc_mem(glibc, chunk),
