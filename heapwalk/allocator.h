@@ -202,6 +202,7 @@ struct hf_allocator {
 	uint64_t mmap_threshold, trim_threshold, top_pad, arena_max; /* mp_; 0 if unknown */
 	struct hf_findings findings; /* broken invariants, the first of each code; see check */
 	uint64_t findings_count;     /* without notes, but with those that were not kept */
+	uint64_t lists_cut; /* free lists of which a part may be missing: it counts as in use */
 	/* Where the chain of chunks was lost: each range counts as one block in use. */
 	HF_VEC(, struct hf_range) doubtful;
 	bool aborted;		   /* the process ended because the allocator called abort() */

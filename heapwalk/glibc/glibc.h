@@ -58,6 +58,8 @@ struct glibc {
 	uint64_t main_arena, par; /* addresses; par 0 if mp_ was not found */
 	uint32_t libc_module;	  /* module that holds main_arena */
 	int version;		  /* minor; 0 unknown */
+	uint64_t
+	    cut_key; /* what chunks of a tcache list that is cut bear; 0: none is, or unknown */
 	uint64_t sbrk_base, n_mmaps, mmapped_mem, tcache_count;
 	struct glibc_free_list free;	     /* sorted by chunk */
 	HF_VEC(, struct glibc_region) walks; /* one a region */

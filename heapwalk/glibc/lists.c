@@ -240,6 +240,7 @@ static struct hf_error *walk_fastbin(struct glibc *glibc, uint32_t arena, uint32
 				 .total_bytes = count * size,
 				 .count = count,
 				 .broken = chunk != 0};
+	glibc->base.lists_cut += row.broken;
 	glibc->info.smblks += count;
 	glibc->info.fsmblks += count * size;
 	glibc->info.fordblks += count * size;

@@ -263,6 +263,30 @@ static bool is_foreign(const struct glibc *glibc, const struct chain *chain, uin
 	       key != last_key;
 }
 
+/*
+ * Not all of the chain was found. What is left of it still bears the key, by which the walk
+ * knows it; if there is a key, and it is known.
+ */
+static void chain_cut(struct glibc *glibc, const struct chain *chain)
+{
+	uint64_t address, size, key = 0;
+
+	if (glibc->cut_key)
+		return;
+	glibc->base.lists_cut++;
+	if (!has_keys(glibc))
+		return;
+	bool told =
+	    glibc->symbols && glibc->libc_module != HF_NO_INDEX &&
+	    hf_symbols_find(glibc->symbols, glibc->libc_module, "tcache_key", &address, &size) &&
+	    glibc_word(glibc, address, &key);
+	if (!told && chain->count)
+		glibc_word(glibc, chain->head + glibc->layout.word, &key);
+	/* A key is random, or the address of a struct: no small number. */
+	glibc->cut_key = key >> 12 ? key : 0;
+	glibc->base.lists_cut -= glibc->cut_key != 0;
+}
+
 static struct hf_error *walk_chain(struct glibc *glibc, const struct cache *cache, unsigned bin,
 				   uint64_t expected, struct hf_thread_cache *row)
 {
@@ -276,6 +300,7 @@ static struct hf_error *walk_chain(struct glibc *glibc, const struct cache *cach
 		if (!plausible_entry(glibc, mem) || !glibc_size_word(glibc, mem - 2 * w, &word) ||
 		    is_foreign(glibc, &chain, mem)) {
 			entry_broken(glibc, cache, bin, link_at, mem);
+			chain_cut(glibc, &chain);
 			return NULL;
 		}
 		struct hf_error *err =
@@ -290,11 +315,13 @@ static struct hf_error *walk_chain(struct glibc *glibc, const struct cache *cach
 			return NULL;
 		mem = glibc_unmangle(glibc, mem, link);
 	}
-	if (mem && !plausible_entry(glibc, mem))
+	if (mem && !plausible_entry(glibc, mem)) {
 		entry_broken(glibc, cache, bin, link_at, mem);
-	else if ((mem || chain.count != expected) && !(mem && chain_has(glibc, &chain, mem)))
+	} else if ((mem || chain.count != expected) && !(mem && chain_has(glibc, &chain, mem))) {
 		/* A circle is a double free, and told when the lists are sorted. */
 		count_differs(glibc, cache, bin, expected, chain.count, chain.last, mem != 0);
+		chain_cut(glibc, &chain);
+	}
 	return NULL;
 }
 

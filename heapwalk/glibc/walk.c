@@ -410,6 +410,11 @@ static enum hf_chunk_state ordinary_state(struct glibc_walker *walker, uint64_t 
 		    "the block is in a bin, but the chunk after it says that it is in use");
 	if (listed == HF_CHUNK_INUSE && !(next_word & GLIBC_PREV_INUSE))
 		return unlisted_state(walker, bytes, next_word);
+	uint64_t key = 0;
+	if (walker->glibc->cut_key && listed == HF_CHUNK_INUSE &&
+	    glibc_word(walker->glibc, mem + walker->glibc->layout.word, &key) &&
+	    key == walker->glibc->cut_key)
+		return HF_CHUNK_TCACHE;
 	return listed;
 }
 

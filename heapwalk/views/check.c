@@ -202,6 +202,15 @@ static const char *blame_text(struct hf_doc *doc, const struct hf_finding *findi
 			     culprit);
 }
 
+const char *hf_finding_blame(struct hf_analysis *analysis, struct hf_doc *doc,
+			     const struct hf_finding *finding)
+{
+	if (!finding->culprit)
+		return NULL;
+	struct block culprit = block_at(analysis, doc, finding->culprit);
+	return blame_text(doc, finding, block_text(doc, &culprit));
+}
+
 static const char *malloc_text(const struct hf_analysis *analysis, struct hf_doc *doc,
 			       const struct hf_finding *finding)
 {
@@ -465,10 +474,9 @@ void hf_section_abort(struct hf_analysis *analysis, struct hf_doc *doc)
 		hf_doc_field(doc, "code", "finding", hf_text(met->code));
 		hf_doc_field(doc, "address", "block", hf_address(met->address));
 		hf_doc_field(doc, "finding", "because", hf_text(met->message));
-		struct block culprit = block_at(analysis, doc, met->culprit);
-		if (met->culprit)
-			hf_doc_field(doc, "culprit", "culprit",
-				     hf_text(blame_text(doc, met, block_text(doc, &culprit))));
+		const char *blame = hf_finding_blame(analysis, doc, met);
+		if (blame)
+			hf_doc_field(doc, "culprit", "culprit", hf_text(blame));
 	} else if (hf_findings_count(analysis)) {
 		hf_doc_note(doc, "What it met is among the findings under INTEGRITY.");
 	} else {

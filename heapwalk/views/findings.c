@@ -79,21 +79,43 @@ void hf_findings_table(struct hf_doc *doc, const struct hf_finding **sorted, uin
 			  sorted[i]->message);
 }
 
+const char *hf_findings_doubt_text(const struct hf_analysis *analysis, struct hf_doc *doc)
+{
+	const struct hf_allocator *allocator = analysis->allocator;
+	const char *text = NULL;
+	uint64_t bytes = 0, places = allocator->doubtful.count, lists = allocator->lists_cut;
+
+	hf_vec_foreach (range, &allocator->doubtful)
+		bytes += range->end - range->start;
+	if (bytes)
+		text = hf_doc_printf(doc,
+				     "%s in %s place%s where the chain of chunks is lost count as "
+				     "one block in use each",
+				     hf_doc_bytes_text(doc, bytes), hf_doc_count_text(doc, places),
+				     places == 1 ? "" : "s");
+	if (lists)
+		text =
+		    hf_doc_printf(doc,
+				  "%s%s%s free list%s cannot be followed to the end: blocks on "
+				  "%s may be counted as in use, or as lost",
+				  text ? text : "", text ? "; " : "", hf_doc_count_text(doc, lists),
+				  lists == 1 ? "" : "s", lists == 1 ? "it" : "them");
+	return text;
+}
+
 void hf_findings_doubt(const struct hf_analysis *analysis, struct hf_doc *doc)
 {
+	const char *text = hf_findings_doubt_text(analysis, doc);
 	uint64_t bytes = 0;
 
 	hf_vec_foreach (range, &analysis->allocator->doubtful)
 		bytes += range->end - range->start;
 	hf_doc_json_field(doc, "doubtful_bytes", hf_bytes(bytes));
-	if (bytes)
-		hf_doc_note(
-		    doc,
-		    "Doubtful: %s in %s place%s where the chain of chunks was lost count as "
-		    "one block in use each; what was free or in use there cannot be told.",
-		    hf_doc_bytes_text(doc, bytes),
-		    hf_doc_count_text(doc, analysis->allocator->doubtful.count),
-		    analysis->allocator->doubtful.count == 1 ? "" : "s");
+	hf_doc_json_field(doc, "lists_cut", hf_count(analysis->allocator->lists_cut));
+	if (text)
+		hf_doc_note(doc, "Doubtful figures: %s.", text);
+	else if (hf_findings_count(analysis))
+		hf_doc_note(doc, "No figure is in doubt for it: every chunk was found.");
 }
 
 void hf_section_findings(const struct hf_analysis *analysis, struct hf_doc *doc)

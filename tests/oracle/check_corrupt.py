@@ -27,7 +27,7 @@ def same(wanted, told):
     return wanted == 0 or wanted == told
 
 
-truth, also, bystanders = [], [], set()
+truth, also, bystanders, free = [], [], set(), set()
 for line in open(truth_path):
     kind, *rest = line.split()
     if kind == "finding":
@@ -36,6 +36,8 @@ for line in open(truth_path):
         also.append((rest[0], number(rest[1])))
     elif kind == "object":
         bystanders.add(rest[0])
+    elif kind == "free":
+        free.add(rest[0])
 
 told = json.loads(run("check", "--json", "-q", "--all", core))
 findings = [(f["code"], number(f["address"]), number(f["word"]), number(f["culprit"]), f)
@@ -68,6 +70,11 @@ lost = run("query", "--csv", "-q", core,
 missing = bystanders - set(lost)
 if missing:
     wrong.append(f"{len(missing)} of {len(bystanders)} bystanders are lost: {sorted(missing)[:4]}")
+
+objects = run("query", "--csv", "-q", core, "SELECT address FROM objects").split()
+taken = free.intersection(objects)
+if taken:
+    wrong.append(f"{sorted(taken)} are free, but told as in use")
 
 for sentence in wrong:
     print("WRONG:", sentence)
