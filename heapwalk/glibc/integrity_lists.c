@@ -12,10 +12,17 @@
  * The key's value is libc's `tcache_key`, else the one that most entries bear.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "heapwalk/glibc/integrity.h"
 
-enum { MIN_KEY_VOTES = 3, FD_NEXTSIZE = 4, BK_NEXTSIZE = 5 /* words of a free chunk */ };
+enum {
+	BATCH = 512,
+	MAX_HEAD_SEARCHES = 8,
+	MIN_KEY_VOTES = 3,
+	FD_NEXTSIZE = 4,
+	BK_NEXTSIZE = 5 /* words of a free chunk */
+};
 
 static uint64_t size_of(const struct glibc *glibc, uint64_t chunk)
 {
@@ -317,6 +324,49 @@ static void check_entry(struct glibc *glibc, const struct glibc_free *entry,
 		    (unsigned long)expected, (unsigned long)key);
 }
 
+/*
+ * A tcache's list starts at what is no chunk: malloc has put there the link of the block that
+ * it gave out last, and that link was overwritten while the block was free. Most often it
+ * still stands in the block:
+ *
+ *	entries[bin] = unmangle(word 0 of the block)
+ */
+static void explain_head(struct glibc *glibc, struct hf_finding *finding)
+{
+	struct hf_chunk chunks[BATCH];
+
+	for (uint32_t region = 0; region < glibc->base.regions.count; region++) {
+		uint64_t at = 0;
+		uint32_t count;
+		do {
+			count = glibc_chunks(&glibc->base, region, &at, chunks, BATCH);
+			for (uint32_t i = 0; i < count; i++) {
+				uint64_t mem = chunks[i].object, link = 0;
+				if (chunks[i].state != HF_CHUNK_INUSE ||
+				    !glibc_word(glibc, mem, &link) ||
+				    glibc_unmangle(glibc, mem, link) != finding->found)
+					continue;
+				finding->culprit = mem;
+				finding->blame = HF_BLAME_USE_AFTER_FREE;
+				return;
+			}
+		} while (count == BATCH);
+	}
+}
+
+static void explain_heads(struct glibc *glibc)
+{
+	unsigned searches = 0;
+
+	if (!glibc->layout.mangled)
+		return; /* any block may hold that pointer */
+	hf_vec_foreach (finding, &glibc->base.findings) {
+		if (!strcmp(finding->code, "tcache-corrupt") && !finding->culprit &&
+		    finding->has_found && searches++ < MAX_HEAD_SEARCHES)
+			explain_head(glibc, finding);
+	}
+}
+
 void glibc_check_tcaches(struct glibc *glibc)
 {
 	struct keys keys = learn_keys(glibc);
@@ -325,4 +375,5 @@ void glibc_check_tcaches(struct glibc *glibc)
 		if (entry->state == HF_CHUNK_TCACHE)
 			check_entry(glibc, entry, &keys);
 	}
+	explain_heads(glibc);
 }
