@@ -268,7 +268,9 @@ static bool give_broken(struct glibc_walker *walker, struct hf_chunk *chunk, uin
 
 	if (!walker->quiet) {
 		tell_size_broken(walker, word, next - start);
-		glibc_doubtful(walker->glibc, start, next);
+		/* Less than two of the smallest is one block for sure. */
+		if (next - start >= 2ull * walker->glibc->layout.min_size)
+			glibc_doubtful(walker->glibc, start, next);
 	}
 	/* It may be in use: what it points at must not be called lost. */
 	give(walker, chunk, next - start, HF_CHUNK_INUSE);

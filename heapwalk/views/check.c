@@ -438,8 +438,8 @@ static struct hf_error *tell_dangling(struct hf_analysis *analysis,
 		hf_doc_json_field(doc, "starts_count", hf_count(found.starts));
 		hf_doc_json_field(doc, "insides_count", hf_count(found.insides));
 		hf_doc_note(doc,
-			    "%s words of live memory hold the address of a free block, %s point "
-			    "into one.",
+			    "Words of live memory that hold the address of a free block: %s; that "
+			    "point into one: %s.",
 			    hf_doc_count_text(doc, found.starts),
 			    hf_doc_count_text(doc, found.insides));
 		if (strong)
