@@ -254,6 +254,10 @@ static struct hf_error *open_graph(struct hf_analysis *analysis,
 	stage_done(analysis, "unwind", since);
 	if (err)
 		return err;
+	err = analysis->allocator->ops->check(analysis->allocator);
+	stage_done(analysis, "check", since);
+	if (err)
+		return err;
 	err = hf_roots_create(analysis->process, analysis->symbols, analysis->allocator, kinds,
 			      &analysis->roots);
 	stage_done(analysis, "roots", since);

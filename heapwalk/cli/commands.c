@@ -61,10 +61,13 @@ const struct hf_command hf_commands[] = {
      "heapforensics refs core.1234 ./server 0x55d0c0de2a0", HF_ARGUMENT_REQUIRED, HF_DEPTH_TYPES,
      hf_view_refs, hf_run_view, COMMON | HF_GROUP_LIST},
     {"check", "CORE|PID [BINARY]", "every broken invariant of the heap",
-     "What glibc would have complained about, for all arenas at once, with the words of its abort "
-     "message.",
-     "heapforensics check core.1234", HF_ARGUMENT_NONE, HF_DEPTH_TYPES, hf_view_check, hf_run_view,
-     COMMON | HF_GROUP_LIST},
+     "For all arenas at once: the broken word among the bytes around it, what it should hold, the "
+     "block whose use probably broke it, its content and holder, and what malloc says or said of "
+     "it. The walk goes on behind it; figures that became doubtful are named. Below stand live "
+     "pointers to free blocks, which are no findings.",
+     "heapforensics check core.1234 ./server\n"
+     "heapforensics check --json core.1234 --fail-if 'findings > 0'",
+     HF_ARGUMENT_NONE, HF_DEPTH_TYPES, hf_view_check, hf_run_view, COMMON | HF_GROUP_LIST},
     {"diff", "OLD NEW [BINARY]", "what grew between two cores: by type, size, holder and path",
      "The holder that grew most comes first, with where below it the growth piles up. Cores of one "
      "process are also matched object by object. Paths are compared with addresses and the sizes "

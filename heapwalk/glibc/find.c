@@ -172,8 +172,8 @@ static bool par_near(const struct glibc *glibc, uint64_t arena, uint64_t *ret)
 }
 
 /*
- * Choose among the classes whose ring closes: mp_'s signature counts most, then whether
- * libc's own version lies in the class's range.
+ * Choose among the classes: that the ring closes counts most, then mp_'s signature, then
+ * whether libc's own version lies in the class's range. One of the first two must hold.
  */
 static bool choose_class(struct glibc *glibc, uint64_t bins, uint64_t symbol_par)
 {
@@ -187,18 +187,19 @@ static bool choose_class(struct glibc *glibc, uint64_t bins, uint64_t symbol_par
 			continue;
 		take_class(glibc, &classes[i]);
 		uint64_t arena = bins - classes[i].bins, par = 0;
-		if (!ring_closes(glibc, arena) || !counts_fit(glibc, arena))
+		if (!counts_fit(glibc, arena))
 			continue;
-		int score = 0;
+		/* A smashed ring must not hide the heap: what else fits may speak for it. */
+		int score = ring_closes(glibc, arena) ? 8 : 0;
 		if (symbol_par ? par_fits(glibc, symbol_par) : par_near(glibc, arena, &par))
 			score += 4;
 		if (glibc->version >= classes[i].first && glibc->version <= classes[i].last)
 			score += 2;
 		/* Of equals the later: distributions go forward. */
-		if (score >= best_score) {
+		if (score >= 4 && score >= best_score) {
 			best_score = score;
 			best = &classes[i];
-			best_par = score >= 4 ? (symbol_par ? symbol_par : par) : symbol_par;
+			best_par = score & 4 ? (symbol_par ? symbol_par : par) : symbol_par;
 		}
 	}
 	if (!best)
