@@ -6,9 +6,16 @@
  *	                                                         ^ tp
  *
  * glibc keeps the stacks of ended threads for reuse. Nothing in a core says so, but the
- * descriptor at their top does: it points at itself (x86: words 0 and 2 of the TCB), it
- * holds its stack's address and size in two adjacent words, and no living thread has its
- * address as thread pointer.
+ * descriptor at their top does: it holds its stack's address and size in two adjacent words,
+ * on x86 it points at itself as well (words 0 and 2 of the TCB), and no living thread has its
+ * address as thread pointer. Its place in its page, and that of the two words, is the same
+ * for all threads of a process: where a thread lives, only that one place is looked at.
+ *
+ * Where TLS lies above the thread pointer (aarch64, riscv) the descriptor lies below it, and
+ * nothing in it points at itself: dead stacks are told there with a living thread's help only.
+ *
+ * A guard need not be a mapping of its own: with glibc 2.42 and Linux 6.13 it lies inside the
+ * stack's, and the kernel makes one mapping of several stacks and what borders on them.
  */
 #include <stdlib.h>
 
@@ -22,7 +29,13 @@ enum {
 
 struct stack_block {
 	uint64_t start, end, guard;
+	int64_t told_at; /* the three words that say so, from the thread pointer */
 };
+
+static bool tls_below(const struct hf_process *process)
+{
+	return process->priv->machine && process->priv->machine->tls_below;
+}
 
 /* Is there a TCB that points at itself at @address? (x86 layouts) */
 static bool is_tcb(const struct hf_process *process, uint64_t address)
@@ -32,21 +45,34 @@ static bool is_tcb(const struct hf_process *process, uint64_t address)
 	       hf_image_word(&process->image, address + 2 * word, &again) && again == address;
 }
 
-/* The descriptor's {stackblock, stackblock_size, guardsize}: found by what they must be. */
-static bool find_block(const struct hf_process *process, uint64_t tcb, struct stack_block *ret)
+/* Are {stackblock, stackblock_size, guardsize} of the descriptor at @tcb at @told_at from it? */
+static bool block_at(const struct hf_process *process, uint64_t tcb, int64_t told_at,
+		     struct stack_block *ret)
 {
 	uint64_t word = process->image.word_bytes, page = process->image.page_bytes;
-	for (uint64_t at = 4 * word; at + 3 * word <= DESCRIPTOR_BYTES; at += word) {
-		uint64_t start, size, guard;
-		if (!hf_image_word(&process->image, tcb + at, &start) ||
-		    !hf_image_word(&process->image, tcb + at + word, &size) ||
-		    !hf_image_word(&process->image, tcb + at + 2 * word, &guard))
-			return false;
-		if (!start || !size || start % page || size % page || guard % page ||
-		    guard >= size || start > tcb || tcb - start >= size || start + size < start)
-			continue;
-		*ret = (struct stack_block){start, start + size, guard};
-		return true;
+	uint64_t at = tcb + (uint64_t)told_at, start, size, guard;
+
+	if (!hf_image_word(&process->image, at, &start) ||
+	    !hf_image_word(&process->image, at + word, &size) ||
+	    !hf_image_word(&process->image, at + 2 * word, &guard))
+		return false;
+	if (!start || !size || start % page || size % page || guard % page || guard >= size ||
+	    start > tcb || tcb - start >= size || start + size < start)
+		return false;
+	*ret = (struct stack_block){start, start + size, guard, told_at};
+	return true;
+}
+
+/* The same, found by what the three words must be. */
+static bool find_block(const struct hf_process *process, uint64_t tcb, struct stack_block *ret)
+{
+	int64_t word = process->image.word_bytes;
+	int64_t low = tls_below(process) ? 4 * word : -DESCRIPTOR_BYTES;
+	int64_t high = tls_below(process) ? DESCRIPTOR_BYTES : 0;
+
+	for (int64_t at = low; at + 3 * word <= high; at += word) {
+		if (block_at(process, tcb, at, ret))
+			return true;
 	}
 	return false;
 }
@@ -60,16 +86,11 @@ static bool is_living(const struct hf_process *process, uint64_t tcb)
 	return false;
 }
 
-/* A stack mapping has a PROT_NONE guard right below; a malloc heap has not, but another's
- * reserve may end there, and then it is aligned to that reserve (64 MiB, 1 MiB). */
-static bool may_hold_stack(const struct hf_process *process, size_t index)
+static bool may_hold_stack(const struct hf_mapping *mapping)
 {
-	const struct hf_mapping *mapping = &process->mappings.data[index];
-	if (mapping->kind == HF_MAPPING_FILE || mapping->module != HF_NO_INDEX ||
-	    !(mapping->flags & HF_SEGMENT_W) || index == 0)
-		return false;
-	const struct hf_mapping *below = mapping - 1;
-	return below->end == mapping->start && !(below->flags & HF_SEGMENT_W) && !below->path;
+	return mapping->kind != HF_MAPPING_FILE && mapping->kind != HF_MAPPING_BRK &&
+	       mapping->module == HF_NO_INDEX && (mapping->flags & HF_SEGMENT_W) &&
+	       mapping->present;
 }
 
 /* The dynamic thread vector of a kept stack is kept for its next thread, too. */
@@ -83,30 +104,78 @@ static uint64_t dtv_of(const struct hf_process *process, uint64_t tcb)
 	return dtv;
 }
 
-static bool scan_mapping(const struct hf_process *process, const struct hf_mapping *mapping,
-			 struct hf_dead_stacks *dead)
+/* Where descriptors stand: learnt from a living thread that pthread_create made. */
+struct descriptor_place {
+	bool known;
+	uint64_t in_page;
+	int64_t told_at;
+};
+
+static struct descriptor_place learn_place(const struct hf_process *process)
 {
-	uint64_t end =
-	    mapping->end - mapping->start > MAX_SCAN ? mapping->start + MAX_SCAN : mapping->end;
-	for (uint64_t at = mapping->start; at < end; at += DESCRIPTOR_ALIGN) {
-		struct stack_block block;
+	struct descriptor_place place = {0};
+	struct stack_block block;
+	hf_vec_foreach (thread, &process->threads) {
+		if (thread->tp && thread->sp && find_block(process, thread->tp, &block) &&
+		    thread->sp >= block.start && thread->sp < block.end) {
+			place.known = true;
+			place.in_page = thread->tp % process->image.page_bytes;
+			place.told_at = block.told_at;
+			break;
+		}
+	}
+	return place;
+}
+
+/* The stack of an ended thread whose descriptor is at @tcb, if there is one. */
+static bool dead_stack_at(const struct hf_process *process, const struct descriptor_place *place,
+			  const struct hf_mapping *mapping, uint64_t tcb, struct hf_dead_stack *ret)
+{
+	struct stack_block block;
+
+	if ((tls_below(process) && !is_tcb(process, tcb)) || is_living(process, tcb) ||
+	    !(place->known ? block_at(process, tcb, place->told_at, &block)
+			   : find_block(process, tcb, &block)))
+		return false;
+	*ret = (struct hf_dead_stack){block.start + block.guard, block.end, dtv_of(process, tcb)};
+	if (ret->start < mapping->start)
+		ret->start = mapping->start;
+	if (ret->end > mapping->end)
+		ret->end = mapping->end;
+	return ret->start < ret->end && ret->end > tcb;
+}
+
+/* The next place at or above @at where a descriptor may be. */
+static uint64_t next_place(const struct hf_process *process, const struct descriptor_place *place,
+			   uint64_t at)
+{
+	uint64_t page = process->image.page_bytes, next = hf_image_next(&process->image, at);
+	uint64_t step = place->known ? page : DESCRIPTOR_ALIGN;
+	uint64_t rest = place->known ? place->in_page : 0;
+
+	if (next > UINT64_MAX - 2 * page)
+		return UINT64_MAX;
+	uint64_t aligned = (next & ~(step - 1)) + rest;
+	return aligned < next ? aligned + step : aligned;
+}
+
+static bool scan_mapping(const struct hf_process *process, const struct descriptor_place *place,
+			 const struct hf_mapping *mapping, struct hf_dead_stacks *dead)
+{
+	uint64_t word = process->image.word_bytes, end = mapping->end;
+
+	if (!place->known && end - mapping->start > MAX_SCAN)
+		end = mapping->start + MAX_SCAN;
+	for (uint64_t at = next_place(process, place, mapping->start); at < end;
+	     at = next_place(process, place, at + DESCRIPTOR_ALIGN)) {
+		struct hf_dead_stack stack;
 		uint64_t available = 0;
 		const uint8_t *view = hf_image_at(&process->image, at, &available);
-		if (!view) {
-			at |= process->image.page_bytes - DESCRIPTOR_ALIGN;
+		/* What points at itself is rare: the first word alone rules out nearly all. */
+		if (!view || (tls_below(process) &&
+			      (available < word || hf_image_word_at(&process->image, view) != at)))
 			continue;
-		}
-		if (available < process->image.word_bytes ||
-		    hf_image_word_at(&process->image, view) != at || !is_tcb(process, at) ||
-		    is_living(process, at) || !find_block(process, at, &block))
-			continue;
-		struct hf_dead_stack stack = {block.start + block.guard, block.end,
-					      dtv_of(process, at)};
-		if (stack.start < mapping->start)
-			stack.start = mapping->start;
-		if (stack.end > mapping->end)
-			stack.end = mapping->end;
-		if (stack.start >= stack.end || stack.end <= at)
+		if (!dead_stack_at(process, place, mapping, at, &stack))
 			continue;
 		if (!hf_vec_push(dead, stack))
 			return false;
@@ -118,10 +187,15 @@ static bool scan_mapping(const struct hf_process *process, const struct hf_mappi
 struct hf_error *hf_process_dead_stacks(const struct hf_process *process,
 					struct hf_dead_stacks *ret)
 {
+	struct descriptor_place place = learn_place(process);
 	struct hf_dead_stacks dead = {0};
-	for (size_t i = 0; i < process->mappings.count; i++) {
-		if (may_hold_stack(process, i) &&
-		    !scan_mapping(process, &process->mappings.data[i], &dead)) {
+
+	if (!place.known && !tls_below(process)) {
+		*ret = dead;
+		return NULL;
+	}
+	hf_vec_foreach (mapping, &process->mappings) {
+		if (may_hold_stack(mapping) && !scan_mapping(process, &place, mapping, &dead)) {
 			hf_vec_free(&dead);
 			return hf_error_nomem();
 		}
