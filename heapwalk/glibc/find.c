@@ -263,14 +263,18 @@ static bool bins_by_symbol(struct glibc *glibc, uint32_t module, uint64_t *ret_b
 		return false;
 	if (hf_symbols_find(glibc->symbols, module, "mp_", &par, &size))
 		*ret_par = par;
+	/* A few words off, most pairs are still good ones: the best place is the right one. */
+	unsigned most = 0;
 	for (unsigned i = 0; i < count; i++) {
-		if (classes[i].word == glibc->layout.word &&
-		    good_pairs(glibc, arena + classes[i].bins) >= MIN_GOOD_PAIRS) {
+		if (classes[i].word != glibc->layout.word)
+			continue;
+		unsigned good = good_pairs(glibc, arena + classes[i].bins);
+		if (good > most) {
+			most = good;
 			*ret_bins = arena + classes[i].bins;
-			return true;
 		}
 	}
-	return false;
+	return most >= MIN_GOOD_PAIRS;
 }
 
 static bool bins_in_module(struct glibc *glibc, uint32_t module, uint64_t *ret)
