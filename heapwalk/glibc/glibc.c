@@ -125,6 +125,8 @@ static struct hf_error *probe(struct glibc *glibc, bool *ret_found)
 		return err;
 	err = glibc_find_regions(glibc);
 	if (!err)
+		glibc_settle_mangling(glibc);
+	if (!err)
 		err = glibc_walk_lists(glibc);
 	if (!err)
 		err = glibc_walk_tcaches(glibc);

@@ -108,6 +108,9 @@ struct hf_error *glibc_add_region(struct glibc *glibc, uint64_t start, uint64_t 
 uint32_t glibc_region_at(const struct glibc *glibc, uint64_t address);
 void glibc_sort_regions(struct glibc *glibc);
 
+/* mangling.c: whether links are mangled, by what they hold. Needs sorted regions. */
+void glibc_settle_mangling(struct glibc *glibc);
+
 /* mmapped.c */
 struct hf_error *glibc_find_mmapped(struct glibc *glibc);
 /* The mmapped chunk whose mapping starts at @start: chunk address and mapping's length. */
@@ -117,6 +120,9 @@ bool glibc_mmapped_at(const struct glibc *glibc, uint64_t start, uint64_t limit,
 /* lists.c, tcache.c: free chunks into glibc->free (unsorted until glibc_sort_free). */
 struct hf_error *glibc_walk_lists(struct glibc *glibc);
 struct hf_error *glibc_walk_tcaches(struct glibc *glibc);
+/* The first block of each list in @thread's tcache, if one is found near its thread pointer. */
+void glibc_tcache_heads(const struct glibc *glibc, uint32_t thread,
+			void (*visit)(void *ctx, uint64_t mem), void *ctx);
 struct hf_error *glibc_add_free(struct glibc *glibc, uint64_t chunk, uint32_t owner, uint32_t bin,
 				enum hf_chunk_state state);
 void glibc_sort_free(struct glibc *glibc);

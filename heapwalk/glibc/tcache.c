@@ -349,3 +349,18 @@ struct hf_error *glibc_walk_tcaches(struct glibc *glibc)
 		qsort(glibc->tcaches.data, glibc->tcaches.count, sizeof(uint64_t), compare_words);
 	return err;
 }
+
+void glibc_tcache_heads(const struct glibc *glibc, uint32_t thread,
+			void (*visit)(void *ctx, uint64_t mem), void *ctx)
+{
+	struct cache cache = {0};
+
+	if (!cache_near_tp(glibc, &glibc->process->threads.data[thread], &cache))
+		return;
+	for (unsigned bin = 0; bin < cache.layout->bins; bin++) {
+		uint64_t count = 0, head = 0;
+		if (bin_count(glibc, &cache, bin, &count) && count &&
+		    bin_head(glibc, &cache, bin, &head) && head)
+			visit(ctx, head);
+	}
+}
