@@ -6,13 +6,12 @@
  *	                                                         ^ tp
  *
  * glibc keeps the stacks of ended threads for reuse. Nothing in a core says so, but the
- * descriptor at their top does: it holds its stack's address and size in two adjacent words,
- * on x86 it points at itself as well (words 0 and 2 of the TCB), and no living thread has its
- * address as thread pointer. Its place in its page, and that of the two words, is the same
- * for all threads of a process: where a thread lives, only that one place is looked at.
- *
- * Where TLS lies above the thread pointer (aarch64, riscv) the descriptor lies below it, and
- * nothing in it points at itself: dead stacks are told there with a living thread's help only.
+ * descriptor at their top does: three adjacent words hold the stack's address, its size and its
+ * guard's. How far below the stack's end they stand is the same for all threads of a
+ * process, so a living thread tells where to look: in each page of writable memory at one
+ * place. Where no thread but the first lives, the descriptor is told by pointing at itself (x86:
+ * words 0 and 2 of the TCB), elsewhere by a mapping that is the stack exactly. A dead stack
+ * is one that no thread's stack pointer lies in.
  *
  * A guard need not be a mapping of its own: with glibc 2.42 and Linux 6.13 it lies inside the
  * stack's, and the kernel makes one mapping of several stacks and what borders on them.
@@ -29,7 +28,7 @@ enum {
 
 struct stack_block {
 	uint64_t start, end, guard;
-	int64_t told_at; /* the three words that say so, from the thread pointer */
+	uint64_t told_at; /* address of the three words that say so */
 };
 
 static bool tls_below(const struct hf_process *process)
@@ -45,42 +44,68 @@ static bool is_tcb(const struct hf_process *process, uint64_t address)
 	       hf_image_word(&process->image, address + 2 * word, &again) && again == address;
 }
 
-/* Are {stackblock, stackblock_size, guardsize} of the descriptor at @tcb at @told_at from it? */
-static bool block_at(const struct hf_process *process, uint64_t tcb, int64_t told_at,
+/* Are there {stackblock, stackblock_size, guardsize} at @at, of a block that contains @inside? */
+static bool block_at(const struct hf_process *process, uint64_t at, uint64_t inside,
 		     struct stack_block *ret)
 {
 	uint64_t word = process->image.word_bytes, page = process->image.page_bytes;
-	uint64_t at = tcb + (uint64_t)told_at, start, size, guard;
+	uint64_t start, size, guard;
 
-	if (!hf_image_word(&process->image, at, &start) ||
-	    !hf_image_word(&process->image, at + word, &size) ||
+	if (!hf_image_word(&process->image, at, &start) || !start || start % page ||
+	    start > inside || !hf_image_word(&process->image, at + word, &size) ||
 	    !hf_image_word(&process->image, at + 2 * word, &guard))
 		return false;
-	if (!start || !size || start % page || size % page || guard % page || guard >= size ||
-	    start > tcb || tcb - start >= size || start + size < start)
+	if (!size || size % page || guard % page || guard >= size || inside - start >= size ||
+	    start + size < start)
 		return false;
-	*ret = (struct stack_block){start, start + size, guard, told_at};
+	*ret = (struct stack_block){start, start + size, guard, at};
 	return true;
 }
 
-/* The same, found by what the three words must be. */
-static bool find_block(const struct hf_process *process, uint64_t tcb, struct stack_block *ret)
+/* The same, found by what the three words must be, on the side of @tp where they are. */
+static bool find_block(const struct hf_process *process, uint64_t tp, struct stack_block *ret)
 {
-	int64_t word = process->image.word_bytes;
-	int64_t low = tls_below(process) ? 4 * word : -DESCRIPTOR_BYTES;
-	int64_t high = tls_below(process) ? DESCRIPTOR_BYTES : 0;
+	uint64_t word = process->image.word_bytes;
+	uint64_t at = tls_below(process) ? tp + 4 * word : tp - DESCRIPTOR_BYTES;
 
-	for (int64_t at = low; at + 3 * word <= high; at += word) {
-		if (block_at(process, tcb, at, ret))
+	for (uint64_t end = at + DESCRIPTOR_BYTES - 4 * word; at < end; at += word) {
+		if (block_at(process, at, tp, ret))
 			return true;
 	}
 	return false;
 }
 
-static bool is_living(const struct hf_process *process, uint64_t tcb)
+/* Without a thread pointer: a block that ends where the mapping does, and begins there too. */
+static bool block_of_mapping(const struct hf_process *process, const struct hf_mapping *mapping,
+			     struct stack_block *ret)
+{
+	uint64_t word = process->image.word_bytes;
+
+	if (mapping->end - mapping->start < DESCRIPTOR_BYTES)
+		return false;
+	for (uint64_t at = mapping->end - 3 * word; at > mapping->end - DESCRIPTOR_BYTES;
+	     at -= word) {
+		if (block_at(process, at, mapping->end - 1, ret) && ret->end == mapping->end &&
+		    (ret->start == mapping->start || ret->start + ret->guard == mapping->start))
+			return true;
+	}
+	return false;
+}
+
+static bool living_block(const struct hf_process *process, const struct hf_thread *thread,
+			 struct stack_block *ret)
+{
+	const struct hf_mapping *mapping = hf_process_mapping(process, thread->sp);
+	if (thread->tp ? !find_block(process, thread->tp, ret)
+		       : !mapping || !block_of_mapping(process, mapping, ret))
+		return false;
+	return thread->sp >= ret->start && thread->sp < ret->end;
+}
+
+static bool is_living(const struct hf_process *process, const struct stack_block *block)
 {
 	hf_vec_foreach (thread, &process->threads) {
-		if (thread->tp == tcb)
+		if (thread->sp >= block->start && thread->sp < block->end)
 			return true;
 	}
 	return false;
@@ -104,11 +129,10 @@ static uint64_t dtv_of(const struct hf_process *process, uint64_t tcb)
 	return dtv;
 }
 
-/* Where descriptors stand: learnt from a living thread that pthread_create made. */
+/* Where descriptors stand, from the stack's end: learnt from a thread that was made. */
 struct descriptor_place {
-	bool known;
-	uint64_t in_page;
-	int64_t told_at;
+	uint64_t told_below_end; /* 0: nothing was learnt */
+	uint64_t tp_below_end;	 /* 0: unknown */
 };
 
 static struct descriptor_place learn_place(const struct hf_process *process)
@@ -116,72 +140,97 @@ static struct descriptor_place learn_place(const struct hf_process *process)
 	struct descriptor_place place = {0};
 	struct stack_block block;
 	hf_vec_foreach (thread, &process->threads) {
-		if (thread->tp && thread->sp && find_block(process, thread->tp, &block) &&
-		    thread->sp >= block.start && thread->sp < block.end) {
-			place.known = true;
-			place.in_page = thread->tp % process->image.page_bytes;
-			place.told_at = block.told_at;
+		if (living_block(process, thread, &block) && block.told_at < block.end) {
+			place.told_below_end = block.end - block.told_at;
+			place.tp_below_end = thread->tp ? block.end - thread->tp : 0;
 			break;
 		}
 	}
 	return place;
 }
 
-/* The stack of an ended thread whose descriptor is at @tcb, if there is one. */
-static bool dead_stack_at(const struct hf_process *process, const struct descriptor_place *place,
-			  const struct hf_mapping *mapping, uint64_t tcb, struct hf_dead_stack *ret)
+static bool add_dead(const struct hf_process *process, const struct hf_mapping *mapping,
+		     const struct stack_block *block, uint64_t tcb, struct hf_dead_stacks *dead)
 {
-	struct stack_block block;
-
-	if ((tls_below(process) && !is_tcb(process, tcb)) || is_living(process, tcb) ||
-	    !(place->known ? block_at(process, tcb, place->told_at, &block)
-			   : find_block(process, tcb, &block)))
-		return false;
-	*ret = (struct hf_dead_stack){block.start + block.guard, block.end, dtv_of(process, tcb)};
-	if (ret->start < mapping->start)
-		ret->start = mapping->start;
-	if (ret->end > mapping->end)
-		ret->end = mapping->end;
-	return ret->start < ret->end && ret->end > tcb;
+	struct hf_dead_stack stack = {block->start + block->guard, block->end,
+				      tcb ? dtv_of(process, tcb) : 0};
+	if (stack.start < mapping->start)
+		stack.start = mapping->start;
+	if (stack.end > mapping->end)
+		stack.end = mapping->end;
+	return stack.start >= stack.end || hf_vec_push(dead, stack);
 }
 
-/* The next place at or above @at where a descriptor may be. */
-static uint64_t next_place(const struct hf_process *process, const struct descriptor_place *place,
-			   uint64_t at)
+/* One look a page: does a stack end behind it? */
+static bool scan_places(const struct hf_process *process, const struct descriptor_place *place,
+			const struct hf_mapping *mapping, struct hf_dead_stacks *dead)
 {
-	uint64_t page = process->image.page_bytes, next = hf_image_next(&process->image, at);
-	uint64_t step = place->known ? page : DESCRIPTOR_ALIGN;
-	uint64_t rest = place->known ? place->in_page : 0;
+	uint64_t page = process->image.page_bytes, below = place->told_below_end;
+	uint64_t at = hf_image_next(&process->image, mapping->start);
 
-	if (next > UINT64_MAX - 2 * page)
-		return UINT64_MAX;
-	uint64_t aligned = (next & ~(step - 1)) + rest;
-	return aligned < next ? aligned + step : aligned;
+	while (at < mapping->end) {
+		struct stack_block block;
+		uint64_t end = (at & ~(page - 1)) + page;
+		if (end < at)
+			break;
+		if (end - below >= mapping->start &&
+		    block_at(process, end - below, end - 1, &block) && block.end == end &&
+		    !is_living(process, &block) &&
+		    !add_dead(process, mapping, &block,
+			      place->tp_below_end ? end - place->tp_below_end : 0, dead))
+			return false;
+		at = hf_image_next(&process->image, end);
+	}
+	return true;
+}
+
+/* Every place where a TCB may be: what points at itself is rare. */
+static bool scan_tcbs(const struct hf_process *process, const struct hf_mapping *mapping,
+		      struct hf_dead_stacks *dead)
+{
+	uint64_t word = process->image.word_bytes, end = mapping->end;
+	uint64_t at = hf_image_next(&process->image, mapping->start);
+
+	if (end - mapping->start > MAX_SCAN)
+		end = mapping->start + MAX_SCAN;
+	if (at >= end)
+		return true;
+	at = (at + DESCRIPTOR_ALIGN - 1) & ~(uint64_t)(DESCRIPTOR_ALIGN - 1);
+	while (at < end) {
+		struct stack_block block;
+		uint64_t available = 0;
+		const uint8_t *view = hf_image_at(&process->image, at, &available);
+		if (!view) {
+			uint64_t next = hf_image_next(&process->image, at);
+			if (next >= end)
+				break;
+			at = (next + DESCRIPTOR_ALIGN - 1) & ~(uint64_t)(DESCRIPTOR_ALIGN - 1);
+			continue;
+		}
+		if (available >= word && hf_image_word_at(&process->image, view) == at &&
+		    is_tcb(process, at) && find_block(process, at, &block) &&
+		    !is_living(process, &block)) {
+			if (!add_dead(process, mapping, &block, at, dead))
+				return false;
+			at = block.end > at ? block.end : at + DESCRIPTOR_ALIGN;
+			continue;
+		}
+		at += DESCRIPTOR_ALIGN;
+	}
+	return true;
 }
 
 static bool scan_mapping(const struct hf_process *process, const struct descriptor_place *place,
 			 const struct hf_mapping *mapping, struct hf_dead_stacks *dead)
 {
-	uint64_t word = process->image.word_bytes, end = mapping->end;
+	struct stack_block block;
 
-	if (!place->known && end - mapping->start > MAX_SCAN)
-		end = mapping->start + MAX_SCAN;
-	for (uint64_t at = next_place(process, place, mapping->start); at < end;
-	     at = next_place(process, place, at + DESCRIPTOR_ALIGN)) {
-		struct hf_dead_stack stack;
-		uint64_t available = 0;
-		const uint8_t *view = hf_image_at(&process->image, at, &available);
-		/* What points at itself is rare: the first word alone rules out nearly all. */
-		if (!view || (tls_below(process) &&
-			      (available < word || hf_image_word_at(&process->image, view) != at)))
-			continue;
-		if (!dead_stack_at(process, place, mapping, at, &stack))
-			continue;
-		if (!hf_vec_push(dead, stack))
-			return false;
-		at = stack.end - DESCRIPTOR_ALIGN;
-	}
-	return true;
+	if (place->told_below_end)
+		return scan_places(process, place, mapping, dead);
+	if (tls_below(process))
+		return scan_tcbs(process, mapping, dead);
+	return !block_of_mapping(process, mapping, &block) || is_living(process, &block) ||
+	       add_dead(process, mapping, &block, 0, dead);
 }
 
 struct hf_error *hf_process_dead_stacks(const struct hf_process *process,
@@ -190,10 +239,6 @@ struct hf_error *hf_process_dead_stacks(const struct hf_process *process,
 	struct descriptor_place place = learn_place(process);
 	struct hf_dead_stacks dead = {0};
 
-	if (!place.known && !tls_below(process)) {
-		*ret = dead;
-		return NULL;
-	}
 	hf_vec_foreach (mapping, &process->mappings) {
 		if (may_hold_stack(mapping) && !scan_mapping(process, &place, mapping, &dead)) {
 			hf_vec_free(&dead);
@@ -210,8 +255,7 @@ struct hf_error *hf_process_dead_stacks(const struct hf_process *process,
 static void bound_by_block(const struct hf_process *process, struct hf_thread *thread)
 {
 	struct stack_block block;
-	if (!thread->tp || !find_block(process, thread->tp, &block) || thread->sp < block.start ||
-	    thread->sp >= block.end)
+	if (!living_block(process, thread, &block))
 		return;
 	if (block.start + block.guard > thread->stack_start &&
 	    block.start + block.guard <= thread->sp)
