@@ -99,6 +99,9 @@ units: $(UNIT_BINS)
 BUILD_DEPS := gcc g++ make pkg-config libdw-dev libelf-dev libsqlite3-dev libzstd-dev zlib1g-dev \
               liblzma-dev liblz4-dev libjson-c-dev libcmocka-dev gdb
 TEST_DEPS  := $(BUILD_DEPS) clang clang-format valgrind elfutils python3 python3-jsonschema sqlite3 libc6-dbg procps
+GLIBC_DEPS := debootstrap qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
+              gcc-powerpc64le-linux-gnu libc6-dev-ppc64el-cross gcc-s390x-linux-gnu \
+              libc6-dev-s390x-cross musl-tools libjemalloc2 libtcmalloc-minimal4
 
 # Install what is missing, if this machine is a Debian that lets us; else say what is.
 define install_deps
@@ -137,9 +140,14 @@ check-asan: deps-test
 check-clang: deps-test
 	@$(MAKE) --no-print-directory BUILD=build-clang CC=clang build-clang/heapforensics
 
-check-clients check-glibc: deps-test
+check-clients: deps-test
 	@$(MAKE) --no-print-directory all fixtures
-	@tests/run $(@:check-%=%) $(if $(T),-- $(T))
+	@tests/run clients $(if $(T),-- $(T))
+
+check-glibc: deps-test
+	$(call install_deps,$(GLIBC_DEPS))
+	@$(MAKE) --no-print-directory all fixtures
+	@tests/run glibc $(if $(T),-- $(T))
 
 fuzz-smoke: deps-test
 	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=address,undefined OPT=-O1 \

@@ -36,6 +36,13 @@ static bool tls_below(const struct hf_process *process)
 	return process->priv->machine && process->priv->machine->tls_below;
 }
 
+static bool may_hold_stack(const struct hf_mapping *mapping)
+{
+	return mapping->kind != HF_MAPPING_FILE && mapping->kind != HF_MAPPING_BRK &&
+	       mapping->module == HF_NO_INDEX && (mapping->flags & HF_SEGMENT_W) &&
+	       mapping->present;
+}
+
 /* Is there a TCB that points at itself at @address? (x86 layouts) */
 static bool is_tcb(const struct hf_process *process, uint64_t address)
 {
@@ -92,14 +99,38 @@ static bool block_of_mapping(const struct hf_process *process, const struct hf_m
 	return false;
 }
 
+/* By the stack alone: the first three words above the stack pointer that say so. */
+static bool block_above(const struct hf_process *process, uint64_t sp, struct stack_block *ret)
+{
+	const struct hf_mapping *mapping = hf_process_mapping(process, sp);
+	uint64_t word = process->image.word_bytes, page = process->image.page_bytes;
+
+	if (!mapping || !may_hold_stack(mapping))
+		return false;
+	uint64_t at = (sp + word - 1) & ~(word - 1), start;
+	uint64_t end = mapping->end - at > MAX_SCAN ? at + MAX_SCAN : mapping->end;
+	for (; at < end; at += word) {
+		uint64_t available = 0;
+		const uint8_t *view = hf_image_at(&process->image, at, &available);
+		if (!view || available < word)
+			return false;
+		start = hf_image_word_at(&process->image, view);
+		if (start && start % page == 0 && start <= sp && block_at(process, at, sp, ret) &&
+		    at < ret->end && ret->start + ret->guard >= mapping->start &&
+		    ret->end <= mapping->end)
+			return true;
+	}
+	return false;
+}
+
 static bool living_block(const struct hf_process *process, const struct hf_thread *thread,
 			 struct stack_block *ret)
 {
-	const struct hf_mapping *mapping = hf_process_mapping(process, thread->sp);
-	if (thread->tp ? !find_block(process, thread->tp, ret)
-		       : !mapping || !block_of_mapping(process, mapping, ret))
-		return false;
-	return thread->sp >= ret->start && thread->sp < ret->end;
+	/* powerpc's thread pointer is some way off: there, too, the stack itself tells. */
+	if (thread->tp && find_block(process, thread->tp, ret) && thread->sp >= ret->start &&
+	    thread->sp < ret->end)
+		return true;
+	return block_above(process, thread->sp, ret);
 }
 
 static bool is_living(const struct hf_process *process, const struct stack_block *block)
@@ -109,13 +140,6 @@ static bool is_living(const struct hf_process *process, const struct stack_block
 			return true;
 	}
 	return false;
-}
-
-static bool may_hold_stack(const struct hf_mapping *mapping)
-{
-	return mapping->kind != HF_MAPPING_FILE && mapping->kind != HF_MAPPING_BRK &&
-	       mapping->module == HF_NO_INDEX && (mapping->flags & HF_SEGMENT_W) &&
-	       mapping->present;
 }
 
 /* The dynamic thread vector of a kept stack is kept for its next thread, too. */
@@ -142,7 +166,9 @@ static struct descriptor_place learn_place(const struct hf_process *process)
 	hf_vec_foreach (thread, &process->threads) {
 		if (living_block(process, thread, &block) && block.told_at < block.end) {
 			place.told_below_end = block.end - block.told_at;
-			place.tp_below_end = thread->tp ? block.end - thread->tp : 0;
+			place.tp_below_end = thread->tp > block.start && thread->tp < block.end
+						 ? block.end - thread->tp
+						 : 0;
 			break;
 		}
 	}
