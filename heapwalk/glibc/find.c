@@ -70,15 +70,19 @@ static bool scan_for_bins(const struct glibc *glibc, uint64_t start, uint64_t en
 {
 	uint64_t w = glibc->layout.word, last = 2ull * (GLIBC_BINS - 1) * w;
 
-	for (uint64_t at = (start + w - 1) & ~(w - 1); at + GLIBC_BIN_WORDS * w <= end;) {
+	for (uint64_t at = (start + w - 1) & ~(w - 1);
+	     at < end && end - at >= GLIBC_BIN_WORDS * w;) {
 		uint64_t available = 0;
 		const uint8_t *view = hf_image_at(glibc->image, at + last, &available);
 		if (!view || available < 2 * w) {
-			at += w;
+			uint64_t next = view ? at + w : hf_image_next(glibc->image, at + last);
+			if (next == UINT64_MAX)
+				return false;
+			at = view ? next : (next - last + w - 1) & ~(w - 1);
 			continue;
 		}
 		uint64_t count = (available - w) / w;
-		for (uint64_t i = 0; i < count && at + GLIBC_BIN_WORDS * w <= end; i++, at += w) {
+		for (uint64_t i = 0; i < count && end - at >= GLIBC_BIN_WORDS * w; i++, at += w) {
 			uint64_t expect = at + last - 2 * w;
 			if (hf_image_word_at(glibc->image, view + i * w) == expect &&
 			    hf_image_word_at(glibc->image, view + (i + 1) * w) == expect &&

@@ -209,7 +209,9 @@ static struct hf_error *find_mmap_regions(struct glibc *glibc, uint64_t top, uin
 				at = end;
 				continue;
 			}
-			at += page;
+			/* Memory that is not there is not stepped through page by page. */
+			uint64_t next = hf_image_next(glibc->image, at + page) & ~(page - 1);
+			at = next > at ? next : mapping->end;
 		}
 	}
 	return NULL;
