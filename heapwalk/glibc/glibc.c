@@ -158,6 +158,8 @@ struct hf_error *hf_glibc_probe(const struct hf_process *process, struct hf_symb
 	glibc->symbols = symbols;
 	glibc->diags = diags;
 	glibc->libc_module = HF_NO_INDEX;
+	hf_vec_foreach (segment, &process->image.segments)
+		glibc->present_bytes += segment->present;
 	struct hf_error *err = probe(glibc, &found);
 	const char *other = other_allocator(process);
 	if (err || !found) {

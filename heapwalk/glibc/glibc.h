@@ -61,6 +61,7 @@ struct glibc {
 	HF_VEC(, struct glibc_region) walks; /* one a region */
 	HF_VEC(, uint64_t) tcaches;	     /* sorted: mem of each tcache struct */
 	struct hf_mallinfo2 info;
+	uint64_t present_bytes; /* of the whole image */
 	bool foreign_memory_known;
 };
 
