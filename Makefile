@@ -37,6 +37,10 @@ ALL_CFLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recov
 LDFLAGS   += -fsanitize=$(SANITIZE)
 endif
 
+ifneq ($(FUZZ),)
+ALL_CFLAGS += -fsanitize=fuzzer-no-link
+endif
+
 LIB_SRCS  := $(sort $(wildcard core/*/*.c heapwalk/*.c heapwalk/glibc/*.c heapwalk/graph/*.c \
                 heapwalk/typing/*.c heapwalk/views/*.c heapwalk/output/*.c heapwalk/query/*.c))
 CLI_SRCS  := $(sort $(wildcard heapwalk/cli/*.c gdbplugin/*.c))
@@ -44,6 +48,7 @@ LIB_OBJS  := $(LIB_SRCS:%.c=$(BUILD)/obj/%.o)
 CLI_OBJS  := $(CLI_SRCS:%.c=$(BUILD)/obj/%.o)
 UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/tests/%)
+FUZZ_BINS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 BENCH_BINS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 # Fixtures: programs that know the truth about their own heap. Plain -g -O1, never sanitized.
 FIX_C     := $(sort $(wildcard fixtures/*.c))
@@ -75,6 +80,18 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libheapforensics.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
+# Fuzz targets: clang's libFuzzer. The whole program is one of them, under another main.
+$(BUILD)/obj/fuzz/main.o: heapwalk/cli/main.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -Dmain=tool_main -Wno-missing-prototypes -MMD -MP -c $< -o $@
+
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/fuzz/main.o \
+    $(filter-out %/main.o,$(CLI_OBJS)) $(BUILD)/libheapforensics.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libheapforensics.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -99,6 +116,9 @@ units: $(UNIT_BINS)
 BUILD_DEPS := gcc g++ make pkg-config libdw-dev libelf-dev libsqlite3-dev libzstd-dev zlib1g-dev \
               liblzma-dev liblz4-dev libjson-c-dev libxxhash-dev libcmocka-dev gdb
 TEST_DEPS  := $(BUILD_DEPS) clang clang-format valgrind elfutils python3 python3-jsonschema sqlite3 libc6-dbg procps
+GLIBC_DEPS := debootstrap qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
+              gcc-powerpc64le-linux-gnu libc6-dev-ppc64el-cross gcc-s390x-linux-gnu \
+              libc6-dev-s390x-cross musl-tools libjemalloc2 libtcmalloc-minimal4
 
 # Install what is missing, if this machine is a Debian that lets us; else say what is.
 define install_deps
@@ -137,15 +157,26 @@ check-asan: deps-test
 check-clang: deps-test
 	@$(MAKE) --no-print-directory BUILD=build-clang CC=clang build-clang/heapforensics
 
-check-clients check-glibc: deps-test
+check-clients: deps-test
 	@$(MAKE) --no-print-directory all fixtures
-	@tests/run $(@:check-%=%) $(if $(T),-- $(T))
+	@tests/run clients $(if $(T),-- $(T))
 
+check-glibc: deps-test
+	$(call install_deps,$(GLIBC_DEPS))
+	@$(MAKE) --no-print-directory all fixtures
+	@tests/run glibc $(if $(T),-- $(T))
+
+# The corpus replayed, a minute of fuzzing, and damaged cores given to a sanitized program.
 fuzz-smoke: deps-test
 	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=address,undefined OPT=-O1 \
 	  build-asan/heapforensics
-	@$(MAKE) --no-print-directory fixtures
+	@$(MAKE) --no-print-directory fuzzers fixtures
 	@BUILD=build-asan ASAN_OPTIONS=detect_leaks=0 tests/run fuzz $(if $(T),-- $(T))
+
+fuzzers:
+	@$(MAKE) --no-print-directory BUILD=build-fuzz CC=clang SANITIZE=address,undefined OPT=-O1 \
+	  FUZZ=1 fuzz-bins
+fuzz-bins: $(FUZZ_BINS)
 
 bench: all
 	@$(MAKE) --no-print-directory fixtures
@@ -190,7 +221,7 @@ uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/share/heapforensics
 
 clean:
-	rm -rf build build-asan build-clang
+	rm -rf build build-asan build-clang build-fuzz
 
 help:
 	@echo 'make                build/heapforensics and the library'
@@ -200,13 +231,13 @@ help:
 	@echo 'make check-clang    build with clang, warnings are errors'
 	@echo 'make check-clients  exports opened by the programs they are for'
 	@echo 'make check-glibc    other versions of glibc, in roots of their own'
-	@echo 'make fuzz-smoke     mutated and cut cores'
+	@echo 'make fuzz-smoke     a minute of fuzzing; mutated and cut cores under sanitizers'
 	@echo 'make bench          speed by stage and heap shape'
 	@echo 'make format man install uninstall clean'
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 .PHONY: all fixtures units deps deps-test demo check check-asan check-clang check-clients \
-        check-glibc fuzz-smoke bench format man install uninstall clean help
+        check-glibc fuzz-smoke fuzzers fuzz-bins bench format man install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:

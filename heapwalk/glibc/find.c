@@ -70,15 +70,19 @@ static bool scan_for_bins(const struct glibc *glibc, uint64_t start, uint64_t en
 {
 	uint64_t w = glibc->layout.word, last = 2ull * (GLIBC_BINS - 1) * w;
 
-	for (uint64_t at = (start + w - 1) & ~(w - 1); at + GLIBC_BIN_WORDS * w <= end;) {
+	for (uint64_t at = (start + w - 1) & ~(w - 1);
+	     at < end && end - at >= GLIBC_BIN_WORDS * w;) {
 		uint64_t available = 0;
 		const uint8_t *view = hf_image_at(glibc->image, at + last, &available);
 		if (!view || available < 2 * w) {
-			at += w;
+			uint64_t next = view ? at + w : hf_image_next(glibc->image, at + last);
+			if (next == UINT64_MAX)
+				return false;
+			at = view ? next : (next - last + w - 1) & ~(w - 1);
 			continue;
 		}
 		uint64_t count = (available - w) / w;
-		for (uint64_t i = 0; i < count && at + GLIBC_BIN_WORDS * w <= end; i++, at += w) {
+		for (uint64_t i = 0; i < count && end - at >= GLIBC_BIN_WORDS * w; i++, at += w) {
 			uint64_t expect = at + last - 2 * w;
 			if (hf_image_word_at(glibc->image, view + i * w) == expect &&
 			    hf_image_word_at(glibc->image, view + (i + 1) * w) == expect &&
@@ -264,14 +268,18 @@ static bool bins_by_symbol(struct glibc *glibc, uint32_t module, uint64_t *ret_b
 		return false;
 	if (hf_symbols_find(glibc->symbols, module, "mp_", &par, &size))
 		*ret_par = par;
+	/* A few words off, most pairs are still good ones: the best place is the right one. */
+	unsigned most = 0;
 	for (unsigned i = 0; i < count; i++) {
-		if (classes[i].word == glibc->layout.word &&
-		    good_pairs(glibc, arena + classes[i].bins) >= MIN_GOOD_PAIRS) {
+		if (classes[i].word != glibc->layout.word)
+			continue;
+		unsigned good = good_pairs(glibc, arena + classes[i].bins);
+		if (good > most) {
+			most = good;
 			*ret_bins = arena + classes[i].bins;
-			return true;
 		}
 	}
-	return false;
+	return most >= MIN_GOOD_PAIRS;
 }
 
 static bool bins_in_module(struct glibc *glibc, uint32_t module, uint64_t *ret)

@@ -112,6 +112,8 @@ static struct hf_error *probe(struct glibc *glibc, bool *ret_found)
 	glibc_read_crash(glibc);
 	err = glibc_find_regions(glibc);
 	if (!err)
+		glibc_settle_mangling(glibc);
+	if (!err)
 		err = glibc_walk_tcaches(glibc);
 	if (!err)
 		err = glibc_walk_lists(glibc);
@@ -143,6 +145,8 @@ struct hf_error *hf_glibc_probe(const struct hf_process *process, struct hf_symb
 	glibc->symbols = symbols;
 	glibc->diags = diags;
 	glibc->libc_module = HF_NO_INDEX;
+	hf_vec_foreach (segment, &process->image.segments)
+		glibc->present_bytes += segment->present;
 	struct hf_error *err = probe(glibc, &found);
 	const char *other = other_allocator(process);
 	if (err || !found) {

@@ -71,6 +71,7 @@ struct glibc {
 	bool died_in_malloc;	       /* the thread that died stood in malloc code */
 	bool mid_malloc;	       /* another one stands there: lists may be half updated */
 	bool checked;
+	uint64_t present_bytes; /* of the whole image */
 };
 
 /* ---- reading --------------------------------------------------------------------------- */
@@ -131,6 +132,9 @@ struct hf_error *glibc_add_region(struct glibc *glibc, uint64_t start, uint64_t 
 uint32_t glibc_region_at(const struct glibc *glibc, uint64_t address);
 void glibc_sort_regions(struct glibc *glibc);
 
+/* mangling.c: whether links are mangled, by what they hold. Needs sorted regions. */
+void glibc_settle_mangling(struct glibc *glibc);
+
 /* mmapped.c */
 struct hf_error *glibc_find_mmapped(struct glibc *glibc);
 /* The mmapped chunk whose mapping starts at @start: chunk address and mapping's length. */
@@ -144,6 +148,9 @@ struct hf_error *glibc_walk_bin(struct glibc *glibc, uint32_t arena, uint32_t bi
 struct hf_error *glibc_walk_tcaches(struct glibc *glibc);
 /* May @chunk be a node of a list of @arena? */
 bool glibc_plausible_node(const struct glibc *glibc, uint64_t chunk, uint32_t arena);
+/* The first block of each list in @thread's tcache, if one is found near its thread pointer. */
+void glibc_tcache_heads(const struct glibc *glibc, uint32_t thread,
+			void (*visit)(void *ctx, uint64_t mem), void *ctx);
 struct hf_error *glibc_add_free(struct glibc *glibc, uint64_t chunk, uint32_t owner, uint32_t bin,
 				enum hf_chunk_state state);
 void glibc_sort_free(struct glibc *glibc);

@@ -11,7 +11,11 @@
 
 #include "heapwalk/glibc/glibc.h"
 
-enum { MAX_ARENAS = 1 << 16, MAX_HEAPS = 1 << 20 };
+enum {
+	MAX_ARENAS = 1 << 16,
+	MAX_HEAPS = 1 << 20,
+	MOST_ABSENT = 16, /* a region is at most this many times what the core holds at all */
+};
 
 struct hf_error *glibc_add_region(struct glibc *glibc, uint64_t start, uint64_t end, uint32_t arena,
 				  enum hf_region_kind kind, uint64_t top)
@@ -20,6 +24,14 @@ struct hf_error *glibc_add_region(struct glibc *glibc, uint64_t start, uint64_t 
 	struct glibc_region walk = {.top = top};
 	if (start >= end)
 		return NULL;
+	if (end - start > MOST_ABSENT * glibc->present_bytes) {
+		/* Terabytes that only a header promises: what is indexed is bounded by what is
+		 * there. */
+		region.end = start + (MOST_ABSENT * glibc->present_bytes & ~UINT64_C(0xfff));
+		hf_diag_add(glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "heap-missing", start,
+			    "a heap of %lu bytes is mostly not in the core: its end is left out",
+			    (unsigned long)(end - start));
+	}
 	if (!hf_vec_push(&glibc->base.regions, region))
 		return hf_error_nomem();
 	if (!hf_vec_push(&glibc->walks, walk)) {
@@ -320,7 +332,9 @@ static struct hf_error *find_mmap_regions(struct glibc *glibc, uint64_t top, uin
 				at = end;
 				continue;
 			}
-			at += page;
+			/* Memory that is not there is not stepped through page by page. */
+			uint64_t next = hf_image_next(glibc->image, at + page) & ~(page - 1);
+			at = next > at ? next : mapping->end;
 		}
 	}
 	return NULL;

@@ -445,6 +445,16 @@ static struct hf_error *walk_by_content(struct glibc *glibc)
 	return err;
 }
 
+/* Not every thread could be asked where its cache is. */
+static bool lacks_thread_pointers(const struct glibc *glibc)
+{
+	hf_vec_foreach (thread, &glibc->process->threads) {
+		if (thread->tp == 0)
+			return true;
+	}
+	return false;
+}
+
 struct hf_error *glibc_walk_tcaches(struct glibc *glibc)
 {
 	struct slots slots = find_slots(glibc);
@@ -454,9 +464,24 @@ struct hf_error *glibc_walk_tcaches(struct glibc *glibc)
 		return NULL;
 	for (uint32_t i = 0; !err && i < glibc->process->threads.count; i++)
 		err = walk_thread(glibc, i, &slots);
-	if (!err && glibc->tcaches.count == 0 && !slots.has_cache)
+	if (!err && (glibc->tcaches.count == 0 || lacks_thread_pointers(glibc)))
 		err = walk_by_content(glibc);
 	if (glibc->tcaches.count > 1)
 		qsort(glibc->tcaches.data, glibc->tcaches.count, sizeof(uint64_t), compare_words);
 	return err;
+}
+
+void glibc_tcache_heads(const struct glibc *glibc, uint32_t thread,
+			void (*visit)(void *ctx, uint64_t mem), void *ctx)
+{
+	struct cache cache = {0};
+
+	if (!cache_near_tp(glibc, &glibc->process->threads.data[thread], &cache))
+		return;
+	for (unsigned bin = 0; bin < cache.layout->bins; bin++) {
+		uint64_t count = 0, head = 0;
+		if (bin_count(glibc, &cache, bin, &count) && count &&
+		    bin_head(glibc, &cache, bin, &head) && head)
+			visit(ctx, head);
+	}
 }
