@@ -38,8 +38,9 @@ LDFLAGS   += -fsanitize=$(SANITIZE)
 endif
 
 LIB_SRCS  := $(sort $(wildcard core/*/*.c heapwalk/*.c heapwalk/glibc/*.c heapwalk/graph/*.c \
-                heapwalk/typing/*.c heapwalk/views/*.c heapwalk/output/*.c heapwalk/query/*.c))
-CLI_SRCS  := $(sort $(wildcard heapwalk/cli/*.c gdbplugin/*.c))
+                heapwalk/typing/*.c heapwalk/views/*.c heapwalk/output/*.c heapwalk/query/*.c) \
+                $(filter-out heapwalk/explore/screen%,$(wildcard heapwalk/explore/*.c)))
+CLI_SRCS  := $(sort $(wildcard heapwalk/cli/*.c heapwalk/explore/screen*.c gdbplugin/*.c))
 LIB_OBJS  := $(LIB_SRCS:%.c=$(BUILD)/obj/%.o)
 CLI_OBJS  := $(CLI_SRCS:%.c=$(BUILD)/obj/%.o)
 UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
