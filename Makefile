@@ -40,7 +40,16 @@ endif
 LIB_SRCS  := $(sort $(wildcard core/*/*.c heapwalk/*.c heapwalk/glibc/*.c heapwalk/graph/*.c \
                 heapwalk/typing/*.c heapwalk/views/*.c heapwalk/output/*.c heapwalk/query/*.c) \
                 $(filter-out heapwalk/explore/screen%,$(wildcard heapwalk/explore/*.c)))
-CLI_SRCS  := $(sort $(wildcard heapwalk/cli/*.c heapwalk/explore/screen*.c gdbplugin/*.c))
+# The screen of `explore` needs ncursesw; NCURSES= builds without it.
+NCURSES   ?= $(shell pkg-config --exists ncursesw && echo ncursesw)
+ifeq ($(NCURSES),)
+SCREEN_SRCS := heapwalk/explore/screen_none.c
+else
+SCREEN_SRCS := $(filter-out %/screen_none.c,$(wildcard heapwalk/explore/screen*.c))
+SCREEN_LIBS := $(shell pkg-config --libs $(NCURSES))
+$(SCREEN_SRCS:%.c=$(BUILD)/obj/%.o): ALL_CFLAGS += $(shell pkg-config --cflags-only-I $(NCURSES))
+endif
+CLI_SRCS  := $(sort $(wildcard heapwalk/cli/*.c gdbplugin/*.c) $(SCREEN_SRCS))
 LIB_OBJS  := $(LIB_SRCS:%.c=$(BUILD)/obj/%.o)
 CLI_OBJS  := $(CLI_SRCS:%.c=$(BUILD)/obj/%.o)
 UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
@@ -69,7 +78,7 @@ $(BUILD)/libheapforensics.so: $(LIB_OBJS)
 
 $(BUILD)/heapforensics: $(CLI_OBJS) $(BUILD)/libheapforensics.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(CLI_OBJS) $(BUILD)/libheapforensics.a $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(CLI_OBJS) $(BUILD)/libheapforensics.a $(SCREEN_LIBS) $(LDLIBS)
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libheapforensics.a
 	@mkdir -p $(@D)
@@ -98,8 +107,9 @@ units: $(UNIT_BINS)
 # ---- set-up -----------------------------------------------------------------------------------
 
 BUILD_DEPS := gcc g++ make pkg-config libdw-dev libelf-dev libsqlite3-dev libzstd-dev zlib1g-dev \
-              liblzma-dev liblz4-dev libjson-c-dev libxxhash-dev libcmocka-dev gdb
-TEST_DEPS  := $(BUILD_DEPS) clang clang-format valgrind elfutils python3 python3-jsonschema sqlite3 libc6-dbg procps
+              liblzma-dev liblz4-dev libjson-c-dev libxxhash-dev libncurses-dev libcmocka-dev gdb
+TEST_DEPS  := $(BUILD_DEPS) clang clang-format valgrind elfutils python3 python3-jsonschema sqlite3 libc6-dbg procps \
+              tmux zsh fish
 
 # Install what is missing, if this machine is a Debian that lets us; else say what is.
 define install_deps

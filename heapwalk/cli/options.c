@@ -68,10 +68,10 @@ const struct hf_option hf_option_table[] = {
     {0, "csv", NULL, "short for --format=csv", HF_GROUP_OUTPUT, OPT_CSV},
     {'o', "output", "FILE", "write to FILE instead of standard output", HF_GROUP_OUTPUT,
      OPT_OUTPUT},
-    {0, "color", "WHEN", "auto (the default), always or never; NO_COLOR is heeded", HF_GROUP_OUTPUT,
+    {0, "color", "WHEN", "auto (the default), always or never; NO_COLOR is heeded", HF_GROUP_ANY,
      OPT_COLOR},
     {0, "no-pager", NULL, "do not send long output through $PAGER", HF_GROUP_OUTPUT, OPT_NO_PAGER},
-    {'q', "quiet", NULL, "no progress on standard error", HF_GROUP_OUTPUT, OPT_QUIET},
+    {'q', "quiet", NULL, "no progress on standard error", HF_GROUP_ANY, OPT_QUIET},
     {0, "roots", "LIST",
      "kinds of roots that count, with commas: variable, section, tls, frame, register, stack, "
      "mapping; or kinds that do not, each with a minus before it",
@@ -102,8 +102,8 @@ const struct hf_option hf_option_table[] = {
      "it; without a core it tells the log alone",
      HF_GROUP_OOM, OPT_OOM_LOG},
     {'f', "file", "FILE", "read the SQL from FILE", HF_GROUP_QUERY, OPT_FILE},
-    {'h', "help", NULL, "this help", HF_GROUP_OUTPUT, OPT_HELP},
-    {'V', "version", NULL, "the version", HF_GROUP_OUTPUT, OPT_VERSION},
+    {'h', "help", NULL, "this help", HF_GROUP_ANY, OPT_HELP},
+    {'V', "version", NULL, "the version", HF_GROUP_ANY, OPT_VERSION},
     {0, NULL, NULL, NULL, 0, 0},
 };
 

@@ -13,6 +13,7 @@ int hf_run_view(const struct hf_command *command, struct hf_options *options);
 int hf_run_report(const struct hf_command *command, struct hf_options *options);
 int hf_run_query(const struct hf_command *command, struct hf_options *options);
 int hf_run_diff(const struct hf_command *command, struct hf_options *options);
+int hf_run_explore(const struct hf_command *command, struct hf_options *options);
 int hf_run_export(const struct hf_command *command, struct hf_options *options);
 
 /* Are the words of the command line those that @command takes? */

@@ -26,6 +26,7 @@ struct hf_line {
 	uint64_t retained, shallow, objects;
 	bool shallow_exact;
 	bool holder, lost;
+	bool opens;	    /* something stands below it */
 	double share;	    /* of the heap */
 	double level_share; /* of what the list is of; 0 if the rows are no parts of that */
 };

@@ -222,6 +222,8 @@ struct hf_error *hf_lines_make(struct hf_lines *lines, const struct hf_level *le
 	    .shallow_exact = !group || group->counted,
 	    .holder = !is_object(lines, node),
 	    .lost = is_object(lines, node) && hf_graph_is_leader(graph, node),
+	    .opens = group ? !group->counted || retained > group->shallow
+			   : hf_graph_first_child(graph, row) != HF_NO_NODE,
 	    .share = whole ? (double)retained / (double)whole : 0,
 	    .level_share = parts && list->retained ? (double)retained / (double)list->retained : 0,
 	};
