@@ -22,7 +22,9 @@ struct hf_level {
 struct hf_line {
 	uint32_t node;
 	const char *name; /* "struct session  x 2,411,022" */
-	const char *note; /* why it stands here, which pointer, what text; or "" */
+	const char
+	    *pointer;	  /* of pointers and paths: where the word is, and where into what: or "" */
+	const char *note; /* why it stands here, what text; or "" */
 	uint64_t retained, shallow, objects;
 	bool shallow_exact;
 	bool holder, lost;

@@ -20,7 +20,7 @@ enum { SLOTS = 1024 };
 
 struct slot {
 	uint32_t serial, row; /* serial 0: free */
-	char *name, *note;
+	char *name, *pointer, *note;
 };
 
 struct hf_lines {
@@ -45,6 +45,7 @@ struct hf_error *hf_lines_create(struct hf_analysis *analysis, struct hf_names *
 static void slot_empty(struct slot *slot)
 {
 	free(slot->name);
+	free(slot->pointer);
 	free(slot->note);
 	*slot = (struct slot){0};
 }
@@ -166,22 +167,28 @@ static char *note_of_top(const struct hf_lines *lines, uint32_t node)
 	return copy;
 }
 
-static char *make_note(const struct hf_lines *lines, const struct hf_level *level, uint32_t row)
+static char *make_pointer(const struct hf_lines *lines, const struct hf_level *level, uint32_t row)
 {
 	const struct hf_list *list = &level->list;
-	uint32_t node = hf_list_node(list, row), next;
-	bool single = !group_of(list, row) || group_of(list, row)->members == 1;
 	char *text = NULL;
+	uint32_t next;
 
 	if (list->kind == HF_LIST_SOURCES)
-		text = note_of_pointer(lines, node, level->focus);
+		text = note_of_pointer(lines, row, level->focus);
 	else if (list->kind == HF_LIST_TARGETS)
-		text = note_of_pointer(lines, level->focus, node);
-	else if (list->kind == HF_LIST_PATH && (next = next_on_path(list, node)) != HF_NO_NODE)
-		text = note_of_pointer(lines, node, next);
-	else if (list->kind == HF_LIST_CHILDREN)
-		text = note_of_top(lines, node);
-	if (!text && single && is_object(lines, node))
+		text = note_of_pointer(lines, level->focus, row);
+	else if (list->kind == HF_LIST_PATH && (next = next_on_path(list, row)) != HF_NO_NODE)
+		text = note_of_pointer(lines, row, next);
+	return text ? text : strdup("");
+}
+
+static char *make_note(const struct hf_lines *lines, const struct hf_list *list, uint32_t row)
+{
+	const struct hf_group *group = group_of(list, row);
+	uint32_t node = hf_list_node(list, row);
+	char *text = list->kind == HF_LIST_CHILDREN ? note_of_top(lines, node) : NULL;
+
+	if (!text && is_object(lines, node) && (!group || group->members == 1))
 		text = hf_typing_preview(lines->analysis->process, lines->analysis->extents, node);
 	return text ? escaped(text) : strdup("");
 }
@@ -204,9 +211,10 @@ struct hf_error *hf_lines_make(struct hf_lines *lines, const struct hf_level *le
 		*slot = (struct slot){.serial = level->serial,
 				      .row = row,
 				      .name = make_name(lines, list, row),
-				      .note = make_note(lines, level, row)};
+				      .pointer = make_pointer(lines, level, row),
+				      .note = make_note(lines, list, row)};
 	}
-	if (!slot->name || !slot->note) {
+	if (!slot->name || !slot->pointer || !slot->note) {
 		slot_empty(slot);
 		return hf_error_nomem();
 	}
@@ -215,6 +223,7 @@ struct hf_error *hf_lines_make(struct hf_lines *lines, const struct hf_level *le
 	*ret = (struct hf_line){
 	    .node = node,
 	    .name = slot->name,
+	    .pointer = slot->pointer,
 	    .note = slot->note,
 	    .retained = retained,
 	    .shallow = hf_list_shallow(list, row),

@@ -227,11 +227,11 @@ static bool read_member(void *ctx, uint32_t member)
 	if (is_object(list->analysis, member)) {
 		list->members++;
 		list->own += hf_extents_chunk_bytes(list->analysis->extents, member);
+		if (list->kind == HF_LIST_MEMBERS)
+			add_node(reader, member);
 	}
 	if (reader->children)
 		each_child(reader, member, add_node);
-	else if (list->kind == HF_LIST_MEMBERS)
-		add_node(reader, member);
 	return !reader->failed;
 }
 

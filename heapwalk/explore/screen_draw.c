@@ -3,11 +3,11 @@
  *
  *	 core.1234                                 heap 1.21 GiB in 7,244,105 objects
  *	 all roots > g_sessions (server.c:41)
- *	   retained   share              objects  what
- *	   1.02 GiB    84 % [########]  7,233,066 + struct session  x 2,411,022
+ *	   retained   share     objects   what
+ *	   1.02 GiB    84 %   7,233,066 + struct session  x 2,411,022
  *	   ...
- *	 1 of 3   by retained   by type                          own bytes 48 B
- *	 Enter open   Left back   s S c n sort   / filter   a address   ? help   q quit
+ *	 1 of 3   by retained, grouped by type                    own bytes 48 B
+ *	Enter open  Left back  / filter  a go to  p path  r refs  x dump  ? help  q quit
  *
  * Text from a core comes escaped; what the terminal's character set lacks is a question mark.
  */
@@ -20,7 +20,14 @@
 #include "heapwalk/output/escape.h"
 #include "heapwalk/views/human.h"
 
-enum { BAR = 8, BAR_COLUMNS = 72, OBJECT_COLUMNS = 56, SHALLOW_COLUMNS = 110, MAX_WIDE = 1024 };
+enum {
+	BAR = 8,
+	POINTER = 17,
+	BAR_COLUMNS = 96,
+	OBJECT_COLUMNS = 56,
+	SHALLOW_COLUMNS = 110,
+	MAX_WIDE = 1024
+};
 enum { PAIR_BAR = 1, PAIR_HOLDER, PAIR_LOST, PAIR_NOTE };
 
 void screen_colors(bool color)
@@ -137,23 +144,26 @@ static void draw_way(const struct screen *screen)
 }
 
 struct layout {
-	int retained, share, bar, objects, shallow, name;
+	int retained, share, bar, objects, shallow, pointer, name; /* columns; 0: left out */
 };
 
 static struct layout layout_of(const struct screen *screen)
 {
+	bool parts = hf_browser_here(screen->browser)->list.kind < HF_LIST_SOURCES;
 	int width = screen->columns, at = 1;
 	struct layout layout = {.retained = at};
 
 	at += 11;
 	layout.share = at;
 	at += 8;
-	layout.bar = width >= BAR_COLUMNS ? at : 0;
+	layout.bar = parts && width >= BAR_COLUMNS ? at : 0;
 	at += layout.bar ? BAR + 3 : 0;
 	layout.shallow = width >= SHALLOW_COLUMNS ? at : 0;
 	at += layout.shallow ? 12 : 0;
-	layout.objects = width >= OBJECT_COLUMNS ? at : 0;
+	layout.objects = parts && width >= OBJECT_COLUMNS ? at : 0;
 	at += layout.objects ? 12 : 0;
+	layout.pointer = parts ? 0 : at;
+	at += layout.pointer ? POINTER + 1 : 0;
 	layout.name = at;
 	return layout;
 }
@@ -168,6 +178,8 @@ static void draw_heads(const struct screen *screen, const struct layout *layout)
 		put_right(2, layout->shallow, 11, "shallow");
 	if (layout->objects)
 		put_right(2, layout->objects, 11, "objects");
+	if (layout->pointer)
+		put(2, layout->pointer, POINTER, "pointer");
 	put(2, layout->name + 2, screen->columns - layout->name - 2, "what");
 	attroff(A_UNDERLINE);
 }
@@ -203,6 +215,8 @@ static void draw_figures(int row, const struct layout *layout, const struct hf_l
 	}
 	if (layout->objects)
 		put_right(row, layout->objects, 11, hf_human_count(line->objects, text));
+	if (layout->pointer)
+		put(row, layout->pointer, POINTER, line->pointer);
 }
 
 static void draw_line(const struct screen *screen, int row, const struct layout *layout,
