@@ -228,6 +228,16 @@ bool hf_browser_back(struct hf_browser *browser)
 	return true;
 }
 
+/* Is the list on top that of the children of @node, and would @child have a row of its own? */
+static bool shows_children(const struct hf_browser *browser, uint32_t node, uint32_t child)
+{
+	const struct hf_list *list = &here(browser)->list;
+
+	return list->kind == HF_LIST_CHILDREN && list->subject.type == HF_NO_TYPE &&
+	       list->subject.tops.data[0] == node && !list->filter[0] &&
+	       (!list->grouped || !is_object(browser, child));
+}
+
 struct hf_error *hf_browser_go(struct hf_browser *browser, uint32_t node)
 {
 	struct hf_graph *graph = browser->analysis->graph;
@@ -241,9 +251,11 @@ struct hf_error *hf_browser_go(struct hf_browser *browser, uint32_t node)
 		return NULL;
 	}
 	bool grouped = browser->grouped;
+	struct hf_error *err = NULL;
 	if (is_object(browser, node))
 		browser->grouped = false; /* it is to stand there itself */
-	struct hf_error *err = push_node(browser, HF_LIST_CHILDREN, above, true, &found);
+	if (!shows_children(browser, above, node))
+		err = push_node(browser, HF_LIST_CHILDREN, above, true, &found);
 	browser->grouped = grouped;
 	if (!err)
 		err = hf_list_find(&here(browser)->list, node, &found, &index);

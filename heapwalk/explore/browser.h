@@ -70,7 +70,8 @@ struct hf_error *hf_browser_filter(struct hf_browser *browser, const char *text)
  */
 struct hf_error *hf_browser_jump(struct hf_browser *browser, const char *text, uint32_t *ret,
 				 uint64_t *ret_address);
-/* Likewise to a node: from anywhere to its place in the tree. */
+/* Likewise to a node: from anywhere to its place in the tree. Where its row is in the list on top
+ * already, the cursor goes there, and no list is put on the stack. */
 struct hf_error *hf_browser_go(struct hf_browser *browser, uint32_t node);
 
 #endif

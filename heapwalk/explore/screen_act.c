@@ -376,8 +376,13 @@ void screen_act(struct screen *screen, enum screen_action action)
 
 void screen_start(struct screen *screen)
 {
-	if (screen->options->view.argument)
-		jump(screen, screen->options->view.argument);
+	bool opened;
+
+	if (!screen->options->view.argument)
+		return;
+	jump(screen, screen->options->view.argument);
+	if (!screen->page && !screen->message[0])
+		went_well(screen, hf_browser_open(screen->browser, HF_LIST_CHILDREN, &opened));
 }
 
 void screen_resized(struct screen *screen)

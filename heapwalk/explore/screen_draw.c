@@ -300,10 +300,10 @@ static void draw_last(const struct screen *screen)
 	    [PROMPT_JUMP] = "go to (address or variable): ",
 	    [PROMPT_SEARCH] = "search: ",
 	};
-	const char *hints = screen->page
-				? "PgDn PgUp scroll   / search   w words   q close"
-				: "Enter open  Left back  s S c n sort  / filter  a go to  "
-				  "p path  r refs  x dump  ? help  q quit";
+	const char *hints =
+	    screen->page
+		? "PgDn PgUp scroll   / search   w words   q close"
+		: "Enter open  Left back  / filter  a go to  p path  r refs  x dump  ? help";
 	int row = screen->rows - 1, width = screen->columns - 1;
 
 	if (screen->prompt != PROMPT_NONE) {

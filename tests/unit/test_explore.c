@@ -306,7 +306,7 @@ static void check_jumps(const struct world *world, struct hf_browser *browser)
 		assert_null(hf_browser_selected(browser, &selected));
 		assert_int_equal(selected, id);
 		check_children(world, browser, hf_graph_idom(world->analysis.graph, id));
-		assert_true(hf_browser_back(browser));
+		hf_browser_back(browser); /* or it stood in the first list already */
 	}
 }
 
