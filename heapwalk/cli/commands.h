@@ -41,7 +41,7 @@ enum {
 	HF_GROUP_LEAKS = 64,   /* --suppressions */
 	HF_GROUP_QUERY = 128,  /* -f, --csv */
 	HF_GROUP_OOM = 256,    /* --oom-log */
-	HF_GROUP_ANY = 512,    /* --color, -q, --help: of every command */
+	HF_GROUP_ANY = 1024,   /* --color, -q, --help: of every command */
 };
 
 struct hf_option {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "heapwalk/cli/commands.h"
+#include "heapwalk/cli/complete.h"
 #include "heapwalk/cli/help.h"
 #include "heapwalk/cli/run.h"
 
@@ -17,6 +18,12 @@ static int print_man(int argc, char **argv)
 		return HF_EXIT_FAILED;
 	hf_help_man(command, stdout);
 	return HF_EXIT_DONE;
+}
+
+/* The hidden word that `make` uses: help-completion bash|zsh|fish. */
+static int print_completion(int argc, char **argv)
+{
+	return argc == 3 && hf_completion(argv[2], stdout) ? HF_EXIT_DONE : HF_EXIT_FAILED;
 }
 
 /* "help [COMMAND]", as git's users type it; false if it is something else (a file, say). */
@@ -40,6 +47,8 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (argc > 1 && !strcmp(argv[1], "help-man"))
 		return print_man(argc, argv);
+	if (argc > 1 && !strcmp(argv[1], "help-completion"))
+		return print_completion(argc, argv);
 	if (print_help(argc, argv))
 		return HF_EXIT_DONE;
 	if (argc < 2) {

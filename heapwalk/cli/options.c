@@ -174,12 +174,17 @@ static struct hf_error *parse_roots(const char *list, uint32_t *ret)
 	return NULL;
 }
 
-static struct hf_error *parse_format(const char *text, struct hf_options *options)
+const char *hf_format_name(unsigned index)
 {
 	static const char *const names[HF_FORMATS] = {"text", "json", "csv"};
+	return index < HF_FORMATS ? names[index] : NULL;
+}
+
+static struct hf_error *parse_format(const char *text, struct hf_options *options)
+{
 	options->format_name = NULL;
 	for (unsigned i = 0; i < HF_FORMATS; i++) {
-		if (!strcmp(text, names[i])) {
+		if (!strcmp(text, hf_format_name(i))) {
 			options->format = (enum hf_format)i;
 			options->format_given = true;
 			return NULL;
