@@ -33,6 +33,7 @@ static const char body[] =
     "\t@words*) _heapforensics_words \"${takes#@words}\" \"$3\" commas ;;\n"
     "\t*) _heapforensics_words \"$takes\" \"$3\" '' ;;\n"
     "\tesac\n"
+    "\treturn 0\n"
     "}\n"
     "\n"
     "_heapforensics() {\n"

@@ -2,7 +2,7 @@
 # explore.sh - explore on a real terminal (tmux): opening, going back, sorting, filtering, jumping,
 # paths, pointers, memory, help, resizing, colours; and its messages where it cannot run.
 . fixtures/core.sh
-HF=${HF:-build/heapforensics}
+HF=${HF:-$PWD/build/heapforensics}
 command -v tmux >/dev/null || { echo "tmux is not installed"; exit 77; }
 command -v gcc >/dev/null || { echo "gcc is not installed"; exit 77; }
 work=$(new_folder)
