@@ -150,7 +150,7 @@ tab() { # WHAT TYPED PATTERN: after a Tab; then the line is given up
 terminal() { # COMMAND
 	mux kill-server 2>/dev/null
 	servers=$((servers + 1))
-	mux new-session -d -s test -x 100 -y 50 "cd '$work/here'; env TERM=screen LC_ALL=C.UTF-8 HOME=$work $1"
+	mux new-session -d -s test -x 100 -y 50 "cd '$work/here'; env TERM=screen LC_ALL=C.UTF-8 HOME=$work HISTFILE=/dev/null $1"
 }
 mkdir "$work/functions"
 cp "$work/zsh" "$work/functions/_heapforensics"
