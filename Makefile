@@ -159,6 +159,9 @@ check-asan: deps-test
 check-clang: deps-test
 	@$(MAKE) --no-print-directory BUILD=build-clang CC=clang build-clang/heapforensics
 
+print-version:
+	@echo $(VERSION)
+
 check-packaging: deps-test
 	$(call install_deps,$(DEB_DEPS))
 	@$(MAKE) --no-print-directory all fixtures
@@ -270,7 +273,7 @@ help:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 .PHONY: all fixtures units deps deps-test demo check check-asan check-clang check-clients \
-        check-glibc check-packaging fuzz-smoke bench format man completion install install-bin \
+        check-glibc check-packaging print-version fuzz-smoke bench format man completion install install-bin \
         install-lib install-dev uninstall deb clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
