@@ -161,6 +161,8 @@ check-clang: deps-test
 
 print-version:
 	@echo $(VERSION)
+print-build-deps:
+	@echo $(BUILD_DEPS)
 
 check-packaging: deps-test
 	$(call install_deps,$(DEB_DEPS))
@@ -273,7 +275,7 @@ help:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 .PHONY: all fixtures units deps deps-test demo check check-asan check-clang check-clients \
-        check-glibc check-packaging print-version fuzz-smoke bench format man completion install install-bin \
+        check-glibc check-packaging print-version print-build-deps fuzz-smoke bench format man completion install install-bin \
         install-lib install-dev uninstall deb clean help
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -41,6 +41,11 @@ static const struct {
     {"CONDITION", HF_COMPLETES_WORD, figure_word},
 };
 
+bool hf_completion_optional(const struct hf_option *option)
+{
+	return option->argument && *option->argument == '[';
+}
+
 static int argument_of(const struct hf_option *option)
 {
 	for (size_t i = 0; i < sizeof(arguments) / sizeof(arguments[0]); i++) {

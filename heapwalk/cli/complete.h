@@ -27,6 +27,9 @@ enum hf_completes {
 	HF_COMPLETES_WORDS, /* several of them, with commas */
 };
 
+/* The argument may be left out ("[=DIR]"): if given, it is in the option's own word. */
+bool hf_completion_optional(const struct hf_option *option);
+
 /* What the argument of @option is. */
 enum hf_completes hf_completion_kind(const struct hf_option *option);
 

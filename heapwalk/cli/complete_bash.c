@@ -83,7 +83,8 @@ static void write_commands(FILE *to)
 		for (const struct hf_option *option = hf_option_table; option->name; option++) {
 			if (!(option->group & command->option_groups))
 				continue;
-			fprintf(to, "%s--%s%s", gap, option->name, option->argument ? "=" : "");
+			bool equals = option->argument && !hf_completion_optional(option);
+			fprintf(to, "%s--%s%s", gap, option->name, equals ? "=" : "");
 			gap = " ";
 		}
 		fputs("' ;;\n", to);
@@ -130,8 +131,8 @@ void hf_completion_bash(FILE *to)
 	      "\tcase $1:$2 in\n",
 	      to);
 	for (const struct hf_option *option = hf_option_table; option->name; option++) {
-		if (!option->argument)
-			continue;
+		if (!option->argument || hf_completion_optional(option))
+			continue; /* what stands in the next word is not its argument */
 		for (const struct hf_command *command = hf_commands; command->name; command++) {
 			if (hf_completion_differs(command, option))
 				write_case(command, option, to);

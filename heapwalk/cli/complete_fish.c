@@ -71,7 +71,7 @@ static void write_option(const struct hf_command *like, const struct hf_option *
 		write_words(like, option, to);
 		break;
 	default:
-		fputs(option->argument ? " -x" : "", to);
+		fputs(option->argument && !hf_completion_optional(option) ? " -x" : "", to);
 		break;
 	}
 	fputs(" -d ", to);

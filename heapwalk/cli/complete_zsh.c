@@ -44,7 +44,9 @@ static void write_action(const struct hf_command *command, const struct hf_optio
 static void write_option(const struct hf_command *command, const struct hf_option *option, FILE *to)
 {
 	bool again = option->argument && !strcmp(option->argument, "CONDITION");
-	const char *plus = option->argument ? "+" : "", *equals = option->argument ? "=" : "";
+	bool optional = hf_completion_optional(option);
+	const char *plus = option->argument ? "+" : "";
+	const char *equals = optional ? "=-" : option->argument ? "=" : "";
 
 	fputs("\t\t", to);
 	if (option->letter)
@@ -55,7 +57,9 @@ static void write_option(const struct hf_command *command, const struct hf_optio
 	fputc('[', to);
 	write_quoted(option->help, to);
 	fputc(']', to);
-	if (option->argument)
+	if (optional)
+		fputs("::folder:_files -/", to);
+	else if (option->argument)
 		write_action(command, option, to);
 	fputs("'\n", to);
 }

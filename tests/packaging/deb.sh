@@ -12,6 +12,10 @@ work=$(new_folder)
 trap 'rm -rf "$work"' EXIT
 status=0
 
+# Build-Depends are those that make itself would install; the tests' framework is for tests.
+for package in $(make -s print-build-deps | tr ' ' '\n' | grep -e '-dev$' | grep -v cmocka); do
+	grep -q "^ $package,\{0,1\}$" packaging/debian/control || wrong "$package is not in debian/control"
+done
 version=$(make -s print-version)
 sh packaging/deb.sh "$version" "$work/deb" >"$work/log" 2>&1 || { tail -n 40 "$work/log"; exit 1; }
 grep -q 'warning:' "$work/log" && { wrong "the build warns:"; grep -A 5 'warning:' "$work/log"; }
