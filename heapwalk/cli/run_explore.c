@@ -38,6 +38,6 @@ int hf_run_explore(const struct hf_command *command, struct hf_options *options)
 		err = hf_run_open(options, command->depth, &analysis);
 	if (!err)
 		err = explore(options, analysis);
-	hf_analysis_close(analysis);
+	hf_run_close(options, analysis);
 	return err ? hf_fail(err) : HF_EXIT_DONE;
 }
