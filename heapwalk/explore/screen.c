@@ -46,10 +46,32 @@ static void loop(struct screen *screen)
 	}
 }
 
+static struct hf_error *cannot_use(void)
+{
+	const char *term = getenv("TERM");
+
+	return hf_error_create(HF_ERR_UNSUPPORTED,
+			       "explore cannot use this terminal (TERM=%s); the command dominators "
+			       "prints the same tree",
+			       term ? term : "");
+}
+
+/* A screen on which the cursor can be moved; NULL if this is none. */
+static SCREEN *open_terminal(void)
+{
+	SCREEN *terminal = newterm(NULL, stdout, stdin);
+
+	if (terminal && !tigetstr("cup")) {
+		endwin();
+		delscreen(terminal);
+		return NULL;
+	}
+	return terminal;
+}
+
 struct hf_error *hf_explore(struct hf_analysis *analysis, const struct hf_explore_options *options)
 {
 	struct screen screen = {.analysis = analysis, .options = options};
-	const char *term = getenv("TERM");
 	struct hf_error *err = hf_explore_check();
 
 	if (!err)
@@ -57,13 +79,10 @@ struct hf_error *hf_explore(struct hf_analysis *analysis, const struct hf_explor
 	if (err)
 		return err;
 	setlocale(LC_CTYPE, "");
-	SCREEN *terminal = newterm(NULL, stdout, stdin);
+	SCREEN *terminal = open_terminal();
 	if (!terminal) {
 		hf_browser_destroy(screen.browser);
-		return hf_error_create(HF_ERR_UNSUPPORTED,
-				       "explore cannot use this terminal (TERM=%s); the command "
-				       "dominators prints the same tree",
-				       term ? term : "");
+		return cannot_use();
 	}
 	cbreak();
 	noecho();

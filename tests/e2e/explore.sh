@@ -250,6 +250,23 @@ start LC_ALL=C $files
 shows "in the locale C" 'g_table'
 start TERM=no-such-terminal $files
 shows "an unknown terminal" 'cannot use this terminal (TERM=no-such-terminal)' 'left with 2'
+start TERM=dumb $files
+shows "a terminal without a cursor" 'cannot use this terminal (TERM=dumb)' 'left with 2'
+
+# What is cut off is missing, and nothing else happens: every key, on half a core.
+size=$(wc -c <"$work/core.test")
+for part in 2 3 5; do
+	head -c $((size * part / 6)) "$work/core.test" >"$work/cut"
+	start "" "$work/cut" "$work/program"
+	shows "a cut core" 'all roots\|left with 2' || continue
+	lacks "a cut core" 'left with [^2]'
+	for key in i q p Left r Left R Left x w End q t n c S s End Home Enter Enter m x q i q h h u; do
+		mux send-keys -t test $key
+	done
+	shows "a cut core, all keys" 'all roots\|left with 2'
+	keys q
+	shows "a cut core, the end" 'left with [02]'
+done
 printf 'no core at all' >"$work/junk"
 start "" "$work/junk"
 shows "no core" 'heapforensics: .*junk' 'left with 2'
