@@ -7,7 +7,8 @@
 
 #include "heapwalk/cli/run.h"
 
-#define COMMON (HF_GROUP_INPUT | HF_GROUP_OUTPUT | HF_GROUP_ANALYSIS | HF_GROUP_GATE)
+#define SILENT (HF_GROUP_ANY | HF_GROUP_INPUT | HF_GROUP_ANALYSIS)
+#define COMMON (SILENT | HF_GROUP_OUTPUT | HF_GROUP_GATE)
 
 const struct hf_command hf_commands[] = {
     {"report", "CORE|PID [BINARY]", "the post-mortem of a heap",
@@ -42,6 +43,14 @@ const struct hf_command hf_commands[] = {
      "heapforensics dominators core.1234 --depth=6 --top=20 --min=1MiB",
      HF_ARGUMENT_OPTIONAL, HF_DEPTH_TYPES, hf_view_dominators, hf_run_view,
      COMMON | HF_GROUP_LIST | HF_GROUP_TREE},
+    {"explore", "CORE|PID [BINARY] [ADDR|VARIABLE]",
+     "the dominator tree, full screen, to walk through",
+     "A browser of the dominator tree in the terminal, in the manner of ncdu: open what a root or "
+     "an object keeps alive, sort, filter, go to an address, see who points at it, the path from a "
+     "root, its memory. \"?\" lists the keys.",
+     "heapforensics explore core.1234 ./server\nheapforensics explore core.1234 ./server "
+     "g_sessions",
+     HF_ARGUMENT_OPTIONAL, HF_DEPTH_TYPES, NULL, hf_run_explore, SILENT},
     {"types", "CORE|PID [BINARY]", "histogram by type, or shape where the type is unknown",
      "Objects, bytes and retained bytes by type; each type says by what it is known.",
      "heapforensics types core.1234 ./server --top=50", HF_ARGUMENT_NONE, HF_DEPTH_TYPES,

@@ -33,7 +33,7 @@ const struct hf_command *hf_command_find(const char *name);
 
 enum {
 	HF_GROUP_INPUT = 1,    /* -e, --sysroot, --debuginfo-path, -p */
-	HF_GROUP_OUTPUT = 2,   /* --format, -o, --color, -q */
+	HF_GROUP_OUTPUT = 2,   /* --format, -o, --no-pager */
 	HF_GROUP_ANALYSIS = 4, /* --roots, --no-heuristics, --threads */
 	HF_GROUP_LIST = 8,     /* --top, --all */
 	HF_GROUP_TREE = 16,    /* --depth, --min */
@@ -41,6 +41,7 @@ enum {
 	HF_GROUP_LEAKS = 64,   /* --suppressions */
 	HF_GROUP_QUERY = 128,  /* -f, --csv */
 	HF_GROUP_OOM = 256,    /* --oom-log */
+	HF_GROUP_ANY = 1024,   /* --color, -q, --help: of every command */
 };
 
 struct hf_option {

@@ -178,13 +178,20 @@ struct hf_error *hf_run_check_words(const struct hf_command *command,
 				    const struct hf_options *options)
 {
 	int allowed = command->argument != HF_ARGUMENT_NONE;
+	const struct hf_command *late =
+	    options->word_count > allowed ? hf_command_find(options->words[0]) : NULL;
 
 	if (!options->core && !options->pid && options->word_count)
-		return hf_error_create(HF_ERR_IO, "%s: no such core, and no running process",
-				       options->words[0]);
+		return hf_error_create(
+		    HF_ERR_IO,
+		    "%s: no such core, and no running process (--help lists the commands)",
+		    options->words[0]);
 	if (!options->core && !options->pid)
 		return hf_error_create(HF_ERR_USAGE, "which core? heapforensics %s %s (see --help)",
 				       command->name, command->arguments);
+	if (late)
+		return hf_error_create(HF_ERR_USAGE, "the command comes first: heapforensics %s %s",
+				       late->name, late->arguments);
 	if (options->word_count > allowed)
 		return hf_error_create(HF_ERR_USAGE, "%s: no such file, and %s takes %s",
 				       options->words[0], command->name,

@@ -13,7 +13,11 @@ int hf_run_view(const struct hf_command *command, struct hf_options *options);
 int hf_run_report(const struct hf_command *command, struct hf_options *options);
 int hf_run_query(const struct hf_command *command, struct hf_options *options);
 int hf_run_diff(const struct hf_command *command, struct hf_options *options);
+int hf_run_explore(const struct hf_command *command, struct hf_options *options);
 int hf_run_export(const struct hf_command *command, struct hf_options *options);
+
+/* Words that --format of export takes; NULL past the last. */
+const char *hf_export_format_name(unsigned index);
 
 /* Are the words of the command line those that @command takes? */
 struct hf_error *hf_run_check_words(const struct hf_command *command,

@@ -49,4 +49,8 @@ const char *hf_hexdump(const struct hf_analysis *analysis, struct hf_doc *doc, u
 /* Holder or object for people, with what it holds where that is one thing; the document's. */
 const char *hf_node_name(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t node);
 
+/* Why an object stands at the top of the dominator tree: several holders share it, or it is lost.
+ * NULL for any other node. The document's. */
+const char *hf_node_note(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t object);
+
 #endif
