@@ -137,9 +137,30 @@ check-asan: deps-test
 check-clang: deps-test
 	@$(MAKE) --no-print-directory BUILD=build-clang CC=clang build-clang/heapforensics
 
-check-clients check-glibc: deps-test
+# The programs that open our files: Debian's, and npm packages at the versions of the lock file.
+CLIENT_DEPS := golang-go graphviz visualvm default-jdk-headless python3-prometheus-client \
+               python3-junitparser libxml2-utils
+
+deps-clients: deps-test
+	$(call install_deps,$(CLIENT_DEPS))
+	@command -v npm >/dev/null || $(MAKE) --no-print-directory deps-npm
+
+deps-npm:
+	$(call install_deps,nodejs npm)
+
+build/clients/ready: tests/clients/package.json tests/clients/package-lock.json
+	@mkdir -p $(@D)
+	@command -v npm >/dev/null || { echo 'npm is missing: what needs it is skipped'; exit 0; }; \
+	  cp tests/clients/package.json tests/clients/package-lock.json $(@D) && cd $(@D) && \
+	  npm ci --ignore-scripts --no-audit --no-fund --silent && touch ready
+
+check-clients: deps-clients
+	@$(MAKE) --no-print-directory all fixtures build/clients/ready
+	@tests/run clients $(if $(T),-- $(T))
+
+check-glibc: deps-test
 	@$(MAKE) --no-print-directory all fixtures
-	@tests/run $(@:check-%=%) $(if $(T),-- $(T))
+	@tests/run glibc $(if $(T),-- $(T))
 
 fuzz-smoke: deps-test
 	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=address,undefined OPT=-O1 \
@@ -206,7 +227,7 @@ help:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all fixtures units deps deps-test demo check check-asan check-clang check-clients \
+.PHONY: all fixtures units deps deps-test deps-clients deps-npm demo check check-asan check-clang check-clients \
         check-glibc fuzz-smoke bench format man install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
