@@ -152,7 +152,8 @@ build/clients/ready: tests/clients/package.json tests/clients/package-lock.json
 	@mkdir -p $(@D)
 	@command -v npm >/dev/null || { echo 'npm is missing: what needs it is skipped'; exit 0; }; \
 	  cp tests/clients/package.json tests/clients/package-lock.json $(@D) && cd $(@D) && \
-	  npm ci --ignore-scripts --no-audit --no-fund --silent && touch ready
+	  npm ci --ignore-scripts --no-audit --no-fund --silent && \
+	  chmod +x node_modules/@microsoft/sarif-multitool-linux/Sarif.Multitool && touch ready
 
 check-clients: deps-clients
 	@$(MAKE) --no-print-directory all fixtures build/clients/ready

@@ -41,6 +41,9 @@ enum {
 	HF_GROUP_LEAKS = 64,   /* --suppressions */
 	HF_GROUP_QUERY = 128,  /* -f, --csv */
 	HF_GROUP_OOM = 256,    /* --oom-log */
+	HF_GROUP_SARIF = 2048,
+	HF_GROUP_METRICS = 4096,
+	HF_GROUP_JUNIT = 8192,
 };
 
 struct hf_option {
