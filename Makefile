@@ -184,14 +184,33 @@ print-version:
 print-build-deps:
 	@echo $(BUILD_DEPS)
 
+# The programs that open our files: Debian's, and npm packages at the versions of the lock file.
+CLIENT_DEPS := golang-go graphviz visualvm default-jdk-headless python3-prometheus-client \
+               python3-junitparser libxml2-utils
+
+deps-clients: deps-test
+	$(call install_deps,$(CLIENT_DEPS))
+	@command -v npm >/dev/null || $(MAKE) --no-print-directory deps-npm
+
+deps-npm:
+	$(call install_deps,nodejs npm)
+
+build/clients/ready: tests/clients/package.json tests/clients/package-lock.json
+	@mkdir -p $(@D)
+	@command -v npm >/dev/null || { echo 'npm is missing: what needs it is skipped'; exit 0; }; \
+	  cp tests/clients/package.json tests/clients/package-lock.json $(@D) && cd $(@D) && \
+	  npm ci --ignore-scripts --no-audit --no-fund --silent && \
+	  chmod +x node_modules/@microsoft/sarif-multitool-linux/Sarif.Multitool && touch ready
+
+check-clients: deps-clients
+	@$(MAKE) --no-print-directory all fixtures build/clients/ready
+	@tests/run clients $(if $(T),-- $(T))
+
+
 check-packaging: deps-test
 	$(call install_deps,$(DEB_DEPS))
 	@$(MAKE) --no-print-directory all fixtures
 	@tests/run packaging $(if $(T),-- $(T))
-
-check-clients: deps-test
-	@$(MAKE) --no-print-directory all fixtures
-	@tests/run clients $(if $(T),-- $(T))
 
 check-glibc: deps-test
 	$(call install_deps,$(GLIBC_DEPS))
@@ -305,7 +324,7 @@ help:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all fixtures units deps deps-test demo check check-asan check-clang check-clients \
+.PHONY: all fixtures units deps deps-test deps-clients deps-npm demo check check-asan check-clang check-clients \
         check-glibc check-packaging print-version print-build-deps fuzz-smoke fuzzers fuzz-bins bench format man \
         completion install install-bin install-lib install-dev uninstall deb clean help
 .SECONDARY:

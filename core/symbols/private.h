@@ -37,6 +37,13 @@ bool symbols_type_offset(const struct hf_symbols *symbols, const struct hf_varia
 /* dwarf.c: add what DWARF knows of @module's variables. */
 bool symbols_read_dwarf(struct hf_symbols *symbols, uint32_t module);
 
+/*
+ * sources.c: @path of a file as a unit's line table has it, with the folder of @unit before it
+ * where it is relative; NULL stays NULL. Of DWARF, or owned by the symbols.
+ */
+const char *symbols_source_path(struct hf_symbols *symbols, const Dwarf_Die *unit,
+				const char *path);
+
 /* variables.c: sort by address and let the best name win where symbols overlap. */
 void symbols_make_disjoint(struct hf_variables *variables);
 struct hf_variable *symbols_variable_starting(struct hf_variables *variables, size_t sorted,

@@ -147,6 +147,7 @@ void symbols_make_disjoint(struct hf_variables *variables)
 			/* An alias, or something inside a bigger one: a source line is kept. */
 			if (last->address == next.address && !last->file && next.file) {
 				last->file = next.file;
+				last->path = next.path;
 				last->line = next.line;
 				last->scope = next.scope;
 				last->type_die = next.type_die;

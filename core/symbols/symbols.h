@@ -19,6 +19,7 @@ struct hf_variable {
 	uint64_t size;	   /* bytes; 0 if unknown */
 	const char *name;  /* demangled where it was mangled */
 	const char *file;  /* source file's base name, NULL if unknown */
+	const char *path;  /* the same with its folders, as the compiler knew it */
 	const char *scope; /* function of a static local, NULL otherwise */
 	uint32_t line;
 	uint32_t module;

@@ -42,6 +42,9 @@ enum {
 	HF_GROUP_QUERY = 128,  /* -f, --csv */
 	HF_GROUP_OOM = 256,    /* --oom-log */
 	HF_GROUP_ANY = 1024,   /* --color, -q, --help: of every command */
+	HF_GROUP_SARIF = 2048,
+	HF_GROUP_METRICS = 4096,
+	HF_GROUP_JUNIT = 8192,
 };
 
 struct hf_option {

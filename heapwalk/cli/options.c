@@ -49,6 +49,9 @@ enum option_id {
 	OPT_FILE,
 	OPT_OOM_LOG,
 	OPT_TIMING,
+	OPT_SARIF,
+	OPT_JUNIT,
+	OPT_OPENMETRICS,
 	OPT_HELP,
 	OPT_VERSION,
 };
@@ -94,6 +97,12 @@ const struct hf_option hf_option_table[] = {
     {0, "min", "SIZE", "leave out what keeps less (1MiB)", HF_GROUP_TREE, OPT_MIN},
     {0, "fail-if", "CONDITION", "exit with 1 if it holds: 'leaked_bytes > 1MiB'; repeatable",
      HF_GROUP_GATE, OPT_FAIL_IF},
+    {0, "junit", NULL, "the --fail-if conditions as the test cases of a JUnit report (XML)",
+     HF_GROUP_JUNIT, OPT_JUNIT},
+    {0, "sarif", NULL, "what it found as SARIF 2.1.0, for code scanning and editors",
+     HF_GROUP_SARIF, OPT_SARIF},
+    {0, "openmetrics", NULL, "the figures as OpenMetrics text, for Prometheus", HF_GROUP_METRICS,
+     OPT_OPENMETRICS},
     {0, "strict", NULL, "exit with 3 if evidence was missing", HF_GROUP_GATE, OPT_STRICT},
     {0, "suppressions", "FILE", "leaks that are known: type:GLOB, text:GLOB, size:N a line",
      HF_GROUP_LEAKS, OPT_SUPPRESSIONS},
@@ -265,6 +274,12 @@ static struct hf_error *take_option(int id, const char *text, struct hf_options 
 		return parse_format("json", options);
 	case OPT_CSV:
 		return parse_format("csv", options);
+	case OPT_SARIF:
+		return parse_format("sarif", options);
+	case OPT_JUNIT:
+		return parse_format("junit", options);
+	case OPT_OPENMETRICS:
+		return parse_format("openmetrics", options);
 	case OPT_OUTPUT:
 		options->output = text;
 		return NULL;
