@@ -4,6 +4,7 @@
 #ifndef HF_HEAPWALK_VIEWS_SECTIONS_H
 #define HF_HEAPWALK_VIEWS_SECTIONS_H
 
+#include "heapwalk/views/tree.h"
 #include "heapwalk/views/view.h"
 
 /* Heap totals that several sections speak of. Bytes are chunk bytes. */
@@ -32,6 +33,13 @@ void hf_section_evidence(const struct hf_analysis *analysis, struct hf_doc *doc)
 
 /* "stack of thread 3 \"worker\", in read_loop()" and the like: owned by the document. */
 const char *hf_thread_name(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t thread);
+
+/* A group of objects, or one node by its name. */
+const char *hf_tree_label(const struct hf_analysis *analysis, struct hf_doc *doc,
+			  const struct hf_tree_node *node);
+/* Why an object stands at the top: several holders share it, or it is lost; else NULL. */
+const char *hf_tree_note(struct hf_analysis *analysis, struct hf_doc *doc,
+			 const struct hf_tree_node *node);
 
 /* Holder or object for people, with what it holds where that is one thing; the document's. */
 const char *hf_node_name(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t node);

@@ -1,0 +1,1 @@
+// icicle.js

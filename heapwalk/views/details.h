@@ -1,0 +1,51 @@
+/*
+ * details.h - what a page needs beside the report to be explored: the dominator tree, every
+ * type, the sizes, the address space, the leaks with their chains. A document of tables like
+ * any other, so that one renderer can hand it to a script.
+ *
+ * Its size has a bound whatever the heap: each table has a limit of its own (below), what is
+ * beyond it is merged into a rest line, and fields say how much that was.
+ *
+ *	tree		the grouped dominator tree (tree.h) in preorder, the lost below a node of
+ *			their own; what retains least is merged first
+ *	types		biggest first; types_count and types_bytes are of all
+ *	sizes		chunks by size class, in use and free
+ *	arenas		free and used bytes, biggest free chunk, pages that hold nothing in use
+ *	regions		stretches of memory that arenas own, biggest first
+ *	cells		each region in equal parts: bytes by state
+ *	mappings	the address space, neighbours of one kind together
+ *	leaders, chains	lost objects in groups, and what one of each drags along; for the possibly
+ *			lost the pointers that lead there
+ *	findings	broken invariants
+ */
+#ifndef HF_HEAPWALK_VIEWS_DETAILS_H
+#define HF_HEAPWALK_VIEWS_DETAILS_H
+
+#include "heapwalk/views/tree.h"
+#include "heapwalk/views/view.h"
+
+enum {
+	HF_DETAILS_NODES = 8000, /* of the tree; as many rest lines at most */
+	HF_DETAILS_TYPES = 2500,
+	HF_DETAILS_LEADERS = 150,
+	HF_DETAILS_REGIONS = 48,
+	HF_DETAILS_CELLS = 240, /* of a region */
+	HF_DETAILS_MAPPINGS = 600,
+};
+
+hf_view_fn hf_view_details;
+
+/* The parts, each in a file of its own. */
+struct hf_error *hf_details_tree(struct hf_analysis *analysis, struct hf_doc *doc);
+struct hf_error *hf_details_memory(const struct hf_analysis *analysis, struct hf_doc *doc);
+void hf_details_mappings(const struct hf_analysis *analysis, struct hf_doc *doc);
+struct hf_error *hf_details_leaks(struct hf_analysis *analysis,
+				  const struct hf_view_options *options, struct hf_doc *doc);
+
+/*
+ * Keep the @max nodes of @tree that retain most (with equals either all or none), and what is
+ * above them; the rest is added to rest lines. *@ret_merged: how many groups that took away.
+ */
+struct hf_error *hf_tree_prune(struct hf_tree *tree, size_t max, uint64_t *ret_merged);
+
+#endif
