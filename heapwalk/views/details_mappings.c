@@ -76,7 +76,7 @@ void hf_details_mappings(const struct hf_analysis *analysis, struct hf_doc *doc)
 				       ? process->modules.data[mapping->module].name
 				       : mapping->path;
 		uint64_t bytes = mapping->end - mapping->start;
-		if (part.kind && like(&part, kind, name)) {
+		if (part.kind && part.end == mapping->start && like(&part, kind, name)) {
 			part.end = mapping->end;
 		} else {
 			if (part.kind)
