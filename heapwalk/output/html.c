@@ -67,20 +67,28 @@ static void put_header(const struct hf_doc *doc, FILE *to)
 	fputs("</span><span class=\"tools\" id=\"tools\"></span></header>\n", to);
 }
 
-static void put_navigation(const struct hf_doc *doc, FILE *to)
+static void put_link(const struct hf_item *item, FILE *to)
+{
+	if (item->kind != HF_ITEM_GROUP_BEGIN || item->json_only || !item->label)
+		return;
+	fputs("<li><a href=\"#s-", to);
+	html_text(to, item->key);
+	fputs("\">", to);
+	html_heading(to, item->label, "span");
+	fputs("</a></li>\n", to);
+}
+
+/* In the order of the page: the verdict first. */
+static void put_navigation(const struct hf_doc *doc, uint32_t verdict, FILE *to)
 {
 	fputs("<nav class=\"side\" aria-label=\"Sections\" id=\"nav\">\n"
 	      "<h2>Report</h2>\n<ul>\n",
 	      to);
+	if (verdict < hf_doc_items(doc))
+		put_link(hf_doc_item(doc, verdict), to);
 	for (uint32_t i = 0; i < hf_doc_items(doc); i = html_group_end(doc, i)) {
-		const struct hf_item *item = hf_doc_item(doc, i);
-		if (item->kind != HF_ITEM_GROUP_BEGIN || item->json_only || !item->label)
-			continue;
-		fputs("<li><a href=\"#s-", to);
-		html_text(to, item->key);
-		fputs("\">", to);
-		html_heading(to, item->label, "span");
-		fputs("</a></li>\n", to);
+		if (i != verdict)
+			put_link(hf_doc_item(doc, i), to);
 	}
 	fputs("</ul>\n</nav>\n", to);
 }
@@ -96,7 +104,7 @@ struct hf_error *hf_output_html(const struct hf_doc *doc, const struct hf_output
 	fputs("<body>\n", to);
 	put_header(doc, to);
 	fputs("<div class=\"page\">\n", to);
-	put_navigation(doc, to);
+	put_navigation(doc, verdict, to);
 	fputs("<main id=\"main\">\n", to);
 	if (hf_doc_partial(doc))
 		fputs("<p class=\"partial\" role=\"note\">Evidence was missing or doubtful: some "

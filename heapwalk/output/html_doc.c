@@ -82,7 +82,7 @@ void html_heading(FILE *to, const char *label, const char *element)
 		html_text(to, rest);
 		fputs("</small>", to);
 	}
-	fprintf(to, "</%s>\n", element);
+	fprintf(to, "</%s>", element);
 }
 
 /* ---- tables -------------------------------------------------------------------------------------
@@ -93,7 +93,8 @@ static bool is_numeric(const struct hf_table *table, uint32_t column)
 	hf_vec_foreach (row, &table->rows) {
 		enum hf_value_kind kind = table->cells.data[row->first_cell + column].kind;
 		if (kind != HF_VALUE_NONE)
-			return kind != HF_VALUE_TEXT && kind != HF_VALUE_ADDRESS &&
+			return !(table->columns[column].flags & HF_COLUMN_BAR) &&
+			       kind != HF_VALUE_TEXT && kind != HF_VALUE_ADDRESS &&
 			       kind != HF_VALUE_BOOL;
 	}
 	return false;

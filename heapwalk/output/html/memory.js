@@ -30,7 +30,7 @@
 			'), free ' + HF.count(table.get('free_count', i)) + ' (' + HF.bytes(table.get('free_bytes', i)) + ')');
 		const every = Math.max(1, Math.ceil(count / 8));
 		const axis = HF.el('div', {class: 'axis', 'aria-hidden': 'true'}, Array.from({length: count}, (unused, i) => i).filter((i) => i % every === 0)
-			.map((i) => HF.el('span', {css: {left: i / count * 100 + '%'}}, HF.bytes(table.get('to_bytes', i)))));
+			.map((i) => HF.el('span', {class: i / count > 0.9 ? 'last' : '', css: {left: i / count * 100 + '%'}}, HF.bytes(table.get('to_bytes', i)))));
 		return HF.el('div', {class: 'chart'}, HF.el('span', {class: 'scale', 'aria-hidden': 'true'}, text(most)), frame, axis, line);
 	};
 
@@ -47,7 +47,7 @@
 		const place = HF.el('div', {});
 		const draw = (unit) => place.replaceChildren(histogram(table, unit));
 		draw('bytes');
-		return HF.section('x-sizes', 'Sizes', 'chunks by size class, headers included',
+		return HF.section('x-sizes', 'Sizes', 'chunks by size class, headers included; point at a bar, or go there with the arrow keys',
 			HF.el('div', {class: 'controls'}, HF.choice('Height', [{key: 'bytes', label: 'bytes'}, {key: 'count', label: 'objects'}], 'bytes', draw)),
 			place, HF.legend([{class: 'inuse', name: 'in use'}, {class: 'bins', name: 'free, in bins and tcaches'}]),
 			HF.el('details', {}, HF.el('summary', {}, 'As a table'), sizesTable(table).root));
@@ -189,7 +189,7 @@
 			parts.push(HF.el('h3', {}, 'Arenas and fragmentation'), arenasTable(arenas).root,
 				HF.el('p', {class: 'note'}, 'Fragmented: the part of the bins that is not in their biggest chunk. Free pages: whole pages without anything in use, what malloc_trim(3) could give back at most.' +
 					(HF.data.fields.mmapped_count ? ' Beside the arenas, ' + HF.plural(HF.data.fields.mmapped_count, 'block') + ' with ' + HF.bytes(HF.data.fields.mmapped_bytes) + ' have mappings of their own.' : '')),
-				HF.el('h3', {}, 'Where in the heap'),
+				HF.el('h3', {}, 'Where in the heap'), HF.el('p', {class: 'note'}, 'Each region from its lowest address on. Point at a place, or go there with the arrow keys.'),
 				HF.legend(STATES.map(([key, name]) => ({class: key, name}))), ...maps.flat());
 		}
 		return HF.section('x-memory', 'Memory map', null, parts, space);

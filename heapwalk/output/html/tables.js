@@ -63,7 +63,7 @@
 		}
 
 		sortBy(column) {
-			this.down = this.sort === column.key ? !this.down : HF.numeric(column.kind);
+			this.down = this.sort === column.key ? !this.down : HF.numeric(column.kind) || column.kind === 'bar';
 			this.sort = column.key;
 			this.drawHead();
 			this.draw();

@@ -55,7 +55,7 @@ const HF = {};
 		default: return String(value);
 		}
 	};
-	HF.numeric = (kind) => !['text', 'address', 'bool', 'none'].includes(kind);
+	HF.numeric = (kind) => !['text', 'address', 'bool', 'none', 'bar'].includes(kind);
 	HF.plural = (count, one, many) => HF.count(count) + ' ' + (count === 1 ? one : many || one + 's');
 	HF.change = (number) => (number > 0 ? ' up' : number < 0 ? ' down' : '');
 
@@ -128,7 +128,7 @@ const HF = {};
 		};
 		const idle = () => {
 			mark.hidden = true;
-			line.textContent = 'Point at a place, or go there with the arrow keys.';
+			line.textContent = '\u00a0';
 		};
 		const frame = HF.el('div', {class: 'cursor', tabindex: 0, role: 'slider', 'aria-label': label,
 			'aria-valuemin': 0, 'aria-valuemax': Math.max(count - 1, 0), 'aria-valuenow': 0,
