@@ -62,29 +62,26 @@ static struct hf_error *open_pair(const struct hf_command *command,
 static struct hf_error *print_pair(const struct hf_command *command, struct hf_options *options,
 				   const struct pair *pair)
 {
-	struct hf_doc *doc = NULL;
-	struct hf_sink sink;
+	const char *new_core = pair->new_options.core ? pair->new_options.core : options->words[0];
+	struct hf_doc *doc = NULL, *details = NULL;
 	struct hf_error *err = hf_doc_create(command->name, &doc);
 
 	if (err)
 		return err;
 	hf_doc_set_partial(doc, hf_diags_partial(pair->before->diags) ||
 				    hf_diags_partial(pair->after->diags));
-	err =
-	    hf_view_diff(pair->diff, &options->view,
-			 pair->new_options.core ? pair->new_options.core : options->words[0], doc);
+	err = hf_view_diff(pair->diff, &options->view, new_core, doc);
 	if (!err)
 		err = hf_doc_error(doc);
+	if (!err && options->format == HF_FORMAT_HTML)
+		err = hf_doc_create(command->name, &details);
+	if (!err && details)
+		err = hf_view_diff_details(pair->diff, &options->view, new_core, details);
+	if (!err && details)
+		err = hf_doc_error(details);
 	if (!err)
-		err = hf_sink_open(options, &sink);
-	if (!err) {
-		err = hf_output(doc, &sink.output, sink.to);
-		struct hf_error *closing = hf_sink_close(&sink, options);
-		if (err)
-			hf_error_destroy(closing);
-		else
-			err = closing;
-	}
+		err = hf_run_print(doc, details, options);
+	hf_doc_destroy(details);
 	hf_doc_destroy(doc);
 	return err;
 }

@@ -139,8 +139,8 @@
 		const column = (key, label, kind, more) => ({key, label, kind, value: (i) => table.get(key, i), ...more});
 		const growth = table.kind('before_bytes') !== 'none';
 		const whole = fields.types_bytes || table.sum(growth ? 'after_bytes' : 'shallow_bytes') || 1;
-		const rest = fields.types_count > table.rows
-			? HF.plural(fields.types_count - table.rows, 'smaller type') + ' with ' +
+		const rest = fields.types_left_out ? HF.plural(fields.types_left_out, 'more type') + ' changed less.'
+			: fields.types_count > table.rows ? HF.plural(fields.types_count - table.rows, 'smaller type') + ' with ' +
 				HF.bytes(fields.types_bytes - table.sum('shallow_bytes')) + ' are not in this table.' : null;
 		const columns = growth ? [
 			column('type', 'type or shape', 'text', {wide: true}),
