@@ -10,9 +10,15 @@
 
 #include "heapwalk/output/html.h"
 
-/* What the page is of: the first field that is a text. */
-static const char *subject_of(const struct hf_doc *doc)
+/* What the page is of: the details say it, else the first field that is a text. */
+static const char *subject_of(const struct hf_doc *doc, const struct hf_doc *details)
 {
+	for (uint32_t i = 0; details && i < hf_doc_items(details); i++) {
+		const struct hf_item *item = hf_doc_item(details, i);
+		if (item->kind == HF_ITEM_FIELD && item->value.kind == HF_VALUE_TEXT &&
+		    !strcmp(item->key, "title"))
+			return item->value.text;
+	}
 	for (uint32_t i = 0; i < hf_doc_items(doc); i++) {
 		const struct hf_item *item = hf_doc_item(doc, i);
 		if (item->kind == HF_ITEM_FIELD && item->value.kind == HF_VALUE_TEXT &&
@@ -35,7 +41,7 @@ static uint32_t find_group(const struct hf_doc *doc, const char *key)
 	return items;
 }
 
-static void put_head(const struct hf_doc *doc, FILE *to)
+static void put_head(const struct hf_doc *doc, const char *subject, FILE *to)
 {
 	fprintf(to,
 		"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -47,7 +53,7 @@ static void put_head(const struct hf_doc *doc, FILE *to)
 		"<meta name=\"generator\" content=\"heapforensics " HF_VERSION "\">\n"
 		"<link rel=\"icon\" href=\"data:,\">\n<title>",
 		html_js.hash, html_css.hash);
-	html_text(to, subject_of(doc));
+	html_text(to, subject);
 	fputs(" - heap ", to);
 	html_text(to, hf_doc_command(doc));
 	fputs("</title>\n<style>", to);
@@ -55,7 +61,7 @@ static void put_head(const struct hf_doc *doc, FILE *to)
 	fputs("</style>\n</head>\n", to);
 }
 
-static void put_header(const struct hf_doc *doc, FILE *to)
+static void put_header(const struct hf_doc *doc, const char *subject, FILE *to)
 {
 	fputs("<a class=\"skip\" href=\"#main\">Skip to the report</a>\n"
 	      "<header class=\"top\"><span class=\"brand\">heapforensics</span> "
@@ -63,7 +69,7 @@ static void put_header(const struct hf_doc *doc, FILE *to)
 	      to);
 	html_text(to, hf_doc_command(doc));
 	fputs("</span> <span class=\"subject\">", to);
-	html_text(to, subject_of(doc));
+	html_text(to, subject);
 	fputs("</span><span class=\"tools\" id=\"tools\"></span></header>\n", to);
 }
 
@@ -98,11 +104,12 @@ struct hf_error *hf_output_html(const struct hf_doc *doc, const struct hf_output
 {
 	uint32_t items = hf_doc_items(doc), verdict = find_group(doc, "verdict");
 	uint32_t after = verdict < items ? html_group_end(doc, verdict) : items;
+	const char *subject = subject_of(doc, options->details);
 	struct hf_error *err = NULL;
 
-	put_head(doc, to);
+	put_head(doc, subject, to);
 	fputs("<body>\n", to);
-	put_header(doc, to);
+	put_header(doc, subject, to);
 	fputs("<div class=\"page\">\n", to);
 	put_navigation(doc, verdict, to);
 	fputs("<main id=\"main\">\n", to);

@@ -8,9 +8,12 @@
 static void tell_heap(const struct hf_analysis *analysis, const struct hf_view_options *options,
 		      struct hf_doc *doc)
 {
+	const struct hf_process_info *info = &analysis->process->info;
 	struct hf_heap_totals totals;
 
 	hf_heap_totals(analysis, &totals);
+	hf_doc_field(doc, "title", NULL,
+		     hf_text(info->arguments[0] ? info->arguments : info->command));
 	hf_doc_field(doc, "core", NULL, hf_text(options->core));
 	hf_doc_field(doc, "binary", NULL, hf_text(options->binary));
 	hf_doc_field(doc, "inuse_bytes", NULL, hf_bytes(totals.inuse_bytes));

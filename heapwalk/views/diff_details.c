@@ -150,6 +150,8 @@ struct hf_error *hf_view_diff_details(const struct hf_diff *diff,
 	const struct hf_heap_totals *before = &diff->side[DIFF_BEFORE].totals;
 	const struct hf_heap_totals *after = &diff->side[DIFF_AFTER].totals;
 
+	hf_doc_field(doc, "title", NULL,
+		     hf_text(hf_doc_printf(doc, "%s and %s", options->core, new_core)));
 	hf_doc_field(doc, "core", NULL, hf_text(new_core));
 	hf_doc_field(doc, "binary", NULL, hf_text(options->binary));
 	hf_doc_field(doc, "before_bytes", NULL, hf_bytes(before->inuse_bytes));

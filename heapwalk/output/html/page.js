@@ -32,7 +32,7 @@
 		const tree = growth ? HF.growthTree(table) : HF.heapTree(table);
 		const icicle = new HF.Icicle(tree, growth ? 'What grew, by holder and path' : 'Dominator tree');
 		const merged = HF.data.fields.tree_merged;
-		const section = HF.section('x-tree', growth ? 'Growth by path' : 'Dominator tree', growth ? null : 'a block is as wide as what it keeps alive', icicle.root,
+		const section = HF.section('x-tree', growth ? 'Growth tree' : 'Dominator tree', growth ? 'a block is as wide as what grew' : 'a block is as wide as what it keeps alive', icicle.root,
 			merged ? HF.el('p', {class: 'note'}, HF.plural(merged, 'group') + ' that keep least are merged into \u201cmore\u201d blocks, so that this file stays small; the dominators command tells them apart.') : null);
 		HF.icicle = icicle;
 		return {section, start: () => icicle.start()};

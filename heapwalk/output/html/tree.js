@@ -173,7 +173,7 @@
 			return rows;
 		};
 		tree.command = (i) => (get('address', i) ? HF.command('dominators', '0x' + get('address', i)) : null);
-		tree.searchText = (i) => (tree.label(i) + '\n0x' + get('address', i)).toLowerCase();
+		tree.searchText = (i) => (tree.label(i) + (get('address', i) ? '\n0x' + get('address', i) : '')).toLowerCase();
 		tree.size = growth;
 		tree.sizeText = (i) => HF.format('change_bytes', growth(i));
 		tree.measures = [
