@@ -42,9 +42,22 @@ void hf_details_mappings(const struct hf_analysis *analysis, struct hf_doc *doc)
 struct hf_error *hf_details_leaks(struct hf_analysis *analysis,
 				  const struct hf_view_options *options, struct hf_doc *doc);
 
+/* Which of many sizes are the biggest @max: those above least, and the first few equals. */
+struct hf_details_limit {
+	uint64_t least;
+	size_t equals;
+};
+/* @sizes are sorted by it. */
+void hf_details_limit(uint64_t *sizes, size_t count, size_t max, struct hf_details_limit *ret);
+/* To be asked once for each size, in order. */
+static inline bool hf_details_fits(struct hf_details_limit *limit, uint64_t size)
+{
+	return size > limit->least || (size == limit->least && limit->equals && limit->equals--);
+}
+
 /*
- * Keep the @max nodes of @tree that retain most (with equals either all or none), and what is
- * above them; the rest is added to rest lines. *@ret_merged: how many groups that took away.
+ * Keep the @max nodes of @tree that retain most; the rest is added to rest lines. *@ret_merged: how
+ * many groups that took away.
  */
 struct hf_error *hf_tree_prune(struct hf_tree *tree, size_t max, uint64_t *ret_merged);
 

@@ -9,7 +9,8 @@
  *	   `- ...
  *
  * Pruning: a child never retains more than its parent, so the groups above a threshold are a
- * tree again. The threshold is what the (max + 1)th biggest group retains.
+ * tree again. The threshold is what the (max + 1)th biggest group retains; of the groups that
+ * retain just that, the first in preorder stay, so a parent before its children.
  */
 #include <stdlib.h>
 
@@ -40,24 +41,15 @@ static int descending(const void *a, const void *b)
 	return (x < y) - (x > y);
 }
 
-/* What a group must retain more than, to stay. */
-static struct hf_error *threshold(const struct hf_tree *tree, size_t max, uint64_t *ret)
+void hf_details_limit(uint64_t *sizes, size_t count, size_t max, struct hf_details_limit *ret)
 {
-	HF_AUTO(free_ptr) uint64_t *sizes = malloc(tree->count * sizeof(*sizes) + 1);
-	size_t count = 0;
-
-	if (!sizes)
-		return hf_error_nomem();
-	hf_vec_foreach (node, tree) {
-		if (node->example != HF_NO_NODE)
-			sizes[count++] = node->retained_bytes;
-	}
-	*ret = 0;
-	if (count > max) {
-		qsort(sizes, count, sizeof(*sizes), descending);
-		*ret = sizes[max];
-	}
-	return NULL;
+	*ret = (struct hf_details_limit){.equals = count};
+	if (count <= max)
+		return;
+	qsort(sizes, count, sizeof(*sizes), descending);
+	*ret = (struct hf_details_limit){.least = sizes[max]};
+	while (ret->equals < max && sizes[max - 1 - ret->equals] == ret->least)
+		ret->equals++;
 }
 
 static void add_rest(struct hf_tree_node *rest, const struct hf_tree_node *node)
@@ -82,13 +74,31 @@ static bool flush_rests(struct hf_tree *out, struct hf_tree_node *rests, uint32_
 	return true;
 }
 
+/* What the groups of @tree must retain. */
+static struct hf_error *limit_of(const struct hf_tree *tree, size_t max,
+				 struct hf_details_limit *ret)
+{
+	HF_AUTO(free_ptr) uint64_t *sizes = malloc(tree->count * sizeof(*sizes) + 1);
+	size_t count = 0;
+
+	if (!sizes)
+		return hf_error_nomem();
+	hf_vec_foreach (node, tree) {
+		if (node->example != HF_NO_NODE)
+			sizes[count++] = node->retained_bytes;
+	}
+	hf_details_limit(sizes, count, max, ret);
+	return NULL;
+}
+
 struct hf_error *hf_tree_prune(struct hf_tree *tree, size_t max, uint64_t *ret_merged)
 {
 	struct hf_tree_node rests[HF_TREE_MAX_DEPTH + 2] = {{0}};
+	struct hf_details_limit limit;
 	struct hf_tree out = {0};
-	uint64_t least = 0, merged = 0;
+	uint64_t merged = 0;
 	uint32_t open = 0; /* deepest level that hangs on a kept node */
-	struct hf_error *err = threshold(tree, max, &least);
+	struct hf_error *err = limit_of(tree, max, &limit);
 	bool fine = true;
 
 	for (size_t i = 0; !err && fine && i < tree->count; i++) {
@@ -99,7 +109,7 @@ struct hf_error *hf_tree_prune(struct hf_tree *tree, size_t max, uint64_t *ret_m
 		open = node->depth;
 		if (node->example == HF_NO_NODE) {
 			add_rest(&rests[node->depth], node);
-		} else if (node->depth && node->retained_bytes <= least) {
+		} else if (!hf_details_fits(&limit, node->retained_bytes) && node->depth) {
 			add_rest(&rests[node->depth], node);
 			merged++;
 		} else {

@@ -63,14 +63,8 @@ static void tell_node(const struct hf_diff *diff, struct hf_doc *doc, struct hf_
 	hf_doc_cell(doc, table, address_of(diff, node));
 }
 
-static int descending(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return (x < y) - (x > y);
-}
-
-/* What a node must weigh more than, to be told; those below a node that is not are not either. */
-static struct hf_error *threshold(const struct diff_tree *tree, uint64_t *ret)
+/* What a node must weigh to be told; those below one that is not are not either. */
+static struct hf_error *limit_of(const struct diff_tree *tree, struct hf_details_limit *ret)
 {
 	HF_AUTO(free_ptr) uint64_t *sizes = malloc(tree->count * sizeof(*sizes) + 1);
 
@@ -78,17 +72,17 @@ static struct hf_error *threshold(const struct diff_tree *tree, uint64_t *ret)
 		return hf_error_nomem();
 	for (size_t i = 0; i < tree->count; i++)
 		sizes[i] = weight(&tree->data[i]);
-	qsort(sizes, tree->count, sizeof(*sizes), descending);
-	*ret = tree->count > HF_DETAILS_NODES ? sizes[HF_DETAILS_NODES] : 0;
+	hf_details_limit(sizes, tree->count, HF_DETAILS_NODES, ret);
 	return NULL;
 }
 
 static struct hf_error *tell_tree(const struct hf_diff *diff, struct hf_doc *doc)
 {
 	struct hf_diff_growth bytes, objects;
-	uint64_t least = 0, merged = 0;
+	struct hf_details_limit limit;
+	uint64_t merged = 0;
 	uint32_t open = 0;
-	struct hf_error *err = threshold(&diff->tree, &least);
+	struct hf_error *err = limit_of(&diff->tree, &limit);
 
 	if (err)
 		return err;
@@ -106,7 +100,7 @@ static struct hf_error *tell_tree(const struct hf_diff *diff, struct hf_doc *doc
 		if (node->depth > open)
 			continue;
 		open = node->depth;
-		if (weight(node) <= least) {
+		if (!hf_details_fits(&limit, weight(node))) {
 			merged++;
 			continue;
 		}

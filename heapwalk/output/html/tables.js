@@ -55,6 +55,7 @@
 		drawHead() {
 			this.head.replaceChildren(...this.columns.map((column) => {
 				const on = column.key === this.sort;
+				if (!column.label) return HF.el('td', {});
 				return HF.el('th', {scope: 'col', class: HF.numeric(column.kind) ? 'n' : 't',
 					'aria-sort': on ? (this.down ? 'descending' : 'ascending') : 'none'},
 				HF.el('button', {type: 'button', class: 'sort', 'data-key': column.key, on: {click: () => this.sortBy(column)}}, column.label,

@@ -39,14 +39,20 @@
 		return width;
 	};
 
-	/* The biggest of what @keyOf tells apart get the colours. */
+	/*
+	 * What @keyOf tells apart: those that take most room in the picture get the colours, and the
+	 * legend says what they have by @sizeOf.
+	 */
 	const ranked = (tree, keyOf, sizeOf) => {
-		const sizes = new Map();
+		const sizes = new Map(), rooms = new Map();
 		for (let i = 0; i < tree.count; i++) {
 			const key = keyOf(i);
-			if (key !== null) sizes.set(key, (sizes.get(key) || 0) + sizeOf(i));
+			if (key === null) continue;
+			sizes.set(key, (sizes.get(key) || 0) + sizeOf(i));
+			if (tree.parent[i] < 0 || keyOf(tree.parent[i]) !== key)
+				rooms.set(key, (rooms.get(key) || 0) + Math.max(tree.size(i), 0));
 		}
-		const order = [...sizes].sort((a, b) => b[1] - a[1]);
+		const order = [...sizes].sort((a, b) => rooms.get(b[0]) - rooms.get(a[0]));
 		const classes = new Map(order.slice(0, COLORS).map(([key], index) => [key, 'c' + index]));
 		const legend = order.slice(0, COLORS).map(([key, size]) =>
 			({class: classes.get(key), name: key, value: HF.bytes(size)}));
