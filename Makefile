@@ -43,7 +43,9 @@ CLI_SRCS  := $(sort $(wildcard heapwalk/cli/*.c gdbplugin/*.c))
 LIB_OBJS  := $(LIB_SRCS:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/html_assets.o
 # The page's style sheet and scripts: arrays in the program, so that it needs no files.
 HTML      := heapwalk/output/html
-HTML_JS   := $(addprefix $(HTML)/,util.js data.js tree.js icicle.js tables.js memory.js leaks.js page.js)
+HTML_CSS  := $(addprefix $(HTML)/,page.css explore.css media.css)
+HTML_JS   := $(addprefix $(HTML)/,util.js data.js tree.js icicle.js tables.js sizes.js memory.js \
+               leaks.js page.js)
 CLI_OBJS  := $(CLI_SRCS:%.c=$(BUILD)/obj/%.o)
 UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/tests/%)
@@ -61,11 +63,11 @@ $(BUILD)/obj/%.o: %.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
-$(BUILD)/html_assets.c: $(HTML)/embed.sh $(HTML)/page.css $(HTML_JS)
+$(BUILD)/html_assets.c: $(HTML)/embed.sh $(HTML_CSS) $(HTML_JS)
 	@mkdir -p $(@D)
 	$(call say,EMBED,$@)
 	$(Q){ echo '#include "heapwalk/output/html.h"' && \
-	  sh $(HTML)/embed.sh html_css $(HTML)/page.css && \
+	  sh $(HTML)/embed.sh html_css $(HTML_CSS) && \
 	  sh $(HTML)/embed.sh html_js $(HTML_JS); } >$@
 
 $(BUILD)/obj/html_assets.o: $(BUILD)/html_assets.c

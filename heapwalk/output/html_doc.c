@@ -195,9 +195,10 @@ static void put_table(const struct hf_item *item, FILE *to)
 		numeric[i] = is_numeric(table, i);
 		tree = tree || table->columns[i].flags & HF_COLUMN_TREE;
 	}
-	fprintf(to, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"");
+	fprintf(to, "<div class=\"scroll\"><table class=\"%s\" aria-label=\"",
+		tree ? "tree" : "flat");
 	html_text(to, item->label ? item->label : item->key);
-	fprintf(to, "\"><table class=\"%s\"><thead><tr>", tree ? "tree" : "flat");
+	fputs("\"><thead><tr>", to);
 	for (uint32_t i = 0; i < table->column_count; i++) {
 		if (!is_shown(table, i))
 			continue;

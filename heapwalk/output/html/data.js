@@ -15,11 +15,13 @@
 			depth: from.depth || [],
 			kind: (name) => column(name).kind,
 			get: (name, row) => {
-				const of = column(name), value = of.values[row];
+				const of = column(name),
+					value = of.values[row];
 				if (of.kind === 'text') return value >= 0 ? strings[value] : null;
 				return value === undefined ? null : value;
 			},
-			sum: (name) => column(name).values.reduce((sum, value) => sum + (value || 0), 0),
+			sum: (name) =>
+				column(name).values.reduce((sum, value) => sum + (value || 0), 0),
 		};
 	};
 	HF.data = {
@@ -29,6 +31,9 @@
 		table,
 	};
 	/* A command line of this program over the same core. */
-	HF.command = (name, argument) => ['heapforensics', name, HF.data.fields.core, HF.data.fields.binary, argument]
-		.filter((word) => word).map(HF.shellWord).join(' ');
+	HF.command = (name, argument) =>
+		['heapforensics', name, HF.data.fields.core, HF.data.fields.binary, argument]
+			.filter((word) => word)
+			.map(HF.shellWord)
+			.join(' ');
 })();
