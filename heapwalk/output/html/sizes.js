@@ -5,11 +5,7 @@
 	const sizeText = (table, i) => {
 		const from = table.get('from_bytes', i),
 			to = table.get('to_bytes', i);
-		return from === to
-			? HF.bytes(to)
-			: to <= 64
-				? HF.bytes(to)
-				: HF.bytes(from) + ' to ' + HF.bytes(to);
+		return from === to ? HF.bytes(to) : HF.bytes(from) + ' to ' + HF.bytes(to);
 	};
 
 	const histogram = (table, unit) => {
