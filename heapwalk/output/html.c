@@ -99,6 +99,16 @@ static void put_navigation(const struct hf_doc *doc, uint32_t verdict, FILE *to)
 	fputs("</ul>\n</nav>\n", to);
 }
 
+static void put_partial(const struct hf_doc *doc, FILE *to)
+{
+	bool told = find_group(doc, "evidence") < hf_doc_items(doc);
+
+	fprintf(to,
+		"<p class=\"partial\" role=\"note\">Evidence was missing or doubtful, so some "
+		"figures may be incomplete%s.</p>\n",
+		told ? ": <a href=\"#s-evidence\">what was missing</a>" : "");
+}
+
 struct hf_error *hf_output_html(const struct hf_doc *doc, const struct hf_output_options *options,
 				FILE *to)
 {
@@ -114,9 +124,7 @@ struct hf_error *hf_output_html(const struct hf_doc *doc, const struct hf_output
 	put_navigation(doc, verdict, to);
 	fputs("<main id=\"main\">\n", to);
 	if (hf_doc_partial(doc))
-		fputs("<p class=\"partial\" role=\"note\">Evidence was missing or doubtful: some "
-		      "figures may be incomplete.</p>\n",
-		      to);
+		put_partial(doc, to);
 	html_items(doc, verdict, after, to);
 	fputs("<div id=\"tiles\"></div>\n<div class=\"report\">\n", to);
 	html_items(doc, 0, verdict, to);

@@ -117,6 +117,14 @@ def use_search(page):
     page.key("Escape")
 
 
+def use_types_in_tree(page):
+    name = page.eval(ROWS % 0)[0]
+    page.click("#x-types tbody button.link")
+    check("a type leads to the tree", page.eval("document.querySelector('#x-tree .search').value"), name)
+    check("and is found there", page.eval("document.querySelector('#x-tree .found').textContent") != "nothing found", True)
+    page.key("Escape")
+
+
 ROWS = "[...document.querySelectorAll('#x-types tbody tr')].map(r => r.cells[%d].textContent)"
 
 
@@ -133,6 +141,7 @@ def use_types(page):
     page.click("#x-types .search")
     page.type(names[0][:8])
     left = page.eval(ROWS % 0)
+    check("the types", len(names) > 5, True)
     check("filtered", 0 < len(left) and all(names[0][:8].lower() in n.lower() for n in left), True)
 
 
@@ -202,6 +211,7 @@ def main():
         use_tree_by_key(page)
         use_search(page)
         use_types(page)
+        use_types_in_tree(page)
         use_charts(page)
         use_leaks(page)
         check_access(page)

@@ -513,8 +513,8 @@
 
 		nextMatch(step) {
 			if (!this.order.length) return;
-			this.at = (this.at + step + this.order.length) % this.order.length;
-			if (step < 0 && this.at < 0) this.at = this.order.length - 1;
+			if (this.at < 0) this.at = step > 0 ? 0 : this.order.length - 1;
+			else this.at = (this.at + step + this.order.length) % this.order.length;
 			const node = this.order[this.at];
 			this.zoom = this.tree.parent[node] >= 0 ? this.tree.parent[node] : 0;
 			this.focus = node;
@@ -533,6 +533,15 @@
 			);
 			this.found.textContent =
 				this.at + 1 + ' of ' + HF.plural(this.order.length, 'part');
+		}
+
+		/* Search from elsewhere on the page. */
+		show(text) {
+			this.search.value = text;
+			this.zoom = 0;
+			this.find(text);
+			this.search.focus({preventScroll: true});
+			this.root.closest('section').scrollIntoView();
 		}
 
 		start() {

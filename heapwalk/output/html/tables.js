@@ -129,18 +129,6 @@
 								},
 							},
 							column.label,
-							HF.el(
-								'span',
-								{
-									class: 'arrow',
-									'aria-hidden': 'true',
-								},
-								on
-									? this.down
-										? '\u25be'
-										: '\u25b4'
-									: '',
-							),
 						),
 					);
 				}),
@@ -336,9 +324,28 @@
 					HF.bytes(fields.types_bytes - table.sum('shallow_bytes')) +
 					' are not in this table.'
 				: null;
+		/* A type leads to its places in the tree. */
+		const name = (i) =>
+			HF.el(
+				'button',
+				{
+					type: 'button',
+					class: 'link',
+					title: 'Search the tree for it',
+					on: {
+						click: () =>
+							HF.icicle &&
+							HF.icicle.show(table.get('type', i) || ''),
+					},
+				},
+				table.get('type', i) || '?',
+			);
 		const columns = growth
 			? [
-					column('type', 'type or shape', 'text', {wide: true}),
+					column('type', 'type or shape', 'text', {
+						wide: true,
+						cell: name,
+					}),
 					{
 						key: 'growth',
 						label: 'growth',
@@ -361,7 +368,10 @@
 					column('source', 'known by', 'text'),
 				]
 			: [
-					column('type', 'type or shape', 'text', {wide: true}),
+					column('type', 'type or shape', 'text', {
+						wide: true,
+						cell: name,
+					}),
 					column('count', 'objects', 'count'),
 					column('shallow_bytes', 'bytes', 'bytes'),
 					{
