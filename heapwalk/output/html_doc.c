@@ -14,6 +14,9 @@
 #include "heapwalk/output/html.h"
 #include "heapwalk/output/text.h"
 
+/* A name may be as long as the one who made the core likes. */
+enum { CELL_COLUMNS = 1000 };
+
 static const char *const emphasis_class[] = {[HF_PLAIN] = "plain",
 					     [HF_GOOD] = "good",
 					     [HF_WARN] = "warn",
@@ -176,8 +179,13 @@ static void put_cell(const struct hf_table *table, const struct hf_row *row, uin
 	} else if (value->kind != HF_VALUE_NONE || !(of->flags & HF_COLUMN_BLANK)) {
 		HF_AUTO(free_ptr) char *text = text_value(value, false);
 		bool code = value->kind == HF_VALUE_ADDRESS;
+		size_t end = text ? hf_columns_prefix(text, CELL_COLUMNS) : 0;
+		bool cut = text && text[end];
+		if (cut)
+			text[end] = '\0';
 		fputs(code ? "<code>" : "", to);
 		html_text(to, text);
+		fputs(cut ? "\u2026" : "", to);
 		fputs(code ? "</code>" : "", to);
 	}
 	fprintf(to, "</%.2s>", element);
