@@ -44,8 +44,8 @@ LIB_OBJS  := $(LIB_SRCS:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/html_assets.o
 # The page's style sheet and scripts: arrays in the program, so that it needs no files.
 HTML      := heapwalk/output/html
 HTML_CSS  := $(addprefix $(HTML)/,page.css explore.css media.css)
-HTML_JS   := $(addprefix $(HTML)/,util.js data.js tree.js icicle.js tables.js sizes.js memory.js \
-               leaks.js page.js)
+HTML_JS   := $(addprefix $(HTML)/,util.js data.js tree.js layout.js icicle.js tables.js sizes.js \
+               memory.js leaks.js page.js)
 CLI_OBJS  := $(CLI_SRCS:%.c=$(BUILD)/obj/%.o)
 UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/tests/%)

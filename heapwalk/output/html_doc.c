@@ -185,7 +185,7 @@ static void put_cell(const struct hf_table *table, const struct hf_row *row, uin
 			text[end] = '\0';
 		fputs(code ? "<code>" : "", to);
 		html_text(to, text);
-		fputs(cut ? "\u2026" : "", to);
+		fputs(cut ? "&hellip;" : "", to);
 		fputs(code ? "</code>" : "", to);
 	}
 	fprintf(to, "</%.2s>", element);

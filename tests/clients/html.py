@@ -97,6 +97,25 @@ def use_tree_by_key(page):
     check("Home", page.eval(ZOOM), "heap in use")
 
 
+def use_narrow_parts(page):
+    """Blocks that are too narrow share one that opens."""
+    page.eval("""(() => {
+        const block = [...document.querySelectorAll('.icicle .more')].pop();
+        block.id = 'narrow';
+    })()""")
+    name = page.eval("document.getElementById('narrow').getAttribute('aria-label').split(', ')[0]")
+    page.click("#narrow")
+    check("narrow parts are opened", page.eval(ZOOM), name)
+    parts = int(name.split()[0].replace(",", ""))
+    drawn = page.eval("document.querySelectorAll('.icicle .block[aria-level=\"2\"]').length")
+    check("and seen", 0 < drawn <= parts + 1, True)
+    check("wide enough", page.eval("[...document.querySelectorAll('.icicle .block[aria-level=\"2\"]')].some(b => b.offsetWidth >= 8)"), True)
+    crumbs = page.eval("[...document.querySelectorAll('.crumbs li')].map(c => c.textContent)")
+    page.key("Escape")
+    check("back to all of them", page.eval(ZOOM), crumbs[-2])
+    page.key("Home")
+
+
 def use_search(page):
     page.eval("document.activeElement.blur()")
     page.key("/")
@@ -209,6 +228,7 @@ def main():
         check("merged is said", page.eval("document.getElementById('x-tree').innerText.includes('merged')"), True)
         use_tree_by_mouse(page)
         use_tree_by_key(page)
+        use_narrow_parts(page)
         use_search(page)
         use_types(page)
         use_types_in_tree(page)

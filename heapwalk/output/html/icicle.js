@@ -5,51 +5,19 @@
  * Mouse: a click zooms. Keys, with a block in focus: left and right go to neighbours, down and
  * up to the biggest child and the parent, Enter zooms, Escape and Backspace zoom out, Home shows
  * all. For screen readers it is a tree whose items say level, position and figures; the
- * table below holds the same. Blocks too narrow to be seen share one hatched block.
+ * table below holds the same. Blocks too narrow to be seen share one hatched block, which can be
+ * zoomed to like any other. What is in focus is told by its key (layout.js).
  */
 (() => {
-	const NARROW = 3,
-		LABEL = 26,
-		MAX_BLOCKS = 3500,
-		MAX_ROWS = 40;
-
-	/* Blocks to draw, biggest rows first: {node, x, width, row}; narrow ones: {more, parent}. */
-	const layout = (tree, width, zoom, pixels) => {
-		const blocks = [{node: zoom, x: 0, width: pixels, row: 0}];
-		for (let at = 0; at < blocks.length && blocks.length < MAX_BLOCKS; at++) {
-			const block = blocks[at];
-			if (block.more || block.row + 1 >= MAX_ROWS) continue;
-			const scale = width[block.node] > 0 ? block.width / width[block.node] : 0;
-			let x = block.x,
-				narrow = 0,
-				count = 0;
-			for (const child of tree.children[block.node]) {
-				const wide = width[child] * scale;
-				if (wide < NARROW) {
-					narrow += wide;
-					count++;
-					continue;
-				}
-				blocks.push({node: child, x, width: wide, row: block.row + 1});
-				x += wide;
-			}
-			if (narrow >= 1)
-				blocks.push({
-					more: count,
-					node: block.node,
-					x,
-					width: narrow,
-					row: block.row + 1,
-				});
-		}
-		return blocks;
-	};
+	const LABEL = 26,
+		SIZE = 150; /* pixels that a label, and a size beside it, need */
 
 	class Icicle {
 		constructor(tree, name) {
 			this.tree = tree;
 			this.zoom = 0;
-			this.focus = 0;
+			this.only = null; /* of the children of zoom; null: all */
+			this.focus = 'node0';
 			this.query = '';
 			this.matches = new Set();
 			this.order = [];
@@ -145,12 +113,12 @@
 			this.canvas.addEventListener('keydown', (event) => this.onKey(event));
 			this.canvas.addEventListener('mouseover', (event) => {
 				const block = event.target.closest('.block');
-				if (block) this.tell(Number(block.dataset.node));
+				if (block) this.tell(block.dataset.key);
 			});
 			this.canvas.addEventListener('mouseleave', () => this.tell(this.focus));
 			this.canvas.addEventListener('focusin', (event) => {
 				const block = event.target.closest('.block');
-				if (block) this.setFocus(Number(block.dataset.node));
+				if (block) this.setFocus(block.dataset.key);
 			});
 			this.search.addEventListener('input', () => this.find(this.search.value));
 			this.search.addEventListener('keydown', (event) => {
@@ -170,99 +138,107 @@
 		/* ---- drawing ------------------------------------------------------------------ */
 
 		draw() {
-			const tree = this.tree;
 			const focused = this.canvas.contains(document.activeElement);
 			this.pixels = this.canvas.clientWidth;
 			if (!this.pixels) return;
-			const blocks = layout(tree, this.width, this.zoom, this.pixels);
-			const shown = new Set(
-				blocks.filter((block) => !block.more).map((block) => block.node),
+			this.blocks = HF.layout(
+				this.tree,
+				this.width,
+				this.zoom,
+				this.only,
+				this.pixels,
 			);
-			if (!shown.has(this.focus)) this.focus = this.zoom;
+			if (!this.blocks.has(this.focus)) this.focus = 'node' + this.zoom;
 			this.elements = new Map();
-			this.canvas.replaceChildren(...blocks.map((block) => this.block(block)));
-			const rows =
-				blocks.reduce((most, block) => Math.max(most, block.row), 0) + 1;
+			this.canvas.replaceChildren(
+				...[...this.blocks.values()].map((block) => this.block(block)),
+			);
+			const rows = [...this.blocks.values()].pop().row + 1;
 			this.canvas.style.setProperty('--rows', Math.max(rows, 4));
 			this.canvas.classList.toggle('searching', this.query !== '');
-			if (focused) this.elements.get(this.focus).focus({preventScroll: true});
+			if (focused) this.go(this.focus);
 			this.drawCrumbs();
 			this.tell(this.focus);
-			this.table.setRows(tree.children[this.zoom]);
+			this.table.setRows(this.only || this.tree.children[this.zoom]);
+		}
+
+		moreText(list) {
+			return HF.plural(list.length, 'smaller part');
+		}
+		moreSize(list) {
+			return this.measure.text(
+				list.reduce((sum, node) => sum + this.measure.value(node), 0),
+			);
+		}
+		name(block) {
+			return block.more ? this.moreText(block.more) : this.tree.label(block.node);
+		}
+		size(block) {
+			return block.more
+				? this.moreSize(block.more)
+				: this.measure.text(this.measure.value(block.node));
+		}
+
+		look(block) {
+			if (block.more)
+				return (
+					'more' +
+					(block.more.some((node) => this.matches.has(node))
+						? ' match'
+						: '')
+				);
+			const color = this.tree.isRest(block.node)
+				? 'rest'
+				: this.coloring.classOf(block.node);
+			return color + (this.matches.has(block.node) ? ' match' : '');
 		}
 
 		block(block) {
-			const tree = this.tree,
-				node = block.node;
 			/* Parts of the width: paper has another one. */
 			const part = (pixels) => ((pixels / this.pixels) * 100).toFixed(4) + '%';
-			const css = {
-				left: part(block.x),
-				width: part(Math.max(block.width - 1, 1)),
-				'--row': block.row,
-			};
-			if (block.more)
-				return HF.el('div', {
-					class: 'block more',
-					role: 'presentation',
-					css,
-					'data-node': node,
-					title:
-						HF.plural(block.more, 'narrow part') +
-						': zoom in to see them',
-				});
-			const siblings =
-				node === this.zoom ? [node] : tree.children[tree.parent[node]];
-			const label = tree.label(node),
-				below = tree.children[node].length;
+			const opens = block.more || this.tree.children[block.node].length;
+			const text =
+				block.width < LABEL || block.more
+					? []
+					: [HF.el('span', {class: 'label'}, this.name(block))];
+			if (text.length && block.width >= SIZE)
+				text.push(HF.el('span', {class: 'size'}, this.size(block)));
 			const element = HF.el(
 				'div',
 				{
-					class:
-						'block ' +
-						(tree.isRest(node)
-							? 'rest'
-							: this.coloring.classOf(node)) +
-						(this.matches.has(node) ? ' match' : ''),
+					class: 'block ' + this.look(block),
 					role: 'treeitem',
-					tabindex: node === this.focus ? 0 : -1,
-					'data-node': node,
-					css,
+					tabindex: block.key === this.focus ? 0 : -1,
+					'data-key': block.key,
+					css: {
+						left: part(block.x),
+						width: part(Math.max(block.width - 1, 1)),
+						'--row': block.row,
+					},
 					'aria-level': block.row + 1,
-					'aria-setsize': siblings.length,
-					'aria-posinset': siblings.indexOf(node) + 1,
-					'aria-expanded': below ? 'true' : null,
-					'aria-selected': node === this.focus ? 'true' : 'false',
-					'aria-label':
-						label +
-						', ' +
-						this.measure.text(this.measure.value(node)),
+					'aria-setsize': block.of,
+					'aria-posinset': block.at,
+					'aria-expanded': opens
+						? String(block.below.length > 0)
+						: null,
+					'aria-selected':
+						block.key === this.focus ? 'true' : 'false',
+					'aria-label': this.name(block) + ', ' + this.size(block),
 				},
-				block.width < LABEL
-					? null
-					: [
-							HF.el('span', {class: 'label'}, label),
-							block.width < 150
-								? null
-								: HF.el(
-										'span',
-										{class: 'size'},
-										this.measure.text(
-											this.measure.value(
-												node,
-											),
-										),
-									),
-						],
+				text,
 			);
-			this.elements.set(node, element);
+			this.elements.set(block.key, element);
 			return element;
 		}
 
 		drawCrumbs() {
-			const path = this.tree.path(this.zoom);
+			const path = this.tree.path(this.zoom).map((node) => ({
+				text: this.tree.label(node),
+				go: () => this.zoomTo(node, true),
+			}));
+			if (this.only) path.push({text: this.moreText(this.only)});
 			this.crumbs.replaceChildren(
-				...path.map((node, index) =>
+				...path.map((step, index) =>
 					HF.el(
 						'li',
 						{},
@@ -270,21 +246,17 @@
 							? HF.el(
 									'span',
 									{'aria-current': 'true'},
-									this.tree.label(node),
+									step.text,
 								)
 							: HF.el(
 									'button',
 									{
 										type: 'button',
 										on: {
-											click: () =>
-												this.zoomTo(
-													node,
-													true,
-												),
+											click: step.go,
 										},
 									},
-									this.tree.label(node),
+									step.text,
 								),
 					),
 				),
@@ -305,9 +277,33 @@
 			);
 		}
 
-		/* The figures of @node, below the picture. */
-		tell(node) {
+		/* The figures of a block, below the picture. */
+		tell(key) {
 			const tree = this.tree,
+				block = this.blocks.get(key);
+			if (!block) return;
+			if (block.more) {
+				this.detail.replaceChildren(
+					HF.el(
+						'p',
+						{class: 'title'},
+						HF.el('strong', {}, this.moreText(block.more)),
+						HF.el(
+							'span',
+							{class: 'kind'},
+							'of ' + tree.label(block.node),
+						),
+					),
+					HF.el(
+						'p',
+						{},
+						this.moreSize(block.more) +
+							' together, too narrow to be drawn one by one: zoom in to see them.',
+					),
+				);
+				return;
+			}
+			const node = block.node,
 				command = tree.command(node);
 			this.detail.replaceChildren(
 				HF.el(
@@ -352,92 +348,87 @@
 
 		/* ---- moving ------------------------------------------------------------------- */
 
-		setFocus(node) {
+		go(key) {
+			const element = this.elements.get(key);
+			if (element) element.focus({preventScroll: true});
+		}
+
+		setFocus(key) {
 			const before = this.elements.get(this.focus),
-				now = this.elements.get(node);
+				now = this.elements.get(key);
 			if (before) {
 				before.tabIndex = -1;
 				before.setAttribute('aria-selected', 'false');
 			}
-			this.focus = node;
+			this.focus = key;
 			if (now) {
 				now.tabIndex = 0;
 				now.setAttribute('aria-selected', 'true');
 			}
-			this.tell(node);
+			this.tell(key);
 		}
 
-		zoomTo(node, keepFocus) {
+		zoomTo(node, keepFocus, only) {
+			const parts = (only || this.tree.children[node]).length;
 			this.zoom = node;
-			this.focus = node;
+			this.only = only || null;
+			this.focus = 'node' + node;
 			this.draw();
-			if (keepFocus) this.elements.get(node).focus({preventScroll: true});
+			if (keepFocus) this.go(this.focus);
 			HF.say(
 				'Zoomed to ' +
 					this.tree.label(node) +
 					', ' +
 					this.tree.sizeText(node) +
 					', ' +
-					HF.plural(this.tree.children[node].length, 'part'),
+					(only ? this.moreText(only) : HF.plural(parts, 'part')),
 			);
 		}
 
+		zoomIn(key) {
+			const block = this.blocks.get(key);
+			if (block.more) this.zoomTo(block.node, true, block.more);
+			else if (this.tree.children[block.node].length)
+				this.zoomTo(block.node, true);
+			else this.go(key);
+		}
+
 		zoomOut() {
-			const from = this.zoom;
-			if (this.tree.parent[from] < 0) return;
-			this.zoomTo(this.tree.parent[from], true);
-			if (this.elements.has(from))
-				this.elements.get(from).focus({preventScroll: true});
+			const from = this.only ? 'more' + this.zoom : 'node' + this.zoom;
+			if (!this.only && this.tree.parent[this.zoom] < 0) return;
+			this.zoomTo(this.only ? this.zoom : this.tree.parent[this.zoom], true);
+			this.go(from);
 		}
 
 		onClick(event) {
 			const block = event.target.closest('.block');
 			if (!block) return;
-			const node = Number(block.dataset.node);
-			if (node === this.zoom && node !== 0 && !block.classList.contains('more'))
-				this.zoomOut();
-			else if (this.tree.children[node].length) this.zoomTo(node, true);
-			else block.focus({preventScroll: true});
-		}
-
-		/* The next of the siblings that is drawn. */
-		sibling(node, step) {
-			if (node === this.zoom) return -1;
-			const siblings = this.tree.children[this.tree.parent[node]];
-			for (
-				let at = siblings.indexOf(node) + step;
-				at >= 0 && at < siblings.length;
-				at += step
-			) {
-				if (this.elements.has(siblings[at])) return siblings[at];
-			}
-			return -1;
+			if (block.dataset.key === 'node' + this.zoom) this.zoomOut();
+			else this.zoomIn(block.dataset.key);
 		}
 
 		onKey(event) {
-			const tree = this.tree,
-				node = this.focus;
-			let to = -1;
+			const block = this.blocks.get(this.focus);
+			const beside =
+				block.above === null ? [] : this.blocks.get(block.above).below;
+			let to = null;
 			if (event.ctrlKey || event.altKey || event.metaKey) return;
 			switch (event.key) {
 				case 'ArrowLeft':
-					to = this.sibling(node, -1);
+					to = beside[block.at - 2];
 					break;
 				case 'ArrowRight':
-					to = this.sibling(node, 1);
+					to = beside[block.at];
 					break;
 				case 'ArrowUp':
-					to = node === this.zoom ? -1 : tree.parent[node];
+					to = block.above;
 					break;
 				case 'ArrowDown':
-					to =
-						tree.children[node].find((child) =>
-							this.elements.has(child),
-						) ?? -1;
+					to = block.below[0];
 					break;
 				case 'Enter':
 				case ' ':
-					if (tree.children[node].length) this.zoomTo(node, true);
+					this.zoomIn(block.key);
 					break;
 				case 'Escape':
 				case 'Backspace':
@@ -450,7 +441,7 @@
 					return;
 			}
 			event.preventDefault();
-			if (to >= 0) this.elements.get(to).focus({preventScroll: true});
+			if (to) this.go(to);
 		}
 
 		/* ---- choices and search ------------------------------------------------------- */
@@ -516,11 +507,17 @@
 			if (this.at < 0) this.at = step > 0 ? 0 : this.order.length - 1;
 			else this.at = (this.at + step + this.order.length) % this.order.length;
 			const node = this.order[this.at];
-			this.zoom = this.tree.parent[node] >= 0 ? this.tree.parent[node] : 0;
-			this.focus = node;
-			this.draw();
-			if (this.elements.has(node)) this.setFocus(node);
-			else this.tell(node);
+			const parent = this.tree.parent[node] >= 0 ? this.tree.parent[node] : 0;
+			this.zoomTo(parent, false);
+			/* It may be among those too narrow to be seen. */
+			const more = this.blocks.get('more' + parent);
+			if (more && more.more.includes(node))
+				this.zoomTo(
+					parent,
+					false,
+					more.more.slice(more.more.indexOf(node)),
+				);
+			this.setFocus('node' + node);
 			HF.say(
 				'Match ' +
 					(this.at + 1) +
@@ -539,6 +536,7 @@
 		show(text) {
 			this.search.value = text;
 			this.zoom = 0;
+			this.only = null;
 			this.find(text);
 			this.search.focus({preventScroll: true});
 			this.root.closest('section').scrollIntoView();
