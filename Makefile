@@ -158,6 +158,11 @@ check-clients check-glibc: deps-test
 	@$(MAKE) --no-print-directory all fixtures
 	@tests/run $(@:check-%=%) $(if $(T),-- $(T))
 
+# What opens our pages (tests/clients/html.sh).
+deps-browser:
+	$(call install_deps,chromium)
+check-clients: deps-browser
+
 fuzz-smoke: deps-test
 	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=address,undefined OPT=-O1 \
 	  build-asan/heapforensics
@@ -223,7 +228,7 @@ help:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all fixtures units deps deps-test demo check check-asan check-clang check-clients \
+.PHONY: all fixtures units deps deps-test deps-browser demo check check-asan check-clang check-clients \
         check-glibc fuzz-smoke bench format man install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
