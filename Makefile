@@ -228,7 +228,7 @@ help:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all fixtures units deps deps-test deps-browser demo check check-asan check-clang check-clients \
-        check-glibc fuzz-smoke bench format man install uninstall clean help
+.PHONY: all fixtures units deps deps-test deps-browser demo check check-asan check-clang \
+        check-clients check-glibc fuzz-smoke bench format man install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:

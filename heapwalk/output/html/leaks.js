@@ -2,6 +2,14 @@
  * leaks.js - the groups of what is lost, each with the chain of one example; and the findings.
  */
 (() => {
+	const at = (table, i) => (table.get('address', i) ? '0x' + table.get('address', i) : '');
+	/* One object's name ends with its address, which has a column here. */
+	const what = (table, i) => {
+		const name = table.get('what', i) || '?',
+			end = ' ' + at(table, i);
+		return end.length > 1 && name.endsWith(end) ? name.slice(0, -end.length) : name;
+	};
+
 	const chain = (table, rows, above) =>
 		HF.el(
 			'table',
@@ -41,22 +49,12 @@
 							Array.from({length: table.depth[i]}, () =>
 								HF.el('i', {}),
 							),
-							table.get('what', i) || '?',
+							what(table, i),
 						),
 						HF.el(
 							'td',
 							{class: 't'},
-							table.get('address', i)
-								? HF.el(
-										'code',
-										{},
-										'0x' +
-											table.get(
-												'address',
-												i,
-											),
-									)
-								: '',
+							HF.el('code', {}, at(table, i)),
 						),
 						HF.el(
 							'td',
