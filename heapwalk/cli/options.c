@@ -30,6 +30,7 @@ enum option_id {
 	OPT_FORMAT,
 	OPT_JSON,
 	OPT_CSV,
+	OPT_HTML,
 	OPT_OUTPUT,
 	OPT_COLOR,
 	OPT_NO_PAGER,
@@ -66,10 +67,12 @@ const struct hf_option hf_option_table[] = {
      OPT_SYSROOT},
     {0, "debuginfo-path", "PATH", "where separate debug files are, as for elfutils", HF_GROUP_INPUT,
      OPT_DEBUGINFO_PATH},
-    {0, "format", "FORMAT", "text, json or csv; of export: pprof, heapsnapshot, ...",
+    {0, "format", "FORMAT", "text, json, csv or html; of export: pprof, heapsnapshot, ...",
      HF_GROUP_OUTPUT, OPT_FORMAT},
     {0, "json", NULL, "short for --format=json", HF_GROUP_OUTPUT, OPT_JSON},
     {0, "csv", NULL, "short for --format=csv", HF_GROUP_OUTPUT, OPT_CSV},
+    {0, "html", NULL, "short for --format=html: one page for a browser, with -o FILE",
+     HF_GROUP_OUTPUT, OPT_HTML},
     {'o', "output", "FILE", "write to FILE instead of standard output", HF_GROUP_OUTPUT,
      OPT_OUTPUT},
     {0, "color", "WHEN", "auto (the default), always or never; NO_COLOR is heeded", HF_GROUP_ANY,
@@ -185,7 +188,7 @@ static struct hf_error *parse_roots(const char *list, uint32_t *ret)
 
 const char *hf_format_name(unsigned index)
 {
-	static const char *const names[HF_FORMATS] = {"text", "json", "csv"};
+	static const char *const names[HF_FORMATS] = {"text", "json", "csv", "html"};
 	return index < HF_FORMATS ? names[index] : NULL;
 }
 
@@ -280,6 +283,8 @@ static struct hf_error *take_option(int id, const char *text, struct hf_options 
 		return parse_format("junit", options);
 	case OPT_OPENMETRICS:
 		return parse_format("openmetrics", options);
+	case OPT_HTML:
+		return parse_format("html", options);
 	case OPT_OUTPUT:
 		options->output = text;
 		return NULL;

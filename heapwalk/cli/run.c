@@ -15,6 +15,7 @@
 #include "heapwalk/cli/commands.h"
 #include "heapwalk/cli/terminal.h"
 #include "heapwalk/query/query.h"
+#include "heapwalk/views/details.h"
 #include "heapwalk/views/oom.h"
 
 int hf_fail(struct hf_error *err)
@@ -112,6 +113,8 @@ struct hf_error *hf_sink_open(const struct hf_options *options, struct hf_sink *
 {
 	struct hf_sink sink = {.to = stdout, .output = {.format = options->format}};
 
+	if (options->format == HF_FORMAT_HTML && !options->output && isatty(STDOUT_FILENO))
+		return hf_error_create(HF_ERR_USAGE, "--html: where to? -o FILE");
 	if (options->output) {
 		sink.to = fopen(options->output, "we");
 		if (!sink.to)
@@ -235,7 +238,8 @@ static struct hf_error *check_words(const struct hf_command *command,
 				    const struct hf_options *options)
 {
 	if (options->format_name)
-		return hf_error_create(HF_ERR_USAGE, "--format=%s: there are text, json and csv",
+		return hf_error_create(HF_ERR_USAGE,
+				       "--format=%s: there are text, json, csv and html",
 				       options->format_name);
 	return hf_run_check_words(command, options);
 }
@@ -247,13 +251,15 @@ void hf_run_complete_view(struct hf_options *options)
 	options->view.argument = options->argument;
 }
 
-static struct hf_error *print_doc(const struct hf_doc *doc, const struct hf_options *options)
+struct hf_error *hf_run_print(const struct hf_doc *doc, const struct hf_doc *details,
+			      const struct hf_options *options)
 {
 	struct hf_sink sink;
 	struct hf_error *err = hf_sink_open(options, &sink);
 
 	if (err)
 		return err;
+	sink.output.details = details;
 	err = hf_output(doc, &sink.output, sink.to);
 	struct hf_error *closing = hf_sink_close(&sink, options);
 	if (!err)
@@ -282,14 +288,34 @@ struct hf_error *hf_run_make_doc(const struct hf_command *command,
 	return err;
 }
 
+/* What a page can explore: of the report, everything; else only the tables that are told. */
+static bool has_details(const struct hf_command *command, const struct hf_options *options)
+{
+	return options->format == HF_FORMAT_HTML && command->view == hf_view_report;
+}
+
+static struct hf_error *make_details(const struct hf_command *command,
+				     const struct hf_options *options, struct hf_analysis *analysis,
+				     struct hf_doc **ret)
+{
+	struct hf_error *err = hf_doc_create(command->name, ret);
+
+	if (!err)
+		err = hf_view_details(analysis, &options->view, *ret);
+	return err ? err : hf_doc_error(*ret);
+}
+
 static struct hf_error *print_view(const struct hf_command *command, struct hf_options *options,
 				   struct hf_analysis *analysis)
 {
-	struct hf_doc *doc = NULL;
+	struct hf_doc *doc = NULL, *details = NULL;
 	struct hf_error *err = hf_run_make_doc(command, &options->view, analysis, &doc);
 
+	if (!err && has_details(command, options))
+		err = make_details(command, options, analysis, &details);
 	if (!err)
-		err = print_doc(doc, options);
+		err = hf_run_print(doc, details, options);
+	hf_doc_destroy(details);
 	hf_doc_destroy(doc);
 	return err;
 }
@@ -304,9 +330,10 @@ int hf_run_view(const struct hf_command *command, struct hf_options *options)
 	enum hf_analysis_depth depth = options->gates.list.count ? HF_DEPTH_TYPES : command->depth;
 
 	hf_run_complete_view(options);
-	struct hf_doc *kept = err ? NULL : hf_run_kept_answer(command, options);
+	bool whole = err || has_details(command, options); /* no answer alone will do */
+	struct hf_doc *kept = whole ? NULL : hf_run_kept_answer(command, options);
 	if (kept) {
-		err = print_doc(kept, options);
+		err = hf_run_print(kept, NULL, options);
 		hf_doc_destroy(kept);
 		return err ? hf_fail(err) : HF_EXIT_DONE;
 	}
@@ -336,7 +363,7 @@ static struct hf_error *print_log_alone(const struct hf_oomlog *log,
 	hf_section_oom(log, NULL, doc);
 	err = hf_doc_error(doc);
 	if (!err)
-		err = print_doc(doc, options);
+		err = hf_run_print(doc, NULL, options);
 	hf_doc_destroy(doc);
 	return err;
 }
@@ -443,6 +470,8 @@ int hf_run_query(const struct hf_command *command, struct hf_options *options)
 	struct hf_analysis *analysis = NULL;
 	struct hf_error *err = check_words(command, options);
 
+	if (!err && options->format == HF_FORMAT_HTML)
+		err = hf_error_create(HF_ERR_USAGE, "query has no --html");
 	if (!err)
 		err = hf_run_open(options, command->depth, &analysis);
 	if (err)

@@ -61,6 +61,10 @@ struct hf_sink {
 struct hf_error *hf_sink_open(const struct hf_options *options, struct hf_sink *ret);
 struct hf_error *hf_sink_close(struct hf_sink *sink, const struct hf_options *options);
 
+/* Print @doc as @options say; @details (or NULL): what a page can explore. */
+struct hf_error *hf_run_print(const struct hf_doc *doc, const struct hf_doc *details,
+			      const struct hf_options *options);
+
 /* The exit status of gates and --strict; tells on standard error what tripped. */
 int hf_run_gates(const struct hf_options *options, struct hf_analysis *analysis);
 

@@ -4,6 +4,7 @@
 #ifndef HF_HEAPWALK_VIEWS_SECTIONS_H
 #define HF_HEAPWALK_VIEWS_SECTIONS_H
 
+#include "heapwalk/views/tree.h"
 #include "heapwalk/views/view.h"
 
 /* Heap totals that several sections speak of. Bytes are chunk bytes. */
@@ -45,6 +46,9 @@ const char *hf_thread_place(const struct hf_analysis *analysis, struct hf_doc *d
  */
 const char *hf_hexdump(const struct hf_analysis *analysis, struct hf_doc *doc, uint64_t address,
 		       uint64_t bytes, uint64_t mark, uint64_t mark_bytes);
+/* A group of objects, or one node by its name. */
+const char *hf_tree_label(const struct hf_analysis *analysis, struct hf_doc *doc,
+			  const struct hf_tree_node *node);
 
 /* Holder or object for people, with what it holds where that is one thing; the document's. */
 const char *hf_node_name(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t node);
