@@ -123,6 +123,8 @@ struct hf_error *hf_sink_open(const struct hf_options *options, struct hf_sink *
 		if (sink.output.width && !options->no_pager)
 			start_pager(&sink);
 	}
+	if (options->width && options->format == HF_FORMAT_TEXT)
+		sink.output.width = options->width;
 	if (options->color == HF_COLOR_ALWAYS)
 		sink.output.color = true;
 	*ret = sink;
@@ -283,7 +285,13 @@ int hf_run_view(const struct hf_command *command, struct hf_options *options)
 		err = hf_run_open(options, depth, &analysis);
 	if (err)
 		return hf_fail(err);
+	if (options->tap) {
+		options->tap->opened(options->tap->ctx, analysis, options);
+		complete_view(options);
+	}
 	err = print_view(command, options, analysis);
+	if (options->tap && !err)
+		options->tap->answered(options->tap->ctx, analysis);
 	if (options->timing)
 		tell_timing(analysis);
 	int status = err ? hf_fail(err) : hf_run_gates(options, analysis);
@@ -414,6 +422,8 @@ int hf_run_query(const struct hf_command *command, struct hf_options *options)
 	if (err)
 		return hf_fail(err);
 	err = run_sql(options, analysis);
+	if (options->tap && !err)
+		options->tap->answered(options->tap->ctx, analysis);
 	if (options->timing)
 		tell_timing(analysis);
 	int status = err ? hf_fail(err) : hf_run_gates(options, analysis);

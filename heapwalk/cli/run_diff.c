@@ -154,6 +154,8 @@ int hf_run_diff(const struct hf_command *command, struct hf_options *options)
 	options->view.binary = pair.new_options.binary;
 	if (!err)
 		err = print_pair(command, options, &pair);
+	if (options->tap && !err)
+		options->tap->answered(options->tap->ctx, pair.after);
 	int status = err ? hf_fail(err) : run_gates(options, &pair);
 	hf_diff_destroy(pair.diff);
 	hf_run_close(&pair.new_options, pair.after);
