@@ -276,7 +276,8 @@ static struct hf_error *short_script(const struct hf_gdb_folder *folder, int ste
 
 	if (err)
 		return err;
-	fprintf(file, "set $hf_step = %d\nset $hf_status = %d\n", step, status);
+	fprintf(file, "set $hf_step = %d\nset $hf_status = %d\nset $hf_folder = %u\n", step, status,
+		folder->number);
 	if (name)
 		hf_gdb_set_text(file, name, text);
 	err = hf_gdb_folder_publish(folder, "variables", file);

@@ -45,7 +45,7 @@ end
 define _hf-check
   if $_isvoid ($_shell_exitcode)
     eval "echo heapforensics was ended by signal %d.\n", $_shell_exitsignal
-    pipe echo | :
+    pipe with language c -- set $hf_status = 2 | cat >/dev/null
   else
     if $_shell_exitcode > 100
       if $_shell_exitcode - 127
@@ -53,7 +53,7 @@ define _hf-check
       else
         echo heapforensics is not on the PATH, and the environment variable HEAPFORENSICS names none.\n
       end
-      pipe echo | :
+      pipe with language c -- set $hf_status = 2 | cat >/dev/null
     end
   end
 end
@@ -68,18 +68,43 @@ define _hf-address
   pipe echo | "${HEAPFORENSICS:-heapforensics}" gdb-helper address $PPID $arg0
 end
 
-# Give what a script asks for: 1 the expression's type, 2 its value, 3 a core of the process.
+define _hf-ask-type
+  eval "pipe -d HF_END ptype %s HF_END \"${HEAPFORENSICS:-heapforensics}\" gdb-helper type $PPID", $hf_expression
+end
+define _hf-ask-address
+  eval "eval \"_hf-address %%#lx\", %s", $hf_expression
+end
+define _hf-ask-core
+  eval "pipe -d HF_END gcore %s HF_END cat >/dev/null", $hf_core
+  pipe echo | "${HEAPFORENSICS:-heapforensics}" gdb-helper dumped $PPID
+end
+define _hf-ask-threads
+  pipe thread apply all -s -q thread | "${HEAPFORENSICS:-heapforensics}" gdb-helper threads $PPID
+end
+define _hf-ask-tasks
+  eval "pipe source /tmp/heapforensics-%d/tasks | \"${HEAPFORENSICS:-heapforensics}\" gdb-helper tasks $PPID", $hf_folder
+end
+
+# Give what a script asks for: 1 the expression's type, 2 its value, 3 a core of the process, 4 its
+# threads, 5 what those have done so far.
 define _hf-drive
   while $hf_step
-    if $hf_step - 1
-      if $hf_step - 2
-        eval "pipe -d HF_END gcore %s HF_END cat >/dev/null", $hf_core
-        pipe _hf-context | "${HEAPFORENSICS:-heapforensics}" gdb-helper dumped $PPID
+    if $hf_step > 3
+      if $hf_step > 4
+        _hf-ask-tasks
       else
-        eval "eval \"_hf-address %%#lx\", %s", $hf_expression
+        _hf-ask-threads
       end
     else
-      eval "pipe -d HF_END ptype %s HF_END \"${HEAPFORENSICS:-heapforensics}\" gdb-helper type $PPID", $hf_expression
+      if $hf_step > 2
+        _hf-ask-core
+      else
+        if $hf_step > 1
+          _hf-ask-address
+        else
+          _hf-ask-type
+        end
+      end
     end
     _hf-check
     if $_shell_exitcode

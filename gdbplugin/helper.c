@@ -25,7 +25,14 @@
 #include "gdbplugin/words.h"
 #include "heapwalk/cli/run.h"
 
-enum { STATUS_NO_FOLDER = 120, STEP_TYPE = 1, STEP_ADDRESS = 2, STEP_DUMP = 3 };
+enum {
+	STATUS_NO_FOLDER = 120,
+	STEP_TYPE = 1,
+	STEP_ADDRESS = 2,
+	STEP_CORE = 3,
+	STEP_THREADS = 4,
+	STEP_TASKS = 5
+};
 
 struct stage {
 	struct hf_gdb_folder folder;
@@ -125,13 +132,15 @@ static struct hf_error *answer(struct stage *stage)
 	struct hf_gdb_words words = {0};
 	struct hf_gdb_request request = {
 	    .gdb = stage->gdb, .command = stage->command, .context = &stage->context};
-	bool wanted = false;
+	enum hf_gdb_need need = HF_GDB_NEED_NOTHING;
 
 	if (!strcmp(stage->command, "refresh"))
 		return forget(stage);
-	struct hf_error *err = hf_gdb_live_core(&stage->folder, &stage->context, &core, &wanted);
-	if (!err && wanted)
-		return hf_gdb_ask(&stage->folder, STEP_DUMP, "hf_core", core);
+	struct hf_error *err = hf_gdb_live_core(&stage->folder, &stage->context, &core, &need);
+	if (!err && need == HF_GDB_NEED_THREADS)
+		return hf_gdb_ask(&stage->folder, STEP_THREADS, NULL, NULL);
+	if (!err && need == HF_GDB_NEED_CORE)
+		return hf_gdb_ask(&stage->folder, STEP_CORE, "hf_core", core);
 	if (!err)
 		err = hf_gdb_folder_read(&stage->folder, "words", &text);
 	if (!err)
@@ -179,6 +188,7 @@ static struct hf_error *start(struct stage *stage)
 		return hf_error_create(HF_ERR_USAGE, "gdb-helper start GDBPID COMMAND COUNT");
 	for (size_t i = 0; i < sizeof(old) / sizeof(old[0]); i++)
 		hf_gdb_folder_remove(&stage->folder, old[i]);
+	hf_gdb_live_restart(&stage->folder);
 	struct hf_error *err = hf_gdb_read_all(STDIN_FILENO, &text);
 	if (!err)
 		err = hf_gdb_folder_write(&stage->folder, "context", text);
@@ -247,17 +257,36 @@ static struct hf_error *take_address(struct stage *stage)
 	return err ? err : answer(stage);
 }
 
-static struct hf_error *take_dump(struct stage *stage)
+static struct hf_error *take_threads(struct stage *stage)
 {
 	HF_AUTO(free_ptr) char *text = NULL;
 	struct hf_error *err = hf_gdb_read_all(STDIN_FILENO, &text);
 
 	if (!err)
-		err = hf_gdb_folder_write(&stage->folder, "context", text);
+		err = load(stage);
+	if (!err)
+		err = hf_gdb_live_threads(&stage->folder, &stage->context, text);
+	return err ? err : hf_gdb_ask(&stage->folder, STEP_TASKS, NULL, NULL);
+}
+
+static struct hf_error *take_tasks(struct stage *stage)
+{
+	HF_AUTO(free_ptr) char *text = NULL;
+	struct hf_error *err = hf_gdb_read_all(STDIN_FILENO, &text);
+
 	if (!err)
 		err = load(stage);
 	if (!err)
-		err = hf_gdb_live_dumped(&stage->folder, &stage->context);
+		err = hf_gdb_live_tasks(&stage->folder, &stage->context, text);
+	return err ? err : answer(stage);
+}
+
+static struct hf_error *take_dump(struct stage *stage)
+{
+	struct hf_error *err = load(stage);
+
+	if (!err)
+		err = hf_gdb_live_dumped(&stage->folder);
 	return err ? err : answer(stage);
 }
 
@@ -266,10 +295,8 @@ int hf_gdb_helper(int argc, char **argv)
 	static const struct {
 		const char *name;
 		struct hf_error *(*run)(struct stage *stage);
-	} stages[] = {{"start", start},
-		      {"words", take_user_words},
-		      {"type", take_type},
-		      {"address", take_address},
+	} stages[] = {{"start", start},		 {"words", take_user_words}, {"type", take_type},
+		      {"address", take_address}, {"threads", take_threads},  {"tasks", take_tasks},
 		      {"dumped", take_dump}};
 	struct stage stage = {.arguments = argv + 4, .argument_count = argc - 4};
 	struct hf_error *err = NULL;
