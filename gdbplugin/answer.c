@@ -230,12 +230,60 @@ static struct hf_error *write_variables(const struct hf_gdb_folder *folder, cons
 	return err ? err : hf_gdb_folder_write(folder, "count", count);
 }
 
+/* Behind the word at @at, which a shell may read in quotes. */
+static const char *behind_word(const char *at, const char *end)
+{
+	bool quoted = false;
+
+	for (; at < end && (quoted || *at != ' '); at++)
+		quoted ^= *at == '\'';
+	return at;
+}
+
+/*
+ * The hints of a snapshot name a file that goes with GDB, and what one has here are GDB's own
+ * commands: "heapforensics path SNAPSHOT PROGRAM 0x1234" becomes "heap-path 0x1234".
+ */
+static char *localize_hints(const char *text, const struct hf_gdb_request *request)
+{
+	static const char program[] = "  heapforensics ";
+	char *local = NULL;
+	size_t size = 0;
+	FILE *to = open_memstream(&local, &size);
+
+	for (const char *line = text, *end; to && *line; line = *end ? end + 1 : end) {
+		end = strchrnul(line, '\n');
+		const char *core =
+		    strncmp(line, program, sizeof(program) - 1)
+			? NULL
+			: memmem(line, (size_t)(end - line), request->core, strlen(request->core));
+		if (core && core[-1] == ' ') {
+			const char *command = line + sizeof(program) - 1;
+			fprintf(to, "  heap-%.*s", (int)(core - 1 - command), command);
+			line = behind_word(core, end);
+			if (request->context->binary && *line == ' ')
+				line = behind_word(line + 1, end);
+		}
+		fwrite(line, 1, (size_t)(end - line) + (*end == '\n'), to);
+	}
+	if (to && fclose(to)) {
+		free(local);
+		return NULL;
+	}
+	return local;
+}
+
 static struct hf_error *write_answer(const struct hf_gdb_folder *folder, const struct run *run)
 {
 	HF_AUTO(free_ptr) char *out = caught_text(&run->caught, 0);
 	HF_AUTO(free_ptr) char *messages = caught_text(&run->caught, 1);
 	FILE *next = NULL;
 
+	if (out && run->request->context->target != HF_GDB_CORE) {
+		char *local = localize_hints(out, run->request);
+		free(out);
+		out = local;
+	}
 	if (!out || !messages)
 		return hf_error_nomem();
 	struct hf_error *err = hf_gdb_folder_create(folder, "next", &next);
@@ -301,5 +349,6 @@ struct hf_error *hf_gdb_tell(const struct hf_gdb_folder *folder, int status, con
 struct hf_error *hf_gdb_ask(const struct hf_gdb_folder *folder, int step, const char *name,
 			    const char *text)
 {
-	return short_script(folder, step, HF_EXIT_DONE, name, text, NULL);
+	/* Should GDB fail to give it, the command has failed. */
+	return short_script(folder, step, HF_EXIT_FAILED, name, text, NULL);
 }

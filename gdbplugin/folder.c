@@ -259,7 +259,7 @@ static enum owner owner_of(const struct hf_gdb_folder *folder, const char *us,
 
 static struct hf_error *make_folder(struct hf_gdb_folder *folder, const char *us, uint32_t pid)
 {
-	for (unsigned number = 1; number <= HF_GDB_FOLDERS; number++) {
+	for (unsigned number = HF_GDB_FIRST_FOLDER; number <= HF_GDB_LAST_FOLDER; number++) {
 		folder->number = number;
 		snprintf(folder->path, sizeof(folder->path), "/tmp/heapforensics-%u", number);
 		if (mkdir(folder->path, 0700) == 0) {
@@ -271,8 +271,8 @@ static struct hf_error *make_folder(struct hf_gdb_folder *folder, const char *us
 		if (errno != EEXIST)
 			return hf_error_errno(errno, "a private folder for GDB: %s", folder->path);
 	}
-	return hf_error_create(HF_ERR_LIMIT, "/tmp/heapforensics-1 to -%d are all in use",
-			       HF_GDB_FOLDERS);
+	return hf_error_create(HF_ERR_LIMIT, "/tmp/heapforensics-%d to -%d are all in use",
+			       HF_GDB_FIRST_FOLDER, HF_GDB_LAST_FOLDER);
 }
 
 struct hf_error *hf_gdb_folder_open(uint32_t pid, struct hf_gdb_folder *ret)
@@ -284,7 +284,7 @@ struct hf_error *hf_gdb_folder_open(uint32_t pid, struct hf_gdb_folder *ret)
 	if (!owner_text(pid, us))
 		return hf_error_create(HF_ERR_NOT_FOUND, "no process %u: only GDB starts this",
 				       pid);
-	for (unsigned number = 1; number <= HF_GDB_FOLDERS; number++) {
+	for (unsigned number = HF_GDB_FIRST_FOLDER; number <= HF_GDB_LAST_FOLDER; number++) {
 		folder.number = number;
 		snprintf(folder.path, sizeof(folder.path), "/tmp/heapforensics-%u", number);
 		if (lstat(folder.path, &st) || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||

@@ -14,10 +14,11 @@
 
 #include "core/base/error.h"
 
-enum { HF_GDB_FOLDERS = 100 };
+/* A shell's own exit statuses are below and above these. */
+enum { HF_GDB_FIRST_FOLDER = 11, HF_GDB_LAST_FOLDER = 100 };
 
 struct hf_gdb_folder {
-	unsigned number; /* 1 .. HF_GDB_FOLDERS */
+	unsigned number; /* HF_GDB_FIRST_FOLDER .. HF_GDB_LAST_FOLDER */
 	char path[64];
 };
 

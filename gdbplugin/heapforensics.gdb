@@ -42,20 +42,37 @@ define _hf-context
 end
 
 # Was the program well? Then $_shell_exitcode is the folder's number; else one line, and 0.
+# The loop lets GDB take note of a Ctrl-C that the program took too.
 define _hf-check
   if $_isvoid ($_shell_exitcode)
+    while 1
+      loop_break
+    end
     eval "echo heapforensics was ended by signal %d.\n", $_shell_exitsignal
-    pipe with language c -- set $hf_status = 2 | cat >/dev/null
+    _hf-failed
   else
     if $_shell_exitcode > 100
       if $_shell_exitcode - 127
-        eval "echo heapforensics failed (status %d).\n", $_shell_exitcode
+        if $_shell_exitcode > 128
+          eval "echo heapforensics was ended by signal %d.\n", $_shell_exitcode - 128
+        else
+          echo heapforensics could not answer.\n
+        end
       else
         echo heapforensics is not on the PATH, and the environment variable HEAPFORENSICS names none.\n
       end
-      pipe with language c -- set $hf_status = 2 | cat >/dev/null
+      _hf-failed
+    else
+      if $_shell_exitcode > 10
+      else
+        eval "echo heapforensics failed (status %d).\n", $_shell_exitcode
+        _hf-failed
+      end
     end
   end
+end
+define _hf-failed
+  pipe with language c -- set $hf_status = 2 | cat >/dev/null
 end
 
 # _hf-start COMMAND WORDS
@@ -68,21 +85,32 @@ define _hf-address
   pipe echo | "${HEAPFORENSICS:-heapforensics}" gdb-helper address $PPID $arg0
 end
 
+# These print what the user wrote, or a path, and so stand before the bar only by their name.
+define _hf-ptype
+  eval "ptype %s", $hf_expression
+end
+define _hf-gcore
+  eval "gcore %s", $hf_core
+end
+define _hf-tasks
+  eval "source /tmp/heapforensics-%d/tasks", $hf_folder
+end
+
 define _hf-ask-type
-  eval "pipe -d HF_END ptype %s HF_END \"${HEAPFORENSICS:-heapforensics}\" gdb-helper type $PPID", $hf_expression
+  pipe _hf-ptype | "${HEAPFORENSICS:-heapforensics}" gdb-helper type $PPID
 end
 define _hf-ask-address
   eval "eval \"_hf-address %%#lx\", %s", $hf_expression
 end
 define _hf-ask-core
-  eval "pipe -d HF_END gcore %s HF_END cat >/dev/null", $hf_core
+  pipe _hf-gcore | cat >/dev/null
   pipe echo | "${HEAPFORENSICS:-heapforensics}" gdb-helper dumped $PPID
 end
 define _hf-ask-threads
   pipe thread apply all -s -q thread | "${HEAPFORENSICS:-heapforensics}" gdb-helper threads $PPID
 end
 define _hf-ask-tasks
-  eval "pipe source /tmp/heapforensics-%d/tasks | \"${HEAPFORENSICS:-heapforensics}\" gdb-helper tasks $PPID", $hf_folder
+  pipe _hf-tasks | "${HEAPFORENSICS:-heapforensics}" gdb-helper tasks $PPID
 end
 
 # Give what a script asks for: 1 the expression's type, 2 its value, 3 a core of the process, 4 its
@@ -115,7 +143,8 @@ define _hf-drive
   end
 end
 
-# The script is sourced by the command itself: its $arg0 are then the user's.
+# The first script is sourced by the command itself: what it has in an `if` are then the user's $arg0
+# and so on, as many as the script wants.
 
 define heap report
   _hf-start report $argc

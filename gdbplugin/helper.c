@@ -8,7 +8,7 @@
  *
  * Each stage leaves a script `next` in GDB's folder and exits with the folder's number; what an
  * earlier stage learnt lies there in files. Only where there is no folder does a message go to
- * standard error, and the status is above HF_GDB_FOLDERS.
+ * standard error, and the status is above HF_GDB_LAST_FOLDER.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -84,14 +84,15 @@ static struct hf_error *take_export(struct hf_gdb_words *words, struct hf_gdb_re
 	request->options[request->option_count++] = "--format";
 	request->options[request->option_count++] = words->list[0];
 	request->options[request->option_count++] = "--output";
-	request->options[request->option_count++] = words->list[1];
+	request->options[request->option_count++] =
+	    hf_gdb_file_name(words->list[1], words->file, sizeof(words->file));
 	for (unsigned i = 2; i < words->count; i++)
 		request->words[request->word_count++] = words->list[i];
 	return NULL;
 }
 
-static struct hf_error *take_words(const struct stage *stage, struct hf_gdb_words *words,
-				   const char *address, struct hf_gdb_request *request)
+static struct hf_error *take_words(struct hf_gdb_words *words, const char *address,
+				   struct hf_gdb_request *request)
 {
 	const char *command = request->command;
 
@@ -119,9 +120,10 @@ static struct hf_error *take_words(const struct stage *stage, struct hf_gdb_word
 				       command);
 	if (!strcmp(command, "diff") && words->count != 1)
 		return hf_error_create(HF_ERR_USAGE, "heap-diff CORE (see help heap-diff)");
+	if (!strcmp(command, "diff"))
+		words->list[0] = hf_gdb_file_name(words->list[0], words->file, sizeof(words->file));
 	for (unsigned i = 0; i < words->count; i++)
 		request->words[request->word_count++] = words->list[i];
-	(void)stage;
 	return NULL;
 }
 
@@ -150,7 +152,7 @@ static struct hf_error *answer(struct stage *stage)
 	if (!err) {
 		request.core = core;
 		request.color = stage->context.style && hf_gdb_shows_colors(stage->gdb);
-		err = take_words(stage, &words, address, &request);
+		err = take_words(&words, address, &request);
 	}
 	if (!err)
 		err = hf_gdb_answer(&stage->folder, &request);
@@ -161,22 +163,31 @@ static struct hf_error *answer(struct stage *stage)
 /* ---- stages ------------------------------------------------------------------------------------
  */
 
-/* A script of the user's command, whose $arg0 .. GDB replaces where they stand in a block. */
+/*
+ * GDB replaces $arg0 .. in a block of a script by the words of the command that sources it. The
+ * words are echoed by a script of their own: they never stand in a line that goes to a shell.
+ */
 static struct hf_error *ask_words(const struct stage *stage, unsigned long count)
 {
-	FILE *next = NULL;
-	struct hf_error *err = hf_gdb_folder_create(&stage->folder, "next", &next);
+	FILE *file = NULL;
+	struct hf_error *err = hf_gdb_folder_create(&stage->folder, "ask", &file);
 
 	if (err)
 		return err;
-	fputs("if 1\n  pipe -d HF_END echo ", next);
+	fputs("if 1\n  echo ", file);
 	for (unsigned long i = 0; i < count; i++)
-		fprintf(next, "$arg%lu ", i);
-	fprintf(next,
-		"HF_END \"${HEAPFORENSICS:-heapforensics}\" gdb-helper words $PPID\n"
-		"  _hf-check\n  if $_shell_exitcode\n    source %s/next\n  end\nend\n",
-		stage->folder.path);
-	return hf_gdb_folder_publish(&stage->folder, "next", next);
+		fprintf(file, "$arg%lu ", i);
+	fputs("\nend\n", file);
+	err = hf_gdb_folder_publish(&stage->folder, "ask", file);
+	if (!err)
+		err = hf_gdb_folder_create(&stage->folder, "next", &file);
+	if (err)
+		return err;
+	fprintf(file,
+		"pipe source %s/ask | \"${HEAPFORENSICS:-heapforensics}\" gdb-helper words $PPID\n"
+		"_hf-check\nif $_shell_exitcode\n  source %s/next\nend\n",
+		stage->folder.path, stage->folder.path);
+	return hf_gdb_folder_publish(&stage->folder, "next", file);
 }
 
 static struct hf_error *start(struct stage *stage)
@@ -314,6 +325,7 @@ int hf_gdb_helper(int argc, char **argv)
 		hf_fail(err);
 		return STATUS_NO_FOLDER;
 	}
+	hf_gdb_folder_remove(&stage.folder, "next");
 	err = stages[i].run(&stage);
 	if (err) {
 		HF_AUTO(free_ptr) char *line = NULL;

@@ -4,6 +4,7 @@
 #include "gdbplugin/words.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,17 @@ static const struct hf_option *option_at(const char *word)
 			return option;
 	}
 	return NULL;
+}
+
+/* "~/x" as GDB reads file names. */
+const char *hf_gdb_file_name(const char *word, char *buffer, size_t size)
+{
+	const char *home = getenv("HOME");
+
+	if (strncmp(word, "~/", 2) || !home ||
+	    snprintf(buffer, size, "%s%s", home, word + 1) >= (int)size)
+		return word;
+	return buffer;
 }
 
 /* The next word into *@to, quotes taken off; returns what is behind it. */
@@ -130,8 +142,9 @@ static bool is_aggregate(const char *type)
 	const char *line = type + length;
 	while (line > type && line[-1] != '\n')
 		line--;
-	/* Rust's and Ada's pointers come first. */
-	if (!length || *first == '*' || *first == '&' || starts(first, "access"))
+	/* The pointers of Rust, Ada and Fortran tell it first. */
+	if (!length || *first == '*' || *first == '&' || starts(first, "access") ||
+	    starts(first, "PTR TO"))
 		return false;
 	if (starts(first, "record") || starts(first, "array "))
 		return true;

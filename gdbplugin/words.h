@@ -14,10 +14,14 @@ struct hf_gdb_words {
 	const char *list[HF_GDB_MAX_WORDS]; /* the rest as words, quotes taken off */
 	unsigned count;
 	char *storage;
+	char file[4096]; /* for hf_gdb_file_name() */
 };
 
 struct hf_error *hf_gdb_words_parse(const char *text, struct hf_gdb_words *ret);
 void hf_gdb_words_deinit(struct hf_gdb_words *words);
+
+/* A file's name, where "~/" is the user's home; @buffer has @size bytes for it. */
+const char *hf_gdb_file_name(const char *word, char *buffer, size_t size);
 
 /* A variable's name and no more. */
 bool hf_gdb_plain_name(const char *text);
