@@ -21,6 +21,9 @@
 #include "heapwalk/cli/commands.h"
 #include "heapwalk/cli/run.h"
 
+/* At a prompt more commands will follow: seconds of analysis from which on an index pays. */
+#define KEEP_AFTER 0.1
+
 /* ---- catching what a command writes ------------------------------------------------------------
  */
 
@@ -190,6 +193,9 @@ static int run_command(struct run *run)
 		return hf_fail(err);
 	options.width = context->width;
 	options.tap = &tap;
+	options.keep_after = KEEP_AFTER;
+	if (run->request->index && !options.index_folder)
+		options.index_folder = run->request->index;
 	int status = HF_EXIT_FAILED;
 	if (options.help)
 		status = hf_fail(hf_error_create(HF_ERR_USAGE, "in GDB it is: help heap-%s",

@@ -16,6 +16,7 @@ struct hf_gdb_request {
 	uint32_t gdb;	     /* GDB's process */
 	const char *command; /* "leaks" */
 	const char *core;    /* the core to read: the target's, or a snapshot */
+	const char *index;   /* folder for an index of it; NULL: the user's own */
 	const struct hf_gdb_context *context;
 	/* what the user wrote behind the command */
 	const char *options[HF_GDB_MAX_WORDS];

@@ -3,9 +3,9 @@
  */
 #include "gdbplugin/folder.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -135,30 +135,36 @@ void hf_gdb_folder_remove(const struct hf_gdb_folder *folder, const char *name)
 /* ---- removing ----------------------------------------------------------------------------------
  */
 
-/* A folder of plain files. */
-static void remove_files(const char *path)
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *walk)
 {
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir))) {
-		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-			unlinkat(dirfd(dir), entry->d_name, 0);
-	}
-	if (dir)
-		closedir(dir);
-	rmdir(path);
+	(void)st;
+	(void)kind;
+	(void)walk;
+	remove(path);
+	return 0;
 }
 
-static void remove_folder(const struct hf_gdb_folder *folder)
+static void remove_tree(const char *path)
+{
+	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void hf_gdb_folder_empty_big(const struct hf_gdb_folder *folder)
 {
 	HF_AUTO(free_ptr) char *big = NULL;
 	struct hf_error *err = hf_gdb_folder_read(folder, BIG_FILE, &big);
 
 	hf_error_destroy(err);
-	if (big && strstr(big, "/heapforensics-"))
-		remove_files(big);
-	remove_files(folder->path);
+	if (!big || !strstr(big, "/heapforensics-"))
+		return;
+	remove_tree(big);
+	hf_gdb_folder_remove(folder, BIG_FILE);
+}
+
+static void remove_folder(const struct hf_gdb_folder *folder)
+{
+	hf_gdb_folder_empty_big(folder);
+	remove_tree(folder->path);
 }
 
 /* Wait for GDB's end by its pidfd; where there are none, by asking for it now and then. */
@@ -307,7 +313,7 @@ struct hf_error *hf_gdb_folder_open(uint32_t pid, struct hf_gdb_folder *ret)
 	return err;
 }
 
-struct hf_error *hf_gdb_folder_big(const struct hf_gdb_folder *folder, char **ret)
+struct hf_error *hf_gdb_folder_big(const struct hf_gdb_folder *folder, const char *name, char **ret)
 {
 	HF_AUTO(free_ptr) char *big = NULL;
 	const char *parent = getenv("TMPDIR");
@@ -323,7 +329,7 @@ struct hf_error *hf_gdb_folder_big(const struct hf_gdb_folder *folder, char **re
 		big = strdup(path);
 		err = big ? hf_gdb_folder_write(folder, BIG_FILE, big) : hf_error_nomem();
 	}
-	if (!err && asprintf(ret, "%s/snapshot", big) < 0)
+	if (!err && asprintf(ret, "%s/%s", big, name) < 0)
 		err = hf_error_nomem();
 	return err;
 }

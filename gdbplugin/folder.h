@@ -39,12 +39,14 @@ struct hf_error *hf_gdb_folder_publish(const struct hf_gdb_folder *folder, const
 void hf_gdb_folder_remove(const struct hf_gdb_folder *folder, const char *name);
 
 /*
- * Where a snapshot goes: a path in a private folder below $TMPDIR or /var/tmp, which may have
- * more room; it goes with the GDB too. The caller frees it.
+ * Where a snapshot and its index go: the path of @name in a private folder below $TMPDIR or
+ * /var/tmp, which may have more room; it goes with the GDB too. The caller frees it.
  */
-struct hf_error *hf_gdb_folder_big(const struct hf_gdb_folder *folder, char **ret);
+struct hf_error *hf_gdb_folder_big(const struct hf_gdb_folder *folder, const char *name,
+				   char **ret);
+void hf_gdb_folder_empty_big(const struct hf_gdb_folder *folder);
 
-/* All that @from holds, with a NUL behind it. */
+/* All that @fd gives, with a NUL behind it. */
 struct hf_error *hf_gdb_read_all(int fd, char **ret);
 
 #endif

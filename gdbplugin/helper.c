@@ -130,7 +130,7 @@ static struct hf_error *take_words(struct hf_gdb_words *words, const char *addre
 /* All is known but, perhaps, the memory of a live process. */
 static struct hf_error *answer(struct stage *stage)
 {
-	HF_AUTO(free_ptr) char *text = NULL, *address = NULL, *core = NULL;
+	HF_AUTO(free_ptr) char *text = NULL, *address = NULL, *core = NULL, *index = NULL;
 	struct hf_gdb_words words = {0};
 	struct hf_gdb_request request = {
 	    .gdb = stage->gdb, .command = stage->command, .context = &stage->context};
@@ -149,8 +149,11 @@ static struct hf_error *answer(struct stage *stage)
 		err = hf_gdb_folder_read(&stage->folder, "address", &address);
 	if (!err)
 		err = hf_gdb_words_parse(text ? text : "", &words);
+	if (!err && stage->context.target != HF_GDB_CORE)
+		err = hf_gdb_folder_big(&stage->folder, "index", &index);
 	if (!err) {
 		request.core = core;
+		request.index = index;
 		request.color = stage->context.style && hf_gdb_shows_colors(stage->gdb);
 		err = take_words(&words, address, &request);
 	}

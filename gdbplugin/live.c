@@ -156,7 +156,7 @@ struct hf_error *hf_gdb_live_core(const struct hf_gdb_folder *folder,
 		return hf_error_create(HF_ERR_USAGE, "GDB has no core and no live process here");
 	if (context->target == HF_GDB_CORE)
 		return core_file(context, ret);
-	struct hf_error *err = hf_gdb_folder_big(folder, &core);
+	struct hf_error *err = hf_gdb_folder_big(folder, "core", &core);
 	if (!err)
 		err = hf_gdb_folder_read(folder, SNAPSHOT, &have);
 	if (!err && context->target == HF_GDB_NATIVE) {
@@ -172,16 +172,19 @@ struct hf_error *hf_gdb_live_core(const struct hf_gdb_folder *folder,
 	} else if (!have || strcmp(have, key) || access(core, R_OK)) {
 		*ret_need = HF_GDB_NEED_CORE;
 		hf_gdb_folder_remove(folder, SNAPSHOT);
-		unlink(core);
+		hf_gdb_folder_empty_big(folder);
+		free(hf_take(core));
+		err = hf_gdb_folder_big(folder, "core", &core);
 	}
-	*ret = hf_take(core);
-	return NULL;
+	if (!err)
+		*ret = hf_take(core);
+	return err;
 }
 
 struct hf_error *hf_gdb_live_dumped(const struct hf_gdb_folder *folder)
 {
 	HF_AUTO(free_ptr) char *core = NULL, *key = NULL;
-	struct hf_error *err = hf_gdb_folder_big(folder, &core);
+	struct hf_error *err = hf_gdb_folder_big(folder, "core", &core);
 
 	if (!err)
 		err = hf_gdb_folder_read(folder, KEY, &key);

@@ -48,6 +48,7 @@ struct hf_options {
 	const char *output;
 	bool quiet, no_pager, strict, help, version, timing;
 	unsigned width;		  /* columns; 0: the terminal's */
+	double keep_after;	  /* seconds of analysis that are worth an index; 0: the default */
 	const struct hf_tap *tap; /* NULL: none */
 	struct hf_view_options view;
 	struct hf_gates gates;

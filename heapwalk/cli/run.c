@@ -268,6 +268,21 @@ static struct hf_error *print_view(const struct hf_command *command, struct hf_o
 	return err;
 }
 
+/* Who taps wants the analysis behind the answer too: it lies in the same index. */
+static int print_kept(struct hf_doc *kept, const struct hf_options *options)
+{
+	struct hf_analysis *analysis = NULL;
+	struct hf_error *err = print_doc(kept, options);
+
+	hf_doc_destroy(kept);
+	if (!err && options->tap)
+		err = hf_run_open(options, HF_DEPTH_TYPES, &analysis);
+	if (!err && options->tap)
+		options->tap->answered(options->tap->ctx, analysis);
+	hf_analysis_close(analysis);
+	return err ? hf_fail(err) : HF_EXIT_DONE;
+}
+
 int hf_run_view(const struct hf_command *command, struct hf_options *options)
 {
 	struct hf_analysis *analysis = NULL;
@@ -276,11 +291,8 @@ int hf_run_view(const struct hf_command *command, struct hf_options *options)
 
 	complete_view(options);
 	struct hf_doc *kept = err ? NULL : hf_run_kept_answer(command, options);
-	if (kept) {
-		err = print_doc(kept, options);
-		hf_doc_destroy(kept);
-		return err ? hf_fail(err) : HF_EXIT_DONE;
-	}
+	if (kept)
+		return print_kept(kept, options);
 	if (!err)
 		err = hf_run_open(options, depth, &analysis);
 	if (err)
