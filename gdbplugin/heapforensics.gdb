@@ -19,16 +19,17 @@
 # A second `source` redefines the commands, quietly.
 pipe with language c -- set $hf_confirm = $_gdb_setting("confirm") | cat >/dev/null
 set confirm off
+# The name in a variable, because some languages have other strings than C.
+pipe with language c -- set $hf_width = "width" | cat >/dev/null
 
 define-prefix heap
 
-# What the program must know. Nothing here can fail.
+# What the program must know. Nothing here can fail. _hf-context WIDTH: in a pipe GDB's is unlimited.
 define _hf-context
   echo @inferiors\n
   info inferiors
   eval "echo @thread %d.%d\n", $_inferior, $_thread
-  echo @width\n
-  show width
+  echo @width $arg0\n
   echo @style\n
   show style enabled
   echo @language\n
@@ -77,7 +78,7 @@ end
 
 # _hf-start COMMAND WORDS
 define _hf-start
-  pipe _hf-context | "${HEAPFORENSICS:-heapforensics}" gdb-helper start $PPID $arg0 $arg1
+  eval "pipe _hf-context %d | \"${HEAPFORENSICS:-heapforensics}\" gdb-helper start $PPID $arg0 $arg1", $_gdb_setting ($hf_width)
   _hf-check
 end
 
@@ -154,7 +155,8 @@ define heap report
   end
 end
 document heap report
-The post-mortem of the heap: verdict, memory, leaks, holders, types, suspects.
+The post-mortem of the heap.
+Verdict, memory, leaks, who holds what, types, suspects, broken invariants.
 Usage: heap-report [--top=N] [--all]
 end
 
@@ -178,7 +180,7 @@ define heap arenas
   end
 end
 document heap arenas
-malloc's own figures, per arena, free list and thread cache.
+malloc's own figures, per arena and free list.
 Usage: heap-arenas
 end
 
@@ -190,7 +192,8 @@ define heap leaks
   end
 end
 document heap leaks
-What is lost on the heap, by memcheck's kinds, with the leaders in groups.
+What is lost on the heap, in groups.
+The kinds are memcheck's; leaders of one type and size make one line.
 Usage: heap-leaks [--top=N] [--all] [--suppressions=FILE]
 $hf_leaked_bytes and $hf_leaked_objects hold the totals.
 end
@@ -203,7 +206,7 @@ define heap dominators
   end
 end
 document heap dominators
-Who keeps what of the heap alive, biggest first.
+Who keeps what alive, biggest first.
 Usage: heap-dominators [--depth=N] [--top=N] [--min=SIZE] [EXPR]
 With EXPR only what that variable or object keeps.
 end
@@ -216,7 +219,7 @@ define heap types
   end
 end
 document heap types
-Histogram of the heap by type, or by shape where the type is unknown.
+Histogram of the heap by type, or shape.
 Usage: heap-types [--top=N] [--all]
 end
 
@@ -228,7 +231,8 @@ define heap object
   end
 end
 document heap object
-What an address is: object of the heap, free chunk, root or mapping.
+What an address is, and who keeps it alive.
+An object of the heap, a free chunk, a root, or a place in a mapping.
 Usage: heap-object EXPR
 EXPR is any expression of the language in use. A pointer or number means what it points
 at; a structure or array means the place where it is (&VARIABLE is the variable itself).
@@ -242,9 +246,9 @@ define heap path
   end
 end
 document heap path
-The shortest chain of pointers from a root to an object of the heap.
+The shortest chain of pointers from a root.
 Usage: heap-path [--all] EXPR
-EXPR is as for heap-object. $hf1, $hf2 .. are the addresses along the chain.
+EXPR is as for heap-object. --all gives a chain through each object that points at it.
 end
 
 define heap refs
@@ -255,7 +259,7 @@ define heap refs
   end
 end
 document heap refs
-Who points at an object of the heap, and whom it points at.
+Who points at it, and whom it points at.
 Usage: heap-refs [--top=N] EXPR
 EXPR is as for heap-object.
 end
@@ -295,7 +299,8 @@ define heap diff
   end
 end
 document heap diff
-What grew on the heap since an older core of the same program.
+What grew since an older core.
+By holder, path, type and size: CORE is the older one.
 Usage: heap-diff [--top=N] CORE
 end
 
@@ -320,7 +325,8 @@ define heap refresh
   end
 end
 document heap refresh
-Forget the snapshot of a live process: the next heap command takes a new one.
+Forget the snapshot of a live process.
+The next heap command takes a new one.
 Usage: heap-refresh
 A process that ran on is taken anew by itself; this is for memory that you changed from
 GDB (set variable ..) while it was stopped.
