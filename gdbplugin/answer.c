@@ -183,9 +183,9 @@ static int run_command(struct run *run)
 	struct hf_options options;
 	struct hf_tap tap = {run, opened, answered};
 
-	/* GDB's default is elfutils' too. */
+	/* Where GDB looks, and where elfutils does. */
 	if (context->debug_directories && strcmp(context->debug_directories, "/usr/lib/debug") &&
-	    asprintf(&debuginfo, ":.debug:%s", context->debug_directories) < 0)
+	    asprintf(&debuginfo, ":.debug:%s:/usr/lib/debug", context->debug_directories) < 0)
 		return hf_fail(hf_error_nomem());
 	int count = make_words(run->request, words, debuginfo);
 	struct hf_error *err = hf_options_parse(count, (char **)words, &options);

@@ -118,13 +118,6 @@ struct hf_error *hf_gdb_context_parse(const char *text, struct hf_gdb_context *r
 	at = section(text, "thread");
 	if (at && strspn(at, "0123456789.") < sizeof(context.thread) && !strstr(at, ".0\n"))
 		memcpy(context.thread, at, strspn(at, "0123456789."));
-	at = section(text, "width");
-	for (const char *end = at ? line_end(at) : NULL; at && at < end; at++) {
-		if (isdigit((unsigned char)*at)) {
-			context.width = (unsigned)strtoul(at, NULL, 10);
-			break;
-		}
-	}
 	at = section(text, "style");
 	const char *enabled = at ? strstr(at, "enabled") : NULL;
 	context.style = enabled && enabled < line_end(at);

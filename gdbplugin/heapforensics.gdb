@@ -24,12 +24,11 @@ pipe with language c -- set $hf_width = "width" | cat >/dev/null
 
 define-prefix heap
 
-# What the program must know. Nothing here can fail. _hf-context WIDTH: in a pipe GDB's is unlimited.
+# What the program must know. Nothing here can fail.
 define _hf-context
   echo @inferiors\n
   info inferiors
   eval "echo @thread %d.%d\n", $_inferior, $_thread
-  echo @width $arg0\n
   echo @style\n
   show style enabled
   echo @language\n
@@ -42,8 +41,26 @@ define _hf-context
   info files
 end
 
-# Was the program well? Then $_shell_exitcode is the folder's number; else one line, and 0.
-# The loop lets GDB take note of a Ctrl-C that the program took too.
+# These print what the user wrote, or a path, and so stand before the bar only by their names.
+define _hf-ptype
+  eval "ptype %s", $hf_expression
+end
+define _hf-gcore
+  eval "gcore %s", $hf_core
+end
+define _hf-threads
+  thread apply all -s -q thread
+end
+define _hf-tasks
+  eval "source /tmp/heapforensics-%d/tasks", $hf_folder
+end
+define _hf-nothing
+  echo \n
+end
+
+# After it $_shell_exitcode is the folder's number, or 0 and one line was printed. The shell has
+# sorted the status: 1 no program, 2 a program that failed, else a folder. One that was killed
+# killed the shell too. The empty loop lets GDB take note of a Ctrl-C.
 define _hf-check
   if $_isvoid ($_shell_exitcode)
     while 1
@@ -52,23 +69,15 @@ define _hf-check
     eval "echo heapforensics was ended by signal %d.\n", $_shell_exitsignal
     _hf-failed
   else
-    if $_shell_exitcode > 100
-      if $_shell_exitcode - 127
-        if $_shell_exitcode > 128
-          eval "echo heapforensics was ended by signal %d.\n", $_shell_exitcode - 128
-        else
-          echo heapforensics could not answer.\n
-        end
+    if $_shell_exitcode - 1
+      if $_shell_exitcode - 2
       else
-        echo heapforensics is not on the PATH, and the environment variable HEAPFORENSICS names none.\n
-      end
-      _hf-failed
-    else
-      if $_shell_exitcode > 10
-      else
-        eval "echo heapforensics failed (status %d).\n", $_shell_exitcode
+        echo heapforensics could not answer.\n
         _hf-failed
       end
+    else
+      echo heapforensics was not found: put it on the PATH, or its path in HEAPFORENSICS.\n
+      _hf-failed
     end
   end
 end
@@ -76,66 +85,39 @@ define _hf-failed
   pipe with language c -- set $hf_status = 2 | cat >/dev/null
 end
 
-# _hf-start COMMAND WORDS
-define _hf-start
-  eval "pipe _hf-context %d | \"${HEAPFORENSICS:-heapforensics}\" gdb-helper start $PPID $arg0 $arg1", $_gdb_setting ($hf_width)
+# _hf-ask PRODUCER STAGE WORD WORD WORD: what PRODUCER prints goes to the program.
+define _hf-ask
+  pipe $arg0 | "${HEAPFORENSICS:-heapforensics}" gdb-helper $arg1 $PPID $arg2 $arg3 $arg4; s=$?; case $s in 1[1-9]|[2-9]?|100) exit $s;; 127) exit 1;; 129|1[3-5]?) kill -$((s-128)) $$;; esac; exit 2
   _hf-check
 end
 
-define _hf-address
-  pipe echo | "${HEAPFORENSICS:-heapforensics}" gdb-helper address $PPID $arg0
-end
-
-# These print what the user wrote, or a path, and so stand before the bar only by their name.
-define _hf-ptype
-  eval "ptype %s", $hf_expression
-end
-define _hf-gcore
-  eval "gcore %s", $hf_core
-end
-define _hf-tasks
-  eval "source /tmp/heapforensics-%d/tasks", $hf_folder
-end
-
-define _hf-ask-type
-  pipe _hf-ptype | "${HEAPFORENSICS:-heapforensics}" gdb-helper type $PPID
-end
-define _hf-ask-address
-  eval "eval \"_hf-address %%#lx\", %s", $hf_expression
-end
-define _hf-ask-core
-  pipe _hf-gcore | cat >/dev/null
-  pipe echo | "${HEAPFORENSICS:-heapforensics}" gdb-helper dumped $PPID
-end
-define _hf-ask-threads
-  pipe thread apply all -s -q thread | "${HEAPFORENSICS:-heapforensics}" gdb-helper threads $PPID
-end
-define _hf-ask-tasks
-  pipe _hf-tasks | "${HEAPFORENSICS:-heapforensics}" gdb-helper tasks $PPID
+# _hf-start COMMAND COUNT. In a pipe GDB's width is unlimited: it is told beside it.
+define _hf-start
+  eval "_hf-ask _hf-context start %d $arg0 $arg1", $_gdb_setting ($hf_width)
 end
 
 # Give what a script asks for: 1 the expression's type, 2 its value, 3 a core of the process, 4 its
 # threads, 5 what those have done so far.
 define _hf-drive
   while $hf_step
-    if $hf_step > 3
-      if $hf_step > 4
-        _hf-ask-tasks
+    if $hf_step - 1
+      if $hf_step - 2
+        if $hf_step - 3
+          if $hf_step - 4
+            _hf-ask _hf-tasks tasks 0 0 0
+          else
+            _hf-ask _hf-threads threads 0 0 0
+          end
+        else
+          pipe _hf-gcore | cat >/dev/null
+          _hf-ask _hf-nothing dumped 0 0 0
+        end
       else
-        _hf-ask-threads
+        eval "eval \"_hf-ask _hf-nothing address %%#lx 0 0\", %s", $hf_expression
       end
     else
-      if $hf_step > 2
-        _hf-ask-core
-      else
-        if $hf_step > 1
-          _hf-ask-address
-        else
-          _hf-ask-type
-        end
-      end
+      _hf-ask _hf-ptype type 0 0 0
     end
-    _hf-check
     if $_shell_exitcode
       eval "source /tmp/heapforensics-%d/next", $_shell_exitcode
     else

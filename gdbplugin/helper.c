@@ -6,19 +6,22 @@
  *`ptype` says of the expression address GDBPID ADDRESS		the expression's value dumped GDBPID
  *GDB wrote the core that it was asked for; the context again
  *
- * Each stage leaves a script `next` in GDB's folder and exits with the folder's number; what an
- * earlier stage learnt lies there in files. Only where there is no folder does a message go to
+ * What GDB printed for a stage is on standard input; words that a stage does not know are left
+ * alone. Each stage leaves a script `next` in GDB's folder and exits with the folder's number; what
+ *an earlier stage learnt lies there in files. Only where there is no folder does a message go to
  * standard error, and the status is above HF_GDB_LAST_FOLDER.
  */
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
 #include "gdbplugin/answer.h"
+#include "gdbplugin/input.h"
 #include "gdbplugin/live.h"
 #include "gdbplugin/script.h"
 #include "gdbplugin/terminal.h"
@@ -55,14 +58,20 @@ static bool takes_expression(const char *command)
 
 static struct hf_error *load(struct stage *stage)
 {
-	HF_AUTO(free_ptr) char *text = NULL;
+	HF_AUTO(free_ptr) char *text = NULL, *width = NULL;
 	struct hf_error *err = hf_gdb_folder_read(&stage->folder, "command", &stage->command);
 
 	if (!err)
 		err = hf_gdb_folder_read(&stage->folder, "context", &text);
 	if (!err && (!text || !stage->command))
 		err = hf_error_create(HF_ERR_USAGE, "gdb-helper start comes first");
-	return err ? err : hf_gdb_context_parse(text, &stage->context);
+	if (!err)
+		err = hf_gdb_folder_read(&stage->folder, "width", &width);
+	if (!err)
+		err = hf_gdb_context_parse(text, &stage->context);
+	if (!err && width)
+		stage->context.width = (unsigned)strtoul(width, NULL, 10);
+	return err;
 }
 
 /* ---- answering ---------------------------------------------------------------------------------
@@ -166,12 +175,28 @@ static struct hf_error *answer(struct stage *stage)
 /* ---- stages ------------------------------------------------------------------------------------
  */
 
+/* This program, if its path is plain enough for a shell's quotes; else by its name. */
+static void own_path(char ret[PATH_MAX])
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "_-./+,:@%";
+	ssize_t got = readlink("/proc/self/exe", ret, PATH_MAX - 1);
+
+	ret[got > 0 ? got : 0] = '\0';
+	if (got <= 0 || strspn(ret, plain) != (size_t)got)
+		strcpy(ret, "heapforensics");
+}
+
 /*
  * GDB replaces $arg0 .. in a block of a script by the words of the command that sources it. The
  * words are echoed by a script of their own: they never stand in a line that goes to a shell.
  */
 static struct hf_error *ask_words(const struct stage *stage, unsigned long count)
 {
+	/* As _hf-ask has it, which cannot be used: its $arg0 would be its own. */
+	static const char sort[] = "s=$?; case $s in 1[1-9]|[2-9]?|100) exit $s;; 127) exit 1;; "
+				   "129|1[3-5]?) kill -$((s-128)) $$;; esac; exit 2";
+	char program[PATH_MAX];
 	FILE *file = NULL;
 	struct hf_error *err = hf_gdb_folder_create(&stage->folder, "ask", &file);
 
@@ -179,17 +204,11 @@ static struct hf_error *ask_words(const struct stage *stage, unsigned long count
 		return err;
 	fputs("if 1\n  echo ", file);
 	for (unsigned long i = 0; i < count; i++)
-		fprintf(file, "$arg%lu ", i);
-	fputs("\nend\n", file);
-	err = hf_gdb_folder_publish(&stage->folder, "ask", file);
-	if (!err)
-		err = hf_gdb_folder_create(&stage->folder, "next", &file);
-	if (err)
-		return err;
+		own_path(program);
 	fprintf(file,
-		"pipe source %s/ask | \"${HEAPFORENSICS:-heapforensics}\" gdb-helper words $PPID\n"
+		"pipe source %s/ask | \"${HEAPFORENSICS:-%s}\" gdb-helper words $PPID; %s\n"
 		"_hf-check\nif $_shell_exitcode\n  source %s/next\nend\n",
-		stage->folder.path, stage->folder.path);
+		stage->folder.path, program, sort, stage->folder.path);
 	return hf_gdb_folder_publish(&stage->folder, "next", file);
 }
 
@@ -198,19 +217,21 @@ static struct hf_error *start(struct stage *stage)
 	HF_AUTO(free_ptr) char *text = NULL;
 	static const char *const old[] = {"words", "address"};
 
-	if (stage->argument_count != 2)
-		return hf_error_create(HF_ERR_USAGE, "gdb-helper start GDBPID COMMAND COUNT");
+	if (stage->argument_count != 3)
+		return hf_error_create(HF_ERR_USAGE, "gdb-helper start GDBPID WIDTH COMMAND COUNT");
 	for (size_t i = 0; i < sizeof(old) / sizeof(old[0]); i++)
 		hf_gdb_folder_remove(&stage->folder, old[i]);
 	hf_gdb_live_restart(&stage->folder);
-	struct hf_error *err = hf_gdb_read_all(STDIN_FILENO, &text);
+	struct hf_error *err = hf_gdb_read_input(&text);
 	if (!err)
 		err = hf_gdb_folder_write(&stage->folder, "context", text);
 	if (!err)
-		err = hf_gdb_folder_write(&stage->folder, "command", stage->arguments[0]);
+		err = hf_gdb_folder_write(&stage->folder, "command", stage->arguments[1]);
+	if (!err)
+		err = hf_gdb_folder_write(&stage->folder, "width", stage->arguments[0]);
 	if (!err)
 		err = load(stage);
-	unsigned long count = strtoul(stage->arguments[1], NULL, 10);
+	unsigned long count = strtoul(stage->arguments[2], NULL, 10);
 	if (err)
 		return err;
 	return count ? ask_words(stage, count) : answer(stage);
@@ -220,7 +241,7 @@ static struct hf_error *take_user_words(struct stage *stage)
 {
 	HF_AUTO(free_ptr) char *text = NULL, *expression = NULL;
 	struct hf_gdb_words words = {0};
-	struct hf_error *err = hf_gdb_read_all(STDIN_FILENO, &text);
+	struct hf_error *err = hf_gdb_read_input(&text);
 
 	if (!err)
 		err = hf_gdb_folder_write(&stage->folder, "words", text);
@@ -243,7 +264,7 @@ static struct hf_error *take_type(struct stage *stage)
 {
 	HF_AUTO(free_ptr) char *text = NULL, *type = NULL, *expression = NULL;
 	struct hf_gdb_words words = {0};
-	struct hf_error *err = hf_gdb_read_all(STDIN_FILENO, &type);
+	struct hf_error *err = hf_gdb_read_input(&type);
 
 	if (!err)
 		err = load(stage);
@@ -262,7 +283,7 @@ static struct hf_error *take_address(struct stage *stage)
 {
 	char text[32];
 
-	if (stage->argument_count != 1)
+	if (stage->argument_count < 1)
 		return hf_error_create(HF_ERR_USAGE, "gdb-helper address GDBPID ADDRESS");
 	snprintf(text, sizeof(text), "0x%llx", strtoull(stage->arguments[0], NULL, 0));
 	struct hf_error *err = hf_gdb_folder_write(&stage->folder, "address", text);
@@ -274,7 +295,7 @@ static struct hf_error *take_address(struct stage *stage)
 static struct hf_error *take_threads(struct stage *stage)
 {
 	HF_AUTO(free_ptr) char *text = NULL;
-	struct hf_error *err = hf_gdb_read_all(STDIN_FILENO, &text);
+	struct hf_error *err = hf_gdb_read_input(&text);
 
 	if (!err)
 		err = load(stage);
@@ -286,7 +307,7 @@ static struct hf_error *take_threads(struct stage *stage)
 static struct hf_error *take_tasks(struct stage *stage)
 {
 	HF_AUTO(free_ptr) char *text = NULL;
-	struct hf_error *err = hf_gdb_read_all(STDIN_FILENO, &text);
+	struct hf_error *err = hf_gdb_read_input(&text);
 
 	if (!err)
 		err = load(stage);
