@@ -256,6 +256,8 @@ format:
 # ---- installing ---------------------------------------------------------------------------------
 
 INSTALL ?= install
+# GDB sources the files of this folder when it starts (gdb --with-system-gdbinit-dir).
+GDBINIT_DIR ?= /etc/gdb/gdbinit.d
 COMMANDS = $(shell $(BUILD)/heapforensics --help 2>/dev/null | \
              awk '/^Commands/ {on = 1; next} /^$$/ {on = 0} on {print $$1}')
 
@@ -285,8 +287,12 @@ install-bin: $(BUILD)/heapforensics man completion
 	$(INSTALL) -m 644 $(BUILD)/completion/bash $(SHARE)/bash-completion/completions/heapforensics
 	$(INSTALL) -m 644 $(BUILD)/completion/fish $(SHARE)/fish/vendor_completions.d/heapforensics.fish
 	$(INSTALL) -m 644 $(BUILD)/completion/zsh $(DESTDIR)$(ZSHDIR)/_heapforensics
-	for file in $(wildcard gdbplugin/*.gdb); do \
-	  $(INSTALL) -D -m 644 -t $(SHARE)/heapforensics $$file || exit 1; done
+	$(INSTALL) -d $(SHARE)/heapforensics $(DESTDIR)$(GDBINIT_DIR)
+	sed 's|:-heapforensics}|:-$(PREFIX)/bin/heapforensics}|' gdbplugin/heapforensics.gdb \
+	  >$(SHARE)/heapforensics/heapforensics.gdb
+	echo 'source $(PREFIX)/share/heapforensics/heapforensics.gdb' \
+	  >$(DESTDIR)$(GDBINIT_DIR)/heapforensics.gdb
+	chmod 644 $(SHARE)/heapforensics/heapforensics.gdb $(DESTDIR)$(GDBINIT_DIR)/heapforensics.gdb
 
 install-lib: $(BUILD)/libheapforensics.so
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)
@@ -309,7 +315,8 @@ uninstall:
 	  $(DESTDIR)$(LIBDIR)/pkgconfig/heapforensics.pc $(DESTDIR)$(PREFIX)/include/heapforensics.h \
 	  $(SHARE)/man/man1/heapforensics.1 $(SHARE)/man/man1/heapforensics-*.1 \
 	  $(SHARE)/bash-completion/completions/heapforensics \
-	  $(SHARE)/fish/vendor_completions.d/heapforensics.fish $(DESTDIR)$(ZSHDIR)/_heapforensics
+	  $(SHARE)/fish/vendor_completions.d/heapforensics.fish $(DESTDIR)$(ZSHDIR)/_heapforensics \
+	  $(DESTDIR)$(GDBINIT_DIR)/heapforensics.gdb
 	rm -rf $(SHARE)/heapforensics $(SHARE)/doc/heapforensics
 
 # ---- a Debian package ---------------------------------------------------------------------------

@@ -127,6 +127,8 @@ struct hf_error *hf_sink_open(const struct hf_options *options, struct hf_sink *
 		if (sink.output.width && !options->no_pager)
 			start_pager(&sink);
 	}
+	if (options->width && options->format == HF_FORMAT_TEXT)
+		sink.output.width = options->width;
 	if (options->color == HF_COLOR_ALWAYS)
 		sink.output.color = true;
 	*ret = sink;
@@ -320,6 +322,21 @@ static struct hf_error *print_view(const struct hf_command *command, struct hf_o
 	return err;
 }
 
+/* Who taps wants the analysis behind the answer too: it lies in the same index. */
+static int print_kept(struct hf_doc *kept, const struct hf_options *options)
+{
+	struct hf_analysis *analysis = NULL;
+	struct hf_error *err = hf_run_print(kept, NULL, options);
+
+	hf_doc_destroy(kept);
+	if (!err && options->tap)
+		err = hf_run_open(options, HF_DEPTH_TYPES, &analysis);
+	if (!err && options->tap)
+		options->tap->answered(options->tap->ctx, analysis);
+	hf_analysis_close(analysis);
+	return err ? hf_fail(err) : HF_EXIT_DONE;
+}
+
 int hf_run_view(const struct hf_command *command, struct hf_options *options)
 {
 	struct hf_analysis *analysis = NULL;
@@ -332,16 +349,19 @@ int hf_run_view(const struct hf_command *command, struct hf_options *options)
 	hf_run_complete_view(options);
 	bool whole = err || has_details(command, options); /* no answer alone will do */
 	struct hf_doc *kept = whole ? NULL : hf_run_kept_answer(command, options);
-	if (kept) {
-		err = hf_run_print(kept, NULL, options);
-		hf_doc_destroy(kept);
-		return err ? hf_fail(err) : HF_EXIT_DONE;
-	}
+	if (kept)
+		return print_kept(kept, options);
 	if (!err)
 		err = hf_run_open(options, depth, &analysis);
 	if (err)
 		return hf_fail(err);
+	if (options->tap) {
+		options->tap->opened(options->tap->ctx, analysis, options);
+		hf_run_complete_view(options);
+	}
 	err = print_view(command, options, analysis);
+	if (options->tap && !err)
+		options->tap->answered(options->tap->ctx, analysis);
 	if (options->timing)
 		tell_timing(analysis);
 	int status = err ? hf_fail(err) : hf_run_gates(options, analysis);
@@ -477,6 +497,8 @@ int hf_run_query(const struct hf_command *command, struct hf_options *options)
 	if (err)
 		return hf_fail(err);
 	err = run_sql(options, analysis);
+	if (options->tap && !err)
+		options->tap->answered(options->tap->ctx, analysis);
 	if (options->timing)
 		tell_timing(analysis);
 	int status = err ? hf_fail(err) : hf_run_gates(options, analysis);

@@ -20,6 +20,9 @@ int hf_run_ci(const struct hf_command *command, struct hf_options *options);
 /* Words that --format of export takes; NULL past the last. */
 const char *hf_export_format_name(unsigned index);
 
+/* `heapforensics gdb-helper`: what heapforensics.gdb pipes to (gdbplugin/). */
+int hf_gdb_helper(int argc, char **argv);
+
 /* Are the words of the command line those that @command takes? */
 struct hf_error *hf_run_check_words(const struct hf_command *command,
 				    const struct hf_options *options);

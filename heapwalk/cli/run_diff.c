@@ -178,6 +178,8 @@ int hf_run_diff(const struct hf_command *command, struct hf_options *options)
 		}
 		if (!err)
 			err = print_pair(command, options, &pair, &results);
+		if (!err && options->tap)
+			options->tap->answered(options->tap->ctx, pair.after);
 		if (!err)
 			err = gates;
 		else

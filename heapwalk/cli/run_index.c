@@ -146,7 +146,8 @@ static bool is_worth_it(const struct hf_options *options, const struct hf_analys
 {
 	if (!analysis->typing || analysis->stash)
 		return false;
-	return options->index_mode == HF_INDEX_ON || hf_analysis_seconds(analysis) >= WORTH_KEEPING;
+	double seconds = options->keep_after > 0 ? options->keep_after : WORTH_KEEPING;
+	return options->index_mode == HF_INDEX_ON || hf_analysis_seconds(analysis) >= seconds;
 }
 
 void hf_run_close(const struct hf_options *options, struct hf_analysis *analysis)
