@@ -13,7 +13,11 @@
 
 #include "core/process/private.h"
 
-enum { NT_GDB_TARGET_DESCRIPTION = 0xff000000u, NT_SNAPSHOT_INFO = 1, NT_SNAPSHOT_NAMES = 2 };
+enum {
+	NT_GDB_TARGET_DESCRIPTION = 0xff000000u,
+	NT_SNAPSHOT_INFO = 0x48460001,
+	NT_SNAPSHOT_NAMES = 0x48460002
+};
 
 typedef bool note_handler(struct hf_process *process, struct hf_cursor *at);
 

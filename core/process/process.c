@@ -43,7 +43,8 @@ static struct hf_error *open_core(struct hf_process *process,
 	process->image.big_endian = priv->core.big_endian;
 	process->image.machine = priv->core.machine;
 	process->image.page_bytes = 4096;
-	process->info.core_path = hf_strpool_dup(priv->strings, options->core);
+	process->info.core_path =
+	    hf_strpool_dup(priv->strings, options->core_name ? options->core_name : options->core);
 	process->info.core_bytes = priv->input.file_size;
 	priv->machine = hf_machine_find(priv->core.machine, priv->core.word_bytes);
 	if (!priv->machine)

@@ -24,6 +24,7 @@
 
 struct hf_process_options {
 	const char *core;	    /* path of the core */
+	const char *core_name;	    /* told instead of its path; NULL: the path */
 	const char *executable;	    /* -e or BINARY; NULL: found by the core's own notes */
 	const char *sysroot;	    /* prefix for files named by the core; NULL: "" */
 	const char *debuginfo_path; /* as elfutils' --debuginfo-path; NULL: the default */

@@ -90,6 +90,15 @@ const struct hf_command hf_commands[] = {
      "heap.pb\n"
      "heapforensics export --format=dot core.1234 ./server g_sessions --depth=3 | dot -Tsvg",
      HF_ARGUMENT_OPTIONAL, HF_DEPTH_TYPES, NULL, hf_run_export, COMMON | HF_GROUP_TREE},
+    {"snapshot", "PID", "a core of a running process, which runs on",
+     "All threads are stopped while present memory is read, and run on; the file, core.PID unless "
+     "-o "
+     "names another, appears under its name when it is whole. It opens in gdb and eu-stack too. "
+     "Beside it FILE.json tells what the kernel said of the process, and what was left out. "
+     "Swapped pages are left out, for reading them would charge the process.",
+     "heapforensics snapshot 1234 -o /var/tmp/server.core\n"
+     "heapforensics snapshot --zstd 1234 && heapforensics core.1234.zst",
+     HF_ARGUMENT_NONE, HF_DEPTH_PROCESS, NULL, hf_run_snapshot, HF_GROUP_CAPTURE},
     {NULL, NULL, NULL, NULL, NULL, HF_ARGUMENT_NONE, HF_DEPTH_PROCESS, NULL, NULL, 0},
 };
 

@@ -32,15 +32,16 @@ const struct hf_command *hf_command_find(const char *name);
 /* ---- options -------------------------------------------------------------------------------- */
 
 enum {
-	HF_GROUP_INPUT = 1,    /* -e, --sysroot, --debuginfo-path, -p */
-	HF_GROUP_OUTPUT = 2,   /* --format, -o, --color, -q */
-	HF_GROUP_ANALYSIS = 4, /* --roots, --no-heuristics, --threads */
-	HF_GROUP_LIST = 8,     /* --top, --all */
-	HF_GROUP_TREE = 16,    /* --depth, --min */
-	HF_GROUP_GATE = 32,    /* --fail-if, --strict */
-	HF_GROUP_LEAKS = 64,   /* --suppressions */
-	HF_GROUP_QUERY = 128,  /* -f, --csv */
-	HF_GROUP_OOM = 256,    /* --oom-log */
+	HF_GROUP_INPUT = 1,	/* -e, --sysroot, --debuginfo-path, -p */
+	HF_GROUP_OUTPUT = 2,	/* --format, -o, --color, -q */
+	HF_GROUP_ANALYSIS = 4,	/* --roots, --no-heuristics, --threads */
+	HF_GROUP_LIST = 8,	/* --top, --all */
+	HF_GROUP_TREE = 16,	/* --depth, --min */
+	HF_GROUP_GATE = 32,	/* --fail-if, --strict */
+	HF_GROUP_LEAKS = 64,	/* --suppressions */
+	HF_GROUP_QUERY = 128,	/* -f, --csv */
+	HF_GROUP_OOM = 256,	/* --oom-log */
+	HF_GROUP_CAPTURE = 512, /* --freeze, --zstd, ... */
 };
 
 struct hf_option {
@@ -48,7 +49,7 @@ struct hf_option {
 	const char *name;
 	const char *argument; /* NULL: none; "[=DIR]": may be left out */
 	const char *help;
-	uint32_t group; /* one HF_GROUP_* */
+	uint32_t group; /* HF_GROUP_*: with commands of any of them */
 	int id;
 };
 

@@ -47,6 +47,11 @@ enum option_id {
 	OPT_SUPPRESSIONS,
 	OPT_FILE,
 	OPT_OOM_LOG,
+	OPT_PAUSE,
+	OPT_FREEZE,
+	OPT_NO_PAUSE,
+	OPT_ZSTD,
+	OPT_SWAPPED,
 	OPT_TIMING,
 	OPT_HELP,
 	OPT_VERSION,
@@ -56,8 +61,8 @@ const struct hf_option hf_option_table[] = {
     {'e', "executable", "FILE", "the program that the core is of (else found by the core)",
      HF_GROUP_INPUT, OPT_EXECUTABLE},
     {0, "core", "FILE", "the core (else the first word that is one)", HF_GROUP_INPUT, OPT_CORE},
-    {'p', "pid", "PID", "analyse a running process, by way of a private snapshot", HF_GROUP_INPUT,
-     OPT_PID},
+    {'p', "pid", "PID", "analyse a running process, by way of a private snapshot",
+     HF_GROUP_INPUT | HF_GROUP_CAPTURE, OPT_PID},
     {0, "sysroot", "DIR", "look for the files that the core names below DIR", HF_GROUP_INPUT,
      OPT_SYSROOT},
     {0, "debuginfo-path", "PATH", "where separate debug files are, as for elfutils", HF_GROUP_INPUT,
@@ -66,12 +71,26 @@ const struct hf_option hf_option_table[] = {
      HF_GROUP_OUTPUT, OPT_FORMAT},
     {0, "json", NULL, "short for --format=json", HF_GROUP_OUTPUT, OPT_JSON},
     {0, "csv", NULL, "short for --format=csv", HF_GROUP_OUTPUT, OPT_CSV},
-    {'o', "output", "FILE", "write to FILE instead of standard output", HF_GROUP_OUTPUT,
-     OPT_OUTPUT},
+    {'o', "output", "FILE", "write to FILE instead of standard output",
+     HF_GROUP_OUTPUT | HF_GROUP_CAPTURE, OPT_OUTPUT},
+    {0, "pause", NULL, "stop all threads while memory is read (the default)", HF_GROUP_CAPTURE,
+     OPT_PAUSE},
+    {0, "freeze", NULL, "freeze the whole cgroup meanwhile (cgroup v2)", HF_GROUP_CAPTURE,
+     OPT_FREEZE},
+    {0, "no-pause", NULL,
+     "stop for the registers only: what runs on makes memory fuzzy, and the "
+     "snapshot says so",
+     HF_GROUP_CAPTURE, OPT_NO_PAUSE},
+    {0, "zstd", NULL, "compress while writing (so does a FILE that ends in .zst)", HF_GROUP_CAPTURE,
+     OPT_ZSTD},
+    {0, "swapped", NULL,
+     "read swapped pages too: that swaps them in, which can bring the OOM killer", HF_GROUP_CAPTURE,
+     OPT_SWAPPED},
     {0, "color", "WHEN", "auto (the default), always or never; NO_COLOR is heeded", HF_GROUP_OUTPUT,
      OPT_COLOR},
     {0, "no-pager", NULL, "do not send long output through $PAGER", HF_GROUP_OUTPUT, OPT_NO_PAGER},
-    {'q', "quiet", NULL, "no progress on standard error", HF_GROUP_OUTPUT, OPT_QUIET},
+    {'q', "quiet", NULL, "no progress on standard error", HF_GROUP_OUTPUT | HF_GROUP_CAPTURE,
+     OPT_QUIET},
     {0, "roots", "LIST",
      "kinds of roots that count, with commas: variable, section, tls, frame, register, stack, "
      "mapping; or kinds that do not, each with a minus before it",
@@ -102,8 +121,8 @@ const struct hf_option hf_option_table[] = {
      "it; without a core it tells the log alone",
      HF_GROUP_OOM, OPT_OOM_LOG},
     {'f', "file", "FILE", "read the SQL from FILE", HF_GROUP_QUERY, OPT_FILE},
-    {'h', "help", NULL, "this help", HF_GROUP_OUTPUT, OPT_HELP},
-    {'V', "version", NULL, "the version", HF_GROUP_OUTPUT, OPT_VERSION},
+    {'h', "help", NULL, "this help", HF_GROUP_OUTPUT | HF_GROUP_CAPTURE, OPT_HELP},
+    {'V', "version", NULL, "the version", HF_GROUP_OUTPUT | HF_GROUP_CAPTURE, OPT_VERSION},
     {0, NULL, NULL, NULL, 0, 0},
 };
 
@@ -238,6 +257,18 @@ static struct hf_error *take_number(int id, const char *text, struct hf_options 
 	return err;
 }
 
+static void take_capture(int id, struct hf_options *options)
+{
+	if (id == OPT_ZSTD)
+		options->zstd = true;
+	else if (id == OPT_SWAPPED)
+		options->read_swap = true;
+	else
+		options->mode = id == OPT_FREEZE     ? HF_SNAPSHOT_FREEZE
+				: id == OPT_NO_PAUSE ? HF_SNAPSHOT_NO_PAUSE
+						     : HF_SNAPSHOT_PAUSE;
+}
+
 static struct hf_error *take_option(int id, const char *text, struct hf_options *options)
 {
 	switch (id) {
@@ -301,6 +332,13 @@ static struct hf_error *take_option(int id, const char *text, struct hf_options 
 		return NULL;
 	case OPT_OOM_LOG:
 		options->oom_log = text;
+		return NULL;
+	case OPT_PAUSE:
+	case OPT_FREEZE:
+	case OPT_NO_PAUSE:
+	case OPT_ZSTD:
+	case OPT_SWAPPED:
+		take_capture(id, options);
 		return NULL;
 	case OPT_HELP:
 		options->help = true;

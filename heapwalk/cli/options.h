@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "core/capture/snapshot.h"
 #include "heapwalk/cli/gate.h"
 #include "heapwalk/output/output.h"
 #include "heapwalk/views/view.h"
@@ -24,6 +25,10 @@ struct hf_options {
 	const char *sysroot, *debuginfo_path;
 	const char *sql_file, *oom_log;
 	uint32_t pid; /* 0: a core */
+	char pid_text[16];
+	/* taking snapshots */
+	enum hf_snapshot_mode mode;
+	bool zstd, read_swap;
 	/* analysis */
 	uint32_t root_kinds; /* 0: all */
 	uint32_t heuristics;

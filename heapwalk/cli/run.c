@@ -12,6 +12,7 @@
 
 #include "core/base/cleanup.h"
 #include "heapwalk/cli/commands.h"
+#include "heapwalk/cli/live.h"
 #include "heapwalk/cli/terminal.h"
 #include "heapwalk/query/query.h"
 #include "heapwalk/views/oom.h"
@@ -27,6 +28,8 @@ struct hf_error *hf_run_open(const struct hf_options *options, enum hf_analysis_
 			     struct hf_analysis **ret)
 {
 	struct hf_progress_line line;
+	struct hf_live live = {.snapshot.fd = -1};
+	struct hf_error *err = NULL;
 	struct hf_analysis_options analysis = {
 	    .process = {.core = options->core,
 			.executable = options->binary,
@@ -44,7 +47,18 @@ struct hf_error *hf_run_open(const struct hf_options *options, enum hf_analysis_
 	if (index && options->index_mode == HF_INDEX_ON)
 		analysis.depth = HF_DEPTH_TYPES;
 	hf_progress_line_init(&line, options->quiet);
-	struct hf_error *err = hf_analysis_open(&analysis, ret);
+	if (!options->core && options->pid) {
+		err = hf_live_open(options, &line.progress, &live);
+		analysis.process.core = live.snapshot.path;
+		analysis.process.core_name = live.name;
+		if (*live.sysroot)
+			analysis.process.sysroot = live.sysroot;
+		if (*live.executable)
+			analysis.process.executable = live.executable;
+	}
+	if (!err)
+		err = hf_analysis_open(&analysis, ret);
+	hf_live_close(&live); /* it stays mapped */
 	hf_progress_line_clear(&line);
 	hf_index_destroy(index);
 	return err;
@@ -207,7 +221,8 @@ static struct hf_error *check_words(const struct hf_command *command,
 
 static void complete_view(struct hf_options *options)
 {
-	options->view.core = options->core;
+	snprintf(options->pid_text, sizeof(options->pid_text), "%u", options->pid);
+	options->view.core = options->core ? options->core : options->pid_text;
 	options->view.binary = options->binary;
 	options->view.argument = options->argument;
 }

@@ -13,6 +13,7 @@ int hf_run_view(const struct hf_command *command, struct hf_options *options);
 int hf_run_report(const struct hf_command *command, struct hf_options *options);
 int hf_run_query(const struct hf_command *command, struct hf_options *options);
 int hf_run_diff(const struct hf_command *command, struct hf_options *options);
+int hf_run_snapshot(const struct hf_command *command, struct hf_options *options);
 int hf_run_export(const struct hf_command *command, struct hf_options *options);
 
 /* Are the words of the command line those that @command takes? */
@@ -22,7 +23,7 @@ struct hf_error *hf_run_check_words(const struct hf_command *command,
 /* Print "heapforensics: MESSAGE", destroy @err, return HF_EXIT_FAILED. */
 int hf_fail(struct hf_error *err);
 
-/* Open @options' core to @depth, with progress. */
+/* Open @options' core, or its process by way of a private snapshot, to @depth, with progress. */
 struct hf_error *hf_run_open(const struct hf_options *options, enum hf_analysis_depth depth,
 			     struct hf_analysis **ret);
 
