@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
@@ -27,13 +28,13 @@
 
 enum { SIDECAR_ROOM = 16 << 10 };
 
-static const double stop_seconds = 10;
+static const double stop_seconds = 2;
 
 struct capture {
-	struct capture_request *request;
+	struct capture_request request;
 	struct capture_elf elf;
 	struct capture_threads threads;
-	struct capture_vmflags own_vmflags;
+	struct capture_vmflags vmflags;
 	struct capture_plan plan;
 	struct capture_bytes notes;
 	size_t sidecar_at;
@@ -64,7 +65,7 @@ static char *temporary_name(void)
 
 static struct hf_error *open_sink(struct capture *capture)
 {
-	struct capture_request *request = capture->request;
+	struct capture_request *request = &capture->request;
 	const struct hf_snapshot_options *options = &request->options;
 	HF_AUTO(free_ptr) char *part = NULL;
 	struct stat st;
@@ -89,10 +90,8 @@ static struct hf_error *open_sink(struct capture *capture)
 	if (!part)
 		return hf_error_nomem();
 	struct hf_error *err = capture_sink_create(part, options->zstd, &capture->sink);
-	if (!err && options->private_temp) {
+	if (!err && options->private_temp)
 		capture->result.fd = capture_sink_fd(capture->sink);
-		unlink(part);
-	}
 	return err;
 }
 
@@ -105,7 +104,7 @@ static struct hf_error *check_room(const struct capture *capture)
 	struct statvfs space;
 	struct statfs kind;
 
-	if (capture->request->options.zstd)
+	if (capture->request.options.zstd)
 		needed /= 8;
 	if (fd >= 0 && fstatvfs(fd, &space) == 0 &&
 	    (uint64_t)space.f_bavail * space.f_frsize < needed)
@@ -153,7 +152,7 @@ static struct hf_error *freeze(struct capture *capture)
 
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return hf_error_errno(errno, "pipe");
-	struct hf_error *err = hf_cgroup_freezable(capture->request->options.pid, &folder);
+	struct hf_error *err = hf_cgroup_freezable(capture->request.options.pid, &folder);
 	sigset_t all, before;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -201,7 +200,6 @@ static void resume(struct capture *capture)
 		return;
 	capture->stopped = false;
 	capture->result.killed |= capture_threads_resume(&capture->threads);
-	capture->request->held_at_exit = capture->threads.held_at_exit;
 	capture->result.pause_seconds = capture_now() - capture->stopped_at;
 }
 
@@ -215,7 +213,7 @@ static uint32_t count_tasks(pid_t pid)
 
 static struct hf_error *stop(struct capture *capture)
 {
-	struct capture_request *request = capture->request;
+	struct capture_request *request = &capture->request;
 	struct capture_threads *threads = &capture->threads;
 	struct hf_error *err;
 
@@ -238,7 +236,7 @@ static struct hf_error *stop(struct capture *capture)
 
 static struct hf_error *plan(struct capture *capture)
 {
-	const struct capture_request *request = capture->request;
+	const struct capture_request *request = &capture->request;
 	const struct hf_snapshot_options *options = &request->options;
 	struct capture_plan *to = &capture->plan;
 	struct capture_plan_options planning = {.read_swap = options->read_swap,
@@ -247,8 +245,7 @@ static struct hf_error *plan(struct capture *capture)
 	to->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	if (request->at_exit && capture->threads.list.count)
 		planning.leader_sp = capture_stack_pointer(&capture->threads.list.data[0]);
-	struct hf_error *err = capture_read_maps(
-	    options->pid, request->vmflags ? request->vmflags : &capture->own_vmflags, &to->areas);
+	struct hf_error *err = capture_read_maps(options->pid, &capture->vmflags, &to->areas);
 	if (!err)
 		err = capture_plan_pages(options->pid, &planning, to);
 	struct capture_notes notes = {.threads = &capture->threads,
@@ -265,7 +262,7 @@ static struct hf_error *plan(struct capture *capture)
 
 static struct hf_error *read_memory(struct capture *capture)
 {
-	const struct capture_request *request = capture->request;
+	const struct capture_request *request = &capture->request;
 	struct capture_reading reading = {
 	    .pid = request->options.pid,
 	    .cancel = request->options.cancel,
@@ -280,13 +277,12 @@ static struct hf_error *read_memory(struct capture *capture)
 	return capture_read_memory(&reading, &capture->plan, capture->sink);
 }
 
-/* From the first stop to the last page. */
-static struct hf_error *take(struct capture *capture)
+struct hf_error *capture_read(struct capture *capture)
 {
-	const struct hf_snapshot_options *options = &capture->request->options;
+	const struct hf_snapshot_options *options = &capture->request.options;
 	struct hf_error *err = NULL;
 
-	if (options->mode == HF_SNAPSHOT_FREEZE && !capture->request->at_exit)
+	if (options->mode == HF_SNAPSHOT_FREEZE && !capture->request.at_exit)
 		err = freeze(capture);
 	if (!err)
 		err = stop(capture);
@@ -296,6 +292,10 @@ static struct hf_error *take(struct capture *capture)
 	}
 	if (!err)
 		err = read_memory(capture);
+	if (capture->request.at_exit) {
+		capture_sidecar_before(&capture->sidecar);
+		ptrace(PTRACE_DETACH, capture->request.held, NULL, NULL);
+	}
 	resume(capture);
 	thaw(capture);
 	return err;
@@ -317,9 +317,9 @@ static void judge(struct capture *capture)
 			   !result->pages_skipped[HF_SKIP_UNREADABLE] &&
 			   !result->pages_skipped[HF_SKIP_WINDOW];
 	result->consistent =
-	    capture->request->at_exit || (capture->request->options.mode != HF_SNAPSHOT_NO_PAUSE &&
-					  result->threads_missing == 0);
-	result->killed |= capture->request->at_exit;
+	    capture->request.at_exit ||
+	    (capture->request.options.mode != HF_SNAPSHOT_NO_PAUSE && result->threads_missing == 0);
+	result->killed |= capture->request.at_exit;
 	result->seconds = capture_now() - capture->start;
 }
 
@@ -405,8 +405,8 @@ static struct hf_error *give_name(struct capture *capture)
 	struct hf_error *err = write_sidecar(capture);
 	if (err)
 		return err;
-	if (rename(capture_sink_path(capture->sink), capture->final) != 0) {
-		err = hf_error_errno(errno, "%s", capture->final);
+	err = capture_sink_name(capture->sink, capture->final);
+	if (err) {
 		unlink(result->sidecar);
 		return err;
 	}
@@ -423,8 +423,6 @@ static struct hf_error *finish(struct capture *capture)
 	if (err)
 		return err;
 	judge(capture);
-	if (capture->request->at_exit)
-		capture_sidecar_before(&capture->sidecar);
 	err = fill_sidecar_note(capture);
 	free(hf_take(head));
 	if (!err)
@@ -442,56 +440,72 @@ static struct hf_error *finish(struct capture *capture)
 
 static struct hf_error *prepare(struct capture *capture)
 {
-	struct capture_request *request = capture->request;
+	const struct capture_request *request = &capture->request;
 	struct hf_error *err = capture_read_elf(request->options.pid, &capture->elf);
 
 	if (!err)
 		err = open_sink(capture);
-	if (err || request->at_exit)
+	if (err)
 		return err;
-	if (!request->vmflags)
-		capture_read_vmflags(request->options.pid, &capture->own_vmflags);
-	capture_sidecar_before(&capture->sidecar);
+	capture_read_vmflags(request->options.pid, &capture->vmflags);
+	if (!request->at_exit)
+		capture_sidecar_before(&capture->sidecar);
 	return NULL;
 }
 
-static void capture_deinit(struct capture *capture)
+static void capture_destroy(struct capture *capture)
 {
 	capture_sink_destroy(capture->sink);
 	capture_sidecar_deinit(&capture->sidecar);
 	capture_threads_deinit(&capture->threads);
 	capture_plan_deinit(&capture->plan);
 	hf_vec_free(&capture->notes);
-	hf_vec_free(&capture->own_vmflags);
+	hf_vec_free(&capture->vmflags);
 	free(capture->final);
+	free(capture);
 }
 
-struct hf_error *capture_take(struct capture_request *request, struct hf_snapshot_result *ret)
+struct hf_error *capture_prepare(const struct capture_request *request, struct capture **ret)
 {
-	struct capture capture = {.request = request, .frozen = -1, .start = capture_now()};
+	struct capture *capture = calloc(1, sizeof(*capture));
 
-	capture.result.fd = -1;
-	capture.sidecar = (struct capture_sidecar){.pid = request->options.pid,
-						   .request = request,
-						   .plan = &capture.plan,
-						   .threads = &capture.threads,
-						   .result = &capture.result};
-	struct hf_error *err = prepare(&capture);
+	if (!capture)
+		return hf_error_nomem();
+	capture->request = *request;
+	capture->frozen = -1;
+	capture->start = capture_now();
+	capture->result.fd = -1;
+	capture->sidecar = (struct capture_sidecar){.pid = request->options.pid,
+						    .request = &capture->request,
+						    .plan = &capture->plan,
+						    .threads = &capture->threads,
+						    .result = &capture->result};
+	*ret = capture;
+	return prepare(capture);
+}
+
+bool capture_held_at_exit(const struct capture *capture)
+{
+	return capture->threads.held_at_exit;
+}
+
+struct hf_error *capture_finish(struct capture *capture, struct hf_error *err,
+				struct hf_snapshot_result *ret)
+{
+	if (!capture)
+		return err;
 	if (!err)
-		err = take(&capture);
-	if (!err)
-		err = finish(&capture);
+		err = finish(capture);
 	if (err) {
-		if (capture.sink && !request->options.private_temp)
-			unlink(capture_sink_path(capture.sink));
-		hf_snapshot_result_deinit(&capture.result);
+		capture->result.fd = -1; /* the sink closes it */
+		hf_snapshot_result_deinit(&capture->result);
 	} else {
-		if (request->options.private_temp)
-			capture_sink_keep_fd(capture.sink);
-		capture.result.seconds = capture_now() - capture.start;
-		*ret = capture.result;
+		if (capture->request.options.private_temp)
+			capture_sink_keep_fd(capture->sink);
+		capture->result.seconds = capture_now() - capture->start;
+		*ret = capture->result;
 	}
-	capture_deinit(&capture);
+	capture_destroy(capture);
 	return err;
 }
 
@@ -499,7 +513,12 @@ struct hf_error *hf_snapshot_take(const struct hf_snapshot_options *options,
 				  struct hf_snapshot_result *ret)
 {
 	struct capture_request request = {.options = *options, .trigger = "snapshot"};
-	return capture_take(&request, ret);
+	struct capture *capture = NULL;
+	struct hf_error *err = capture_prepare(&request, &capture);
+
+	if (!err)
+		err = capture_read(capture);
+	return capture_finish(capture, err, ret);
 }
 
 void hf_snapshot_result_deinit(struct hf_snapshot_result *result)

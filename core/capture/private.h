@@ -54,6 +54,7 @@ struct capture_thread {
 	bool stopped; /* in a ptrace stop that we have seen */
 	bool held;    /* was traced before us by this very thread: not ours to detach */
 	bool exiting; /* stopped at PTRACE_EVENT_EXIT */
+	bool paused;  /* by SIGSTOP or the like: the whole process was stopped before us */
 	bool ended;
 	int signal; /* it stopped for: handed on when it goes on */
 	bool has_siginfo;
@@ -173,7 +174,10 @@ struct capture_slot {
 
 struct capture_sink;
 
-/* Create @path (mode 0600, must not exist) with buffers and a thread of its own. */
+/*
+ * A file without a name (where the file system can; else @path) that becomes @path in the end,
+ * mode 0600, with buffers and a thread of its own.
+ */
 struct hf_error *capture_sink_create(const char *path, bool zstd, struct capture_sink **ret);
 /* Allocate disk space for the first @bytes. */
 struct hf_error *capture_sink_reserve(struct capture_sink *sink, uint64_t bytes);
@@ -188,11 +192,13 @@ struct hf_error *capture_sink_finish(struct capture_sink *sink, const void *head
 struct hf_error *capture_sink_drain(struct capture_sink *sink);
 /* Free the space that was reserved but holds nothing: [start, end). */
 void capture_sink_punch(struct capture_sink *sink, uint64_t start, uint64_t end);
+/* Name the finished file @path; what was there is replaced. */
+struct hf_error *capture_sink_name(struct capture_sink *sink, const char *path);
 int capture_sink_fd(const struct capture_sink *sink);
 /* The caller closes the file. */
 void capture_sink_keep_fd(struct capture_sink *sink);
 const char *capture_sink_path(const struct capture_sink *sink);
-/* NULL is allowed; the file stays. */
+/* NULL is allowed. A file that was not named is gone. */
 void capture_sink_destroy(struct capture_sink *sink);
 
 struct capture_reading {
@@ -227,16 +233,28 @@ struct hf_error *capture_read_elf(pid_t pid, struct capture_elf *ret);
 
 struct capture_request {
 	struct hf_snapshot_options options;
-	const char *trigger;		       /* "snapshot", "threshold", "kill" */
-	pid_t held;			       /* leader that this thread traces already; 0: none */
-	bool at_exit;			       /* it stands at its PTRACE_EVENT_EXIT, killed */
-	double window;			       /* seconds to read in; 0: no limit */
-	struct capture_sink *sink;	       /* made beforehand; taken over. NULL: make one */
-	const struct capture_vmflags *vmflags; /* read beforehand; NULL: read them */
-	bool held_at_exit; /* result: the held leader stands at its exit, and was left there */
+	const char *trigger; /* "snapshot", "threshold", "kill" */
+	const char *reason;  /* in words, for the sidecar; NULL: none */
+	pid_t held;	     /* leader that this thread traces already; 0: none */
+	bool at_exit;  /* it stands at its PTRACE_EVENT_EXIT, killed; let go once it is read */
+	double window; /* seconds to read in; 0: no limit */
+	struct capture_sink *sink; /* made beforehand; taken over. NULL: make one */
 };
 
-struct hf_error *capture_take(struct capture_request *request, struct hf_snapshot_result *ret);
+struct capture;
+
+/*
+ * A capture in three steps. The middle one belongs to the thread that traces (or will trace) the
+ * target and is as short as can be; the others may be done by another, so that a tracer need not
+ * keep the target's signals waiting. capture_finish() must come last, after an error too: with
+ * @err it only cleans up and hands @err back.
+ */
+struct hf_error *capture_prepare(const struct capture_request *request, struct capture **ret);
+struct hf_error *capture_read(struct capture *capture);
+struct hf_error *capture_finish(struct capture *capture, struct hf_error *err,
+				struct hf_snapshot_result *ret);
+/* After capture_read(): the held leader was killed meanwhile and stands at its exit. */
+bool capture_held_at_exit(const struct capture *capture);
 
 /* ---- notes and sidecar (notes.c, sidecar.c) -------------------------------------------------- */
 

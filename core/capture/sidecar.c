@@ -162,7 +162,7 @@ void capture_sidecar_before(struct capture_sidecar *sidecar)
 {
 	if (!sidecar->modules)
 		sidecar->modules = read_modules(sidecar->pid);
-	if (!sidecar->smaps_rollup)
+	if (!sidecar->smaps_rollup && !sidecar->request->at_exit)
 		sidecar->smaps_rollup = capture_slurp_proc(sidecar->pid, "smaps_rollup", NULL);
 }
 
@@ -306,6 +306,7 @@ static void put_head(json *object, const struct capture_sidecar *sidecar)
 	put_text(object, "schema", "heapforensics-snapshot/1");
 	put_text(object, "version", HF_VERSION);
 	put_text(object, "trigger", sidecar->request->trigger);
+	put_text(object, "reason", sidecar->request->reason);
 	put_text(object, "mode", mode_name(sidecar->request));
 	put_time(object, sidecar->time_ns);
 	if (uname(&host) == 0) {

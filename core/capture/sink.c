@@ -13,7 +13,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -29,6 +31,7 @@ enum { OUT_BYTES = 1 << 20, DROP_BYTES = 32 << 20 };
 struct capture_sink {
 	int fd;
 	bool direct, zstd, reserved;
+	bool named; /* it has a name in its folder: @path until it gets its own */
 	char *path;
 	pthread_t thread;
 	bool running, ending;
@@ -200,10 +203,48 @@ static int start_thread(struct capture_sink *sink)
 	return error;
 }
 
+static int try_open(struct capture_sink *sink, int flags)
+{
+	HF_AUTO(free_ptr) char *folder = strdup(sink->path);
+	int fd =
+	    folder ? open(dirname(folder), O_WRONLY | O_TMPFILE | O_CLOEXEC | flags, 0600) : -1;
+
+	sink->named = fd < 0;
+	if (fd < 0)
+		fd = open(sink->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW | flags,
+			  0600);
+	if (fd < 0 && errno == EINVAL)
+		unlink(sink->path); /* some file systems create first and refuse O_DIRECT then */
+	return fd;
+}
+
+/* A file without a name leaves nothing behind, however we end. */
+static void open_file(struct capture_sink *sink)
+{
+	if (!sink->zstd)
+		sink->fd = try_open(sink, O_DIRECT);
+	sink->direct = sink->fd >= 0;
+	if (sink->fd < 0)
+		sink->fd = try_open(sink, 0);
+}
+
+struct hf_error *capture_sink_name(struct capture_sink *sink, const char *path)
+{
+	char link[64];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", sink->fd);
+	if (!sink->named && linkat(AT_FDCWD, link, AT_FDCWD, sink->path, AT_SYMLINK_FOLLOW) != 0)
+		return hf_error_errno(errno, "%s", sink->path);
+	sink->named = true;
+	if (rename(sink->path, path) != 0)
+		return hf_error_errno(errno, "%s", path);
+	sink->named = false;
+	return NULL;
+}
+
 struct hf_error *capture_sink_create(const char *path, bool zstd, struct capture_sink **ret)
 {
 	struct capture_sink *sink = calloc(1, sizeof(*sink));
-	int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
 
 	if (!sink)
 		return hf_error_nomem();
@@ -216,17 +257,9 @@ struct hf_error *capture_sink_create(const char *path, bool zstd, struct capture
 		capture_sink_destroy(sink);
 		return hf_error_nomem();
 	}
-	if (!zstd)
-		sink->fd = open(path, flags | O_DIRECT, 0600);
-	sink->direct = sink->fd >= 0;
-	if (sink->fd < 0 && !zstd && errno == EINVAL)
-		unlink(path); /* some file systems create first and refuse then */
-	if (sink->fd < 0)
-		sink->fd = open(path, flags, 0600);
+	open_file(sink);
 	int error = sink->fd < 0 ? errno : start_thread(sink);
 	if (error) {
-		if (sink->fd >= 0)
-			unlink(path);
 		capture_sink_destroy(sink);
 		return hf_error_errno(error, "%s", path);
 	}
@@ -369,6 +402,8 @@ void capture_sink_destroy(struct capture_sink *sink)
 		pthread_mutex_unlock(&sink->lock);
 		pthread_join(sink->thread, NULL);
 	}
+	if (sink->named)
+		unlink(sink->path);
 	if (sink->fd >= 0)
 		close(sink->fd);
 	for (int i = 0; i < CAPTURE_SLOTS; i++)

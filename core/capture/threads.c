@@ -138,6 +138,7 @@ static void take_stop(struct capture_thread *thread, int status)
 	int event = status >> 16;
 	thread->stopped = true;
 	thread->exiting = event == EVENT_EXIT;
+	thread->paused = event == EVENT_STOP && WSTOPSIG(status) != SIGTRAP;
 	if (event == 0) {
 		thread->signal = WSTOPSIG(status);
 		thread->has_siginfo =
