@@ -268,6 +268,7 @@ static struct hf_error *read_memory(struct capture *capture)
 	    .cancel = request->options.cancel,
 	    .progress = request->options.progress,
 	    .deadline = request->window > 0 ? capture->stopped_at + request->window : 0,
+	    .most_bytes = request->most_bytes,
 	    .by_worth = request->at_exit,
 	    .reapable = request->at_exit};
 
@@ -456,6 +457,7 @@ static struct hf_error *prepare(struct capture *capture)
 static void capture_destroy(struct capture *capture)
 {
 	capture_sink_destroy(capture->sink);
+	capture_sink_destroy(capture->request.sink); /* never taken over */
 	capture_sidecar_deinit(&capture->sidecar);
 	capture_threads_deinit(&capture->threads);
 	capture_plan_deinit(&capture->plan);
@@ -482,6 +484,11 @@ struct hf_error *capture_prepare(const struct capture_request *request, struct c
 						    .result = &capture->result};
 	*ret = capture;
 	return prepare(capture);
+}
+
+void capture_set_held(struct capture *capture, pid_t held)
+{
+	capture->request.held = held;
 }
 
 bool capture_held_at_exit(const struct capture *capture)

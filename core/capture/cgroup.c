@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -218,8 +219,7 @@ static uint64_t limit_at(const struct hf_cgroup *cgroup, const char *folder)
 	return limit;
 }
 
-/* Find the level with the tightest limit; keep its folder. */
-static uint64_t find_limit(struct hf_cgroup *cgroup)
+uint64_t hf_cgroup_limit(struct hf_cgroup *cgroup)
 {
 	HF_AUTO(free_ptr) char *level = strdup(cgroup->path);
 	uint64_t tightest = HF_CGROUP_NO_LIMIT;
@@ -256,7 +256,7 @@ bool hf_cgroup_memory(struct hf_cgroup *cgroup, struct hf_cgroup_memory *ret)
 
 	if (!cgroup->path)
 		return false;
-	memory.limit = find_limit(cgroup);
+	memory.limit = hf_cgroup_limit(cgroup);
 	const char *folder = cgroup->limiting ? cgroup->limiting : cgroup->path;
 	if (!hf_cgroup_usage(cgroup, &memory.usage))
 		return false;
@@ -279,9 +279,57 @@ bool hf_cgroup_usage(const struct hf_cgroup *cgroup, uint64_t *ret)
 	return folder && read_number(folder, usage_name(cgroup->version), ret);
 }
 
-size_t hf_cgroup_processes(const struct hf_cgroup *cgroup, pid_t *pids, size_t max)
+bool hf_cgroup_oom_kills(const struct hf_cgroup *cgroup, uint64_t *ret)
 {
-	HF_AUTO(free_ptr) char *text = read_file(cgroup->path, "cgroup.procs");
+	HF_AUTO(free_ptr)
+	char *text = cgroup->path
+			 ? read_file(cgroup->path,
+				     cgroup->version == 2 ? "memory.events" : "memory.oom_control")
+			 : NULL;
+	return capture_field(text, "oom_kill", ret);
+}
+
+static int open_in(const char *folder, const char *name, int flags)
+{
+	HF_AUTO(free_ptr) char *path = NULL;
+	if (asprintf(&path, "%s/%s", folder, name) < 0) {
+		path = NULL;
+		return -1;
+	}
+	return open(path, flags | O_CLOEXEC);
+}
+
+/* Version 1: "EVENTFD USAGE-FD BYTES" to cgroup.event_control. */
+static int usage_eventfd(const char *folder, uint64_t usage)
+{
+	HF_AUTO(close_fd) int file = open_in(folder, usage_name(1), O_RDONLY);
+	HF_AUTO(close_fd) int control = open_in(folder, "cgroup.event_control", O_WRONLY);
+	int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	char line[64];
+	int length =
+	    snprintf(line, sizeof(line), "%d %d %llu", event, file, (unsigned long long)usage);
+
+	if (event >= 0 && file >= 0 && control >= 0 &&
+	    write(control, line, (size_t)length) == length)
+		return event;
+	if (event >= 0)
+		close(event);
+	return -1;
+}
+
+int hf_cgroup_wake_fd(const struct hf_cgroup *cgroup, uint64_t usage)
+{
+	const char *folder = cgroup->limiting ? cgroup->limiting : cgroup->path;
+	if (!folder)
+		return -1;
+	if (cgroup->version == 1)
+		return usage_eventfd(folder, usage);
+	return open_in(folder, "memory.events", O_RDONLY);
+}
+
+static size_t read_processes(const char *folder, pid_t *pids, size_t max)
+{
+	HF_AUTO(free_ptr) char *text = read_file(folder, "cgroup.procs");
 	size_t count = 0;
 	char *at = text;
 
@@ -294,6 +342,39 @@ size_t hf_cgroup_processes(const struct hf_cgroup *cgroup, pid_t *pids, size_t m
 			pids[count++] = (pid_t)pid;
 		at = end;
 	}
+	return count;
+}
+
+HF_VEC(folders, char *);
+
+static void add_folders_below(const char *folder, struct folders *folders)
+{
+	DIR *dir = opendir(folder);
+	for (struct dirent *entry; dir && (entry = readdir(dir));) {
+		char *path = NULL;
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+			continue;
+		if (asprintf(&path, "%s/%s", folder, entry->d_name) >= 0 &&
+		    !hf_vec_push(folders, path))
+			free(path);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+size_t hf_cgroup_processes(const struct hf_cgroup *cgroup, pid_t *pids, size_t max)
+{
+	struct folders folders = {0};
+	size_t count = read_processes(cgroup->path, pids, max);
+
+	add_folders_below(cgroup->path, &folders);
+	for (size_t i = 0; i < folders.count; i++) { /* grows meanwhile */
+		count += read_processes(folders.data[i], pids + count, max - count);
+		add_folders_below(folders.data[i], &folders);
+	}
+	hf_vec_foreach (folder, &folders)
+		free(*folder);
+	hf_vec_free(&folders);
 	return count;
 }
 

@@ -34,10 +34,20 @@ struct hf_error *hf_cgroup_open(const char *path, struct hf_cgroup *ret);
 void hf_cgroup_deinit(struct hf_cgroup *cgroup);
 
 bool hf_cgroup_memory(struct hf_cgroup *cgroup, struct hf_cgroup_memory *ret);
+/* The tightest limit up the hierarchy, looked for anew; HF_CGROUP_NO_LIMIT. */
+uint64_t hf_cgroup_limit(struct hf_cgroup *cgroup);
 /* Only the figure that is cheap to read: usage, cache included, of the limiting level. */
 bool hf_cgroup_usage(const struct hf_cgroup *cgroup, uint64_t *ret);
 
-/* Process ids in the cgroup itself (not below), at most @max; returns how many. */
+/* How often the OOM killer has struck in it. */
+bool hf_cgroup_oom_kills(const struct hf_cgroup *cgroup, uint64_t *ret);
+/*
+ * A descriptor that wakes poll(): v2 memory.events (POLLPRI); v1 an eventfd at @usage (POLLIN).
+ * -1: there is none to be had.
+ */
+int hf_cgroup_wake_fd(const struct hf_cgroup *cgroup, uint64_t usage);
+
+/* Process ids in the cgroup and below, at most @max; returns how many. */
 size_t hf_cgroup_processes(const struct hf_cgroup *cgroup, pid_t *pids, size_t max);
 
 /*

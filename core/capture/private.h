@@ -205,7 +205,8 @@ struct capture_reading {
 	pid_t pid;
 	const volatile sig_atomic_t *cancel;
 	const struct hf_progress *progress;
-	double deadline; /* monotonic seconds; 0: none. After it the rest is out of window */
+	double deadline;     /* monotonic seconds; 0: none. After it the rest is out of window */
+	uint64_t most_bytes; /* as if the window ended there; 0: no limit */
 	bool by_worth;
 	bool reapable; /* memory may vanish while we read: gone is out of window */
 };
@@ -238,6 +239,7 @@ struct capture_request {
 	pid_t held;	     /* leader that this thread traces already; 0: none */
 	bool at_exit;  /* it stands at its PTRACE_EVENT_EXIT, killed; let go once it is read */
 	double window; /* seconds to read in; 0: no limit */
+	uint64_t most_bytes;	   /* of memory to write; 0: no limit */
 	struct capture_sink *sink; /* made beforehand; taken over. NULL: make one */
 };
 
@@ -253,6 +255,8 @@ struct hf_error *capture_prepare(const struct capture_request *request, struct c
 struct hf_error *capture_read(struct capture *capture);
 struct hf_error *capture_finish(struct capture *capture, struct hf_error *err,
 				struct hf_snapshot_result *ret);
+/* Before capture_read(). */
+void capture_set_held(struct capture *capture, pid_t held);
 /* After capture_read(): the held leader was killed meanwhile and stands at its exit. */
 bool capture_held_at_exit(const struct capture *capture);
 

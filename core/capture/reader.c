@@ -176,6 +176,8 @@ static bool go_on(struct reader *reader)
 		reader->err = hf_error_create(HF_ERR_CANCELLED, "interrupted");
 	if (reading->deadline > 0 && capture_now() > reading->deadline)
 		reader->gone = true;
+	if (reading->most_bytes && reader->done >= reading->most_bytes)
+		reader->gone = true;
 	return !reader->err && !reader->gone;
 }
 

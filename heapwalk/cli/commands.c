@@ -99,6 +99,24 @@ const struct hf_command hf_commands[] = {
      "heapforensics snapshot 1234 -o /var/tmp/server.core\n"
      "heapforensics snapshot --zstd 1234 && heapforensics core.1234.zst",
      HF_ARGUMENT_NONE, HF_DEPTH_PROCESS, NULL, hf_run_snapshot, HF_GROUP_CAPTURE},
+    {"watch", "--pid=PID | --cgroup=PATH | -- COMMAND [ARG...]",
+     "wait for the memory limit or the kill, and take the core then",
+     "A snapshot is taken at each threshold of --at: percent of the limit that is nearest (of the "
+     "memory cgroup, RLIMIT_DATA or RLIMIT_AS; else of the machine's memory), or resident bytes. "
+     "An "
+     "exit trap holds the process when SIGKILL strikes, the OOM killer's too, and its last image "
+     "is "
+     "written then, as far as the kernel leaves time (2 seconds after an OOM kill). Cores go to "
+     "the "
+     "folder of -o; their paths are printed. --exec runs a shell command at each, with HF_CORE, "
+     "HF_SIDECAR, HF_EVENT (threshold or kill), HF_PID, HF_NAME and HF_REASON in its environment. "
+     "Whatever ends the watcher, the process runs on; while it watches, no debugger can attach. "
+     "With "
+     "a COMMAND, the exit status is the command's.",
+     "heapforensics watch --pid 1234 --at 80%,95% -o /var/tmp\n"
+     "heapforensics watch --cgroup /sys/fs/cgroup/system.slice/server.service --at 90%\n"
+     "heapforensics watch --at 2GiB -- ./server --port 8080",
+     HF_ARGUMENT_NONE, HF_DEPTH_PROCESS, NULL, hf_run_watch, HF_GROUP_CAPTURE | HF_GROUP_WATCH},
     {NULL, NULL, NULL, NULL, NULL, HF_ARGUMENT_NONE, HF_DEPTH_PROCESS, NULL, NULL, 0},
 };
 

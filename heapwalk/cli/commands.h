@@ -42,6 +42,7 @@ enum {
 	HF_GROUP_QUERY = 128,	/* -f, --csv */
 	HF_GROUP_OOM = 256,	/* --oom-log */
 	HF_GROUP_CAPTURE = 512, /* --freeze, --zstd, ... */
+	HF_GROUP_WATCH = 1024,	/* --at, ... */
 };
 
 struct hf_option {

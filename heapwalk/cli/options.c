@@ -52,6 +52,14 @@ enum option_id {
 	OPT_NO_PAUSE,
 	OPT_ZSTD,
 	OPT_SWAPPED,
+	OPT_CGROUP,
+	OPT_AT,
+	OPT_KEEP,
+	OPT_COOLDOWN,
+	OPT_DISK,
+	OPT_WINDOW,
+	OPT_NO_TRAP,
+	OPT_EXEC,
 	OPT_TIMING,
 	OPT_HELP,
 	OPT_VERSION,
@@ -120,6 +128,17 @@ const struct hf_option hf_option_table[] = {
      "with "
      "it; without a core it tells the log alone",
      HF_GROUP_OOM, OPT_OOM_LOG},
+    {0, "cgroup", "PATH", "watch all processes of a cgroup", HF_GROUP_WATCH, OPT_CGROUP},
+    {0, "at", "LIST", "thresholds, with commas: 80%, 2GiB", HF_GROUP_WATCH, OPT_AT},
+    {0, "keep", "N", "threshold snapshots to keep (3; 0: all)", HF_GROUP_WATCH, OPT_KEEP},
+    {0, "cooldown", "SECONDS", "before the same threshold counts again (60)", HF_GROUP_WATCH,
+     OPT_COOLDOWN},
+    {0, "disk", "SIZE", "disk space for all cores together", HF_GROUP_WATCH, OPT_DISK},
+    {0, "window", "SECONDS", "how long a killed process is held at most (10)", HF_GROUP_WATCH,
+     OPT_WINDOW},
+    {0, "no-trap", NULL, "thresholds only: debuggers can attach, and a kill leaves nothing",
+     HF_GROUP_WATCH, OPT_NO_TRAP},
+    {0, "exec", "COMMAND", "a shell command to run at each core", HF_GROUP_WATCH, OPT_EXEC},
     {'f', "file", "FILE", "read the SQL from FILE", HF_GROUP_QUERY, OPT_FILE},
     {'h', "help", NULL, "this help", HF_GROUP_OUTPUT | HF_GROUP_CAPTURE, OPT_HELP},
     {'V', "version", NULL, "the version", HF_GROUP_OUTPUT | HF_GROUP_CAPTURE, OPT_VERSION},
@@ -257,6 +276,78 @@ static struct hf_error *take_number(int id, const char *text, struct hf_options 
 	return err;
 }
 
+static struct hf_error *parse_thresholds(const char *list, struct hf_watch_options *watch)
+{
+	HF_AUTO(free_ptr) char *copy = strdup(list);
+	char *save = NULL;
+
+	if (!copy)
+		return hf_error_nomem();
+	for (char *word = strtok_r(copy, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+		struct hf_watch_threshold threshold = {0};
+		char *end;
+		double value = strtod(word, &end);
+		if (watch->threshold_count == HF_WATCH_THRESHOLDS)
+			return hf_error_create(HF_ERR_USAGE, "--at: too many thresholds");
+		if (end != word && !strcmp(end, "%")) {
+			if (!(value > 0 && value <= 100))
+				return hf_error_create(HF_ERR_USAGE,
+						       "--at=%s: more than 0, at most 100", word);
+			threshold.percent = value;
+		} else {
+			struct hf_error *err = parse_size("at", word, &threshold.bytes);
+			if (!err && !threshold.bytes)
+				err = hf_error_create(HF_ERR_USAGE, "--at=%s: not a size", word);
+			if (err)
+				return err;
+		}
+		watch->thresholds[watch->threshold_count++] = threshold;
+	}
+	return NULL;
+}
+
+static struct hf_error *parse_seconds(const char *name, const char *text, double *ret)
+{
+	char *end;
+	double value = strtod(text, &end);
+	if (end == text || *end || !(value >= 0 && value < 1e9))
+		return hf_error_create(HF_ERR_USAGE, "--%s=%s: not a number of seconds", name,
+				       text);
+	*ret = value;
+	return NULL;
+}
+
+static struct hf_error *take_watch(int id, const char *text, struct hf_options *options)
+{
+	struct hf_watch_options *watch = &options->watch;
+	struct hf_error *err = NULL;
+	uint64_t value = 0;
+
+	switch (id) {
+	case OPT_AT:
+		return parse_thresholds(text, watch);
+	case OPT_KEEP:
+		err = parse_count("keep", text, 1000000, &value);
+		watch->keep = (unsigned)value;
+		return err;
+	case OPT_COOLDOWN:
+		return parse_seconds("cooldown", text, &watch->cooldown);
+	case OPT_WINDOW:
+		return parse_seconds("window", text, &watch->window);
+	case OPT_DISK:
+		return parse_size("disk", text, &watch->budget);
+	case OPT_CGROUP:
+		watch->cgroup = text;
+		return NULL;
+	case OPT_NO_TRAP:
+		watch->no_trap = true;
+		return NULL;
+	default:
+		options->watch_exec = text;
+		return NULL;
+	}
+}
+
 static void take_capture(int id, struct hf_options *options)
 {
 	if (id == OPT_ZSTD)
@@ -333,6 +424,15 @@ static struct hf_error *take_option(int id, const char *text, struct hf_options 
 	case OPT_OOM_LOG:
 		options->oom_log = text;
 		return NULL;
+	case OPT_CGROUP:
+	case OPT_AT:
+	case OPT_KEEP:
+	case OPT_COOLDOWN:
+	case OPT_DISK:
+	case OPT_WINDOW:
+	case OPT_NO_TRAP:
+	case OPT_EXEC:
+		return take_watch(id, text, options);
 	case OPT_PAUSE:
 	case OPT_FREEZE:
 	case OPT_NO_PAUSE:
@@ -414,11 +514,26 @@ static struct hf_error *take_words(int argc, char **argv, int first, struct hf_o
 	return NULL;
 }
 
+/* watch [OPTION...] -- COMMAND ARG...: what follows is not ours. Returns how many words are. */
+static int split_command(int argc, char **argv, char ***ret)
+{
+	bool watch = false;
+	for (int i = 1; i < argc; i++) {
+		watch |= !strcmp(argv[i], "watch");
+		if (watch && !strcmp(argv[i], "--")) {
+			*ret = argv + i + 1;
+			return i;
+		}
+	}
+	return argc;
+}
+
 struct hf_error *hf_options_parse(int argc, char **argv, struct hf_options *ret)
 {
 	struct option table[64] = {0};
 	char letters[64] = "";
-	struct hf_options options = {.heuristics = HF_HEURISTIC_ALL};
+	struct hf_options options = {.heuristics = HF_HEURISTIC_ALL,
+				     .watch = {.keep = 3, .cooldown = 60, .window = 10}};
 	struct hf_error *err = NULL;
 	int id, count = 0, at = 0;
 
@@ -433,6 +548,7 @@ struct hf_error *hf_options_parse(int argc, char **argv, struct hf_options *ret)
 				letters[at++] = ':';
 		}
 	}
+	argc = split_command(argc, argv, &options.command_line);
 	optind = 0; /* start anew: a GNU extension */
 	while (!err && (id = getopt_long(argc, argv, letters, table, NULL)) != -1) {
 		for (const struct hf_option *option = hf_option_table; option->name; option++) {

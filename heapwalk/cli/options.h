@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "core/capture/snapshot.h"
+#include "core/capture/watch.h"
 #include "heapwalk/cli/gate.h"
 #include "heapwalk/output/output.h"
 #include "heapwalk/views/view.h"
@@ -29,6 +30,9 @@ struct hf_options {
 	/* taking snapshots */
 	enum hf_snapshot_mode mode;
 	bool zstd, read_swap;
+	struct hf_watch_options watch; /* what the options below do not hold */
+	const char *watch_exec;
+	char **command_line; /* watch -- COMMAND ARG...; NULL: none */
 	/* analysis */
 	uint32_t root_kinds; /* 0: all */
 	uint32_t heuristics;

@@ -14,6 +14,7 @@ int hf_run_report(const struct hf_command *command, struct hf_options *options);
 int hf_run_query(const struct hf_command *command, struct hf_options *options);
 int hf_run_diff(const struct hf_command *command, struct hf_options *options);
 int hf_run_snapshot(const struct hf_command *command, struct hf_options *options);
+int hf_run_watch(const struct hf_command *command, struct hf_options *options);
 int hf_run_export(const struct hf_command *command, struct hf_options *options);
 
 /* Are the words of the command line those that @command takes? */
