@@ -41,6 +41,58 @@ void watch_tell(struct watch *watch, enum hf_watch_event_kind kind, pid_t pid, c
 		watch->options->event(watch->options->ctx, &event);
 }
 
+/* ---- being woken -------------------------------------------------------------------------------
+ */
+
+/* cgroup v2: wake when tasks stalled for memory 100 ms of a second. */
+static int open_pressure(const struct hf_cgroup *cgroup)
+{
+	static const char trigger[] = "some 100000 1000000";
+	HF_AUTO(free_ptr) char *path = NULL;
+
+	if (cgroup->version != 2 || asprintf(&path, "%s/memory.pressure", cgroup->path) < 0)
+		return -1;
+	int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0 && write(fd, trigger, sizeof(trigger)) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static uint64_t first_threshold(const struct watch *watch, uint64_t limit)
+{
+	double least = 100;
+	for (size_t i = 0; i < watch->options->threshold_count; i++) {
+		double percent = watch->options->thresholds[i].percent;
+		if (percent > 0 && percent < least)
+			least = percent;
+	}
+	return (uint64_t)((double)limit * least / 100);
+}
+
+static void close_wakers(struct watch *watch)
+{
+	if (watch->wake_fd >= 0)
+		close(watch->wake_fd);
+	if (watch->pressure_fd >= 0)
+		close(watch->pressure_fd);
+	watch->wake_fd = watch->pressure_fd = -1;
+}
+
+/* What the kernel can wake us with in this cgroup. */
+static void open_wakers(struct watch *watch)
+{
+	struct hf_cgroup_memory memory;
+
+	close_wakers(watch);
+	if (!hf_cgroup_memory(&watch->cgroup, &memory))
+		return;
+	watch->high_events = memory.high_events;
+	watch->wake_fd = hf_cgroup_wake_fd(&watch->cgroup, first_threshold(watch, memory.limit));
+	watch->pressure_fd = open_pressure(&watch->cgroup);
+}
+
 /* ---- targets ------------------------------------------------------------------------------------
  */
 
@@ -50,6 +102,30 @@ static void read_name(struct watch_target *target)
 	if (name && *name)
 		snprintf(target->name, sizeof(target->name), "%.*s", (int)strcspn(name, "\n"),
 			 name);
+}
+
+/* A process may be moved, or move itself, to another cgroup. */
+static void follow_cgroup(struct watch *watch, struct watch_target *target)
+{
+	HF_AUTO(free_ptr) char *membership = capture_slurp_proc(target->pid, "cgroup", NULL);
+
+	if (!membership || (target->membership && !strcmp(membership, target->membership)))
+		return;
+	free(target->membership);
+	target->membership = hf_take(membership);
+	hf_cgroup_deinit(&target->cgroup);
+	hf_error_destroy(hf_cgroup_of(target->pid, &target->cgroup));
+	if (watch->options->cgroup)
+		return;
+	hf_cgroup_deinit(&watch->cgroup);
+	hf_error_destroy(hf_cgroup_of(target->pid, &watch->cgroup));
+	open_wakers(watch);
+}
+
+static void target_deinit(struct watch_target *target)
+{
+	hf_cgroup_deinit(&target->cgroup);
+	free(target->membership);
 }
 
 static void add_target(struct watch *watch, pid_t pid)
@@ -65,9 +141,8 @@ static void add_target(struct watch *watch, pid_t pid)
 	read_name(&target);
 	if (watch->options->child && watch->options->name)
 		snprintf(target.name, sizeof(target.name), "%s", watch->options->name);
-	hf_error_destroy(hf_cgroup_of(pid, &target.cgroup));
-	if (!hf_vec_push(&watch->targets, target))
-		hf_cgroup_deinit(&target.cgroup);
+	if (hf_vec_push(&watch->targets, target))
+		follow_cgroup(watch, &watch->targets.data[watch->targets.count - 1]);
 }
 
 static void remove_ended(struct watch *watch)
@@ -80,7 +155,7 @@ static void remove_ended(struct watch *watch)
 			continue;
 		}
 		watch_tell(watch, HF_WATCH_ENDED, target->pid, target->name, NULL, NULL);
-		hf_cgroup_deinit(&target->cgroup);
+		target_deinit(target);
 	}
 	watch->targets.count = left;
 }
@@ -114,6 +189,7 @@ static void scan(struct watch *watch)
 			continue;
 		if (!watch->options->child || watch->next_scan > 0)
 			read_name(target);
+		follow_cgroup(watch, target);
 		target->memory = hf_process_memory(target->pid);
 		hf_cgroup_oom_kills(&target->cgroup, &target->oom_kills);
 		if (!target->armed && !watch->options->no_trap && capture_now() >= target->arm_time)
@@ -311,33 +387,6 @@ static void wait_for(struct watch *watch, double seconds)
 	drain(watch);
 }
 
-/* cgroup v2: wake when tasks stalled for memory 100 ms of a second. */
-static int open_pressure(const struct hf_cgroup *cgroup)
-{
-	static const char trigger[] = "some 100000 1000000";
-	HF_AUTO(free_ptr) char *path = NULL;
-
-	if (cgroup->version != 2 || asprintf(&path, "%s/memory.pressure", cgroup->path) < 0)
-		return -1;
-	int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (fd >= 0 && write(fd, trigger, sizeof(trigger)) < 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static uint64_t first_threshold(const struct watch *watch, uint64_t limit)
-{
-	double least = 100;
-	for (size_t i = 0; i < watch->options->threshold_count; i++) {
-		double percent = watch->options->thresholds[i].percent;
-		if (percent > 0 && percent < least)
-			least = percent;
-	}
-	return (uint64_t)((double)limit * least / 100);
-}
-
 /* ---- life ---------------------------------------------------------------------------------------
  */
 
@@ -365,9 +414,8 @@ static struct hf_error *check(const struct hf_watch_options *options)
 static struct hf_error *begin(struct watch *watch)
 {
 	const struct hf_watch_options *options = watch->options;
-	struct hf_error *err = options->cgroup ? hf_cgroup_open(options->cgroup, &watch->cgroup)
-					       : hf_cgroup_of(options->pid, &watch->cgroup);
-	struct hf_cgroup_memory memory = {.limit = HF_CGROUP_NO_LIMIT};
+	struct hf_error *err =
+	    options->cgroup ? hf_cgroup_open(options->cgroup, &watch->cgroup) : NULL;
 	sigset_t child;
 
 	if (err)
@@ -378,12 +426,7 @@ static struct hf_error *begin(struct watch *watch)
 	watch->job_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (watch->signal_fd < 0 || watch->job_event < 0)
 		return hf_error_errno(errno, "signalfd");
-	if (hf_cgroup_memory(&watch->cgroup, &memory)) {
-		uint64_t usage = first_threshold(watch, memory.limit);
-		watch->wake_fd = hf_cgroup_wake_fd(&watch->cgroup, usage);
-		watch->high_events = memory.high_events;
-	}
-	watch->pressure_fd = open_pressure(&watch->cgroup);
+	open_wakers(watch);
 	if (options->pid)
 		add_target(watch, options->pid);
 	scan(watch);
@@ -448,14 +491,15 @@ static void run(struct watch *watch)
 
 static void watch_deinit(struct watch *watch)
 {
-	int fds[] = {watch->job_event, watch->signal_fd, watch->wake_fd, watch->pressure_fd};
+	int fds[] = {watch->job_event, watch->signal_fd};
 
+	close_wakers(watch);
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
 		if (fds[i] >= 0)
 			close(fds[i]);
 	}
 	hf_vec_foreach (target, &watch->targets)
-		hf_cgroup_deinit(&target->cgroup);
+		target_deinit(target);
 	hf_vec_free(&watch->targets);
 	hf_cgroup_deinit(&watch->cgroup);
 	pthread_mutex_destroy(&watch->lock);

@@ -22,6 +22,7 @@ struct watch_target {
 	double arm_time; /* try (again) from then on */
 	uint64_t memory; /* resident, when last looked at */
 	struct hf_cgroup cgroup;
+	char *membership;   /* /proc/PID/cgroup, as it was when cgroup was looked for */
 	uint64_t oom_kills; /* of the cgroup, when last looked at */
 };
 
