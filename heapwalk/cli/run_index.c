@@ -39,6 +39,8 @@ struct hf_index *hf_run_index(const struct hf_options *options)
 	};
 	struct hf_index *index = NULL;
 
+	if (!options->core) /* a running process: another heap each time */
+		return NULL;
 	if (options->index_mode == HF_INDEX_AUTO && variable && !strcmp(variable, "off"))
 		return NULL;
 	struct hf_error *err = hf_index_locate(&index_options, &process, &index);

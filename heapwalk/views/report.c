@@ -52,6 +52,7 @@ struct hf_error *hf_view_report(struct hf_analysis *analysis, const struct hf_vi
 	if (options->oom_log)
 		hf_section_oom(options->oom_log, analysis, doc);
 	hf_section_process(analysis, doc);
+	hf_section_snapshot(analysis, doc);
 	hf_section_verdict(analysis, doc);
 	hf_section_ledger(analysis, doc);
 	if (analysis->graph) {

@@ -18,6 +18,8 @@ void hf_heap_totals(const struct hf_analysis *analysis, struct hf_heap_totals *r
 /* The holder (or shared top object) that retains most; HF_NO_NODE if there is none. */
 uint32_t hf_biggest_top(struct hf_analysis *analysis);
 
+/* Of our own snapshots only. */
+void hf_section_snapshot(const struct hf_analysis *analysis, struct hf_doc *doc);
 void hf_section_process(const struct hf_analysis *analysis, struct hf_doc *doc);
 void hf_section_verdict(struct hf_analysis *analysis, struct hf_doc *doc);
 void hf_section_ledger(const struct hf_analysis *analysis, struct hf_doc *doc);
