@@ -203,14 +203,6 @@ static void resume(struct capture *capture)
 	capture->result.pause_seconds = capture_now() - capture->stopped_at;
 }
 
-static uint32_t count_tasks(pid_t pid)
-{
-	HF_AUTO(free_ptr) char *status = capture_slurp_proc(pid, "status", NULL);
-	uint64_t threads = 0;
-	capture_field(status, "Threads", &threads);
-	return (uint32_t)threads;
-}
-
 static struct hf_error *stop(struct capture *capture)
 {
 	struct capture_request *request = &capture->request;
@@ -226,7 +218,9 @@ static struct hf_error *stop(struct capture *capture)
 		return err;
 	capture->stopped = true;
 	err = capture_threads_registers(threads);
-	uint32_t all = count_tasks(threads->pid);
+	uint32_t all = capture_count_threads(threads->pid);
+	if (request->at_exit && request->threads > all)
+		all = request->threads; /* the others may have ended already */
 	hf_vec_foreach (thread, &threads->list)
 		capture->result.threads += thread->regset_count != 0;
 	if (all > capture->result.threads)

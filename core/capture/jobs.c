@@ -207,6 +207,7 @@ void jobs_kill(struct watch *watch, struct watch_target *target, const char *rea
 	job->request.trigger = "kill";
 	job->request.held = target->pid;
 	job->request.at_exit = true;
+	job->request.threads = target->threads;
 	job->request.window = watch->options->window;
 	job->request.sink = watch->spare;
 	if (budget) /* threshold snapshots will make way */

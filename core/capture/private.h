@@ -76,6 +76,8 @@ struct hf_error *capture_threads_stop(struct capture_threads *threads, double ti
 /* Only the held leader, which stands at its exit. */
 struct hf_error *capture_threads_exiting(struct capture_threads *threads);
 struct hf_error *capture_threads_registers(struct capture_threads *threads);
+/* How many it has now, by the kernel. */
+uint32_t capture_count_threads(pid_t pid);
 /* 0 if it has none. */
 uint64_t capture_stack_pointer(const struct capture_thread *thread);
 /* Let all go on; true if SIGKILL has struck meanwhile. A held thread at its exit stays there. */
@@ -237,8 +239,9 @@ struct capture_request {
 	const char *trigger; /* "snapshot", "threshold", "kill" */
 	const char *reason;  /* in words, for the sidecar; NULL: none */
 	pid_t held;	     /* leader that this thread traces already; 0: none */
-	bool at_exit;  /* it stands at its PTRACE_EVENT_EXIT, killed; let go once it is read */
-	double window; /* seconds to read in; 0: no limit */
+	bool at_exit;	  /* it stands at its PTRACE_EVENT_EXIT, killed; let go once it is read */
+	uint32_t threads; /* it was known to have before; 0: unknown */
+	double window;	  /* seconds to read in; 0: no limit */
 	uint64_t most_bytes;	   /* of memory to write; 0: no limit */
 	struct capture_sink *sink; /* made beforehand; taken over. NULL: make one */
 };

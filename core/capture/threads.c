@@ -234,6 +234,14 @@ struct hf_error *capture_threads_registers(struct capture_threads *threads)
 	return NULL;
 }
 
+uint32_t capture_count_threads(pid_t pid)
+{
+	HF_AUTO(free_ptr) char *status = capture_slurp_proc(pid, "status", NULL);
+	uint64_t threads = 0;
+	capture_field(status, "Threads", &threads);
+	return (uint32_t)threads;
+}
+
 uint64_t capture_stack_pointer(const struct capture_thread *thread)
 {
 #if defined(__x86_64__)

@@ -72,9 +72,10 @@ void trap_arm(struct watch *watch, struct watch_target *target)
 static const char *why_killed(struct watch *watch, const struct watch_target *target)
 {
 	uint64_t kills = 0;
-	if (hf_cgroup_oom_kills(&target->cgroup, &kills) && kills > target->oom_kills)
+	if (target->oom_kills.known && hf_cgroup_oom_kills(&target->cgroup, &kills) &&
+	    kills > target->oom_kills.before)
 		return "killed by the OOM killer, for its memory cgroup's limit";
-	if (watch->host_oom_kills && trap_host_oom_kills() > watch->host_oom_kills)
+	if (watch->host_oom_kills.known && trap_host_oom_kills() > watch->host_oom_kills.before)
 		return "killed by the OOM killer";
 	return "killed by SIGKILL";
 }

@@ -114,6 +114,7 @@ static void follow_cgroup(struct watch *watch, struct watch_target *target)
 	free(target->membership);
 	target->membership = hf_take(membership);
 	hf_cgroup_deinit(&target->cgroup);
+	target->oom_kills.known = false;
 	hf_error_destroy(hf_cgroup_of(target->pid, &target->cgroup));
 	if (watch->options->cgroup)
 		return;
@@ -171,17 +172,25 @@ static bool has_ended(pid_t pid)
 	return !capture_field(status, "Threads", &threads) || threads <= 1;
 }
 
+static void count(struct watch_counter *counter, uint64_t now)
+{
+	counter->before = counter->known ? counter->last : now;
+	counter->last = now;
+	counter->known = true;
+}
+
 /* Names (they change with exec), sizes, OOM counters; who has ended; arming. */
 static void scan(struct watch *watch)
 {
 	pid_t pids[MOST_TARGETS];
+	uint64_t kills = 0;
 
 	if (watch->options->cgroup) {
 		size_t count = hf_cgroup_processes(&watch->cgroup, pids, MOST_TARGETS);
 		for (size_t i = 0; i < count; i++)
 			add_target(watch, pids[i]);
 	}
-	watch->host_oom_kills = trap_host_oom_kills();
+	count(&watch->host_oom_kills, trap_host_oom_kills());
 	hf_vec_foreach (target, &watch->targets) {
 		if (!target->armed && !watch->options->child && has_ended(target->pid))
 			target->ended = true;
@@ -191,7 +200,9 @@ static void scan(struct watch *watch)
 			read_name(target);
 		follow_cgroup(watch, target);
 		target->memory = hf_process_memory(target->pid);
-		hf_cgroup_oom_kills(&target->cgroup, &target->oom_kills);
+		target->threads = capture_count_threads(target->pid);
+		if (hf_cgroup_oom_kills(&target->cgroup, &kills))
+			count(&target->oom_kills, kills);
 		if (!target->armed && !watch->options->no_trap && capture_now() >= target->arm_time)
 			trap_arm(watch, target);
 	}

@@ -13,6 +13,15 @@
 #include "core/capture/private.h"
 #include "core/capture/watch.h"
 
+/*
+ * What a counter was when last looked at, and the time before: the kernel may have counted a kill
+ * before the last look, and let us know of the victim's exit after it.
+ */
+struct watch_counter {
+	uint64_t before, last;
+	bool known; /* before is */
+};
+
 struct watch_target {
 	pid_t pid;
 	char name[17];
@@ -21,9 +30,10 @@ struct watch_target {
 	bool told;	 /* that it cannot be armed */
 	double arm_time; /* try (again) from then on */
 	uint64_t memory; /* resident, when last looked at */
+	uint32_t threads;
 	struct hf_cgroup cgroup;
-	char *membership;   /* /proc/PID/cgroup, as it was when cgroup was looked for */
-	uint64_t oom_kills; /* of the cgroup, when last looked at */
+	char *membership;		/* /proc/PID/cgroup, as it was when cgroup was looked for */
+	struct watch_counter oom_kills; /* of the cgroup */
 };
 
 struct watch_threshold {
@@ -63,7 +73,7 @@ struct watch {
 	struct watch_threshold high; /* memory.high was passed */
 	uint64_t high_events;
 	struct hf_cgroup cgroup; /* of the options, else of the process */
-	uint64_t host_oom_kills;
+	struct watch_counter host_oom_kills;
 	struct capture_sink *spare; /* for the image at the kill */
 	pthread_mutex_t lock;
 	int job_event, signal_fd, wake_fd, pressure_fd;

@@ -163,6 +163,7 @@ struct hf_process_info {
 	uint64_t fault_address; /* si_addr for SIGSEGV, SIGBUS, SIGFPE, SIGILL */
 	uint32_t sender_pid;	/* si_pid for SI_USER, SI_TKILL */
 	bool has_siginfo;
+	uint64_t taken_ns; /* since the epoch: by the snapshot's note, else the file's time */
 	struct hf_snapshot_info snapshot;
 };
 

@@ -11,6 +11,7 @@
  * address as thread pointer.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/process/private.h"
 
@@ -119,6 +120,12 @@ struct hf_error *hf_process_dead_stacks(const struct hf_process *process,
 					struct hf_dead_stacks *ret)
 {
 	struct hf_dead_stacks dead = {0};
+	/* At a kill threads were alive that the image has no registers of. */
+	if (process->info.snapshot.threads_missing ||
+	    (process->info.snapshot.mode && !strcmp(process->info.snapshot.mode, "exit"))) {
+		*ret = dead;
+		return NULL;
+	}
 	for (size_t i = 0; i < process->mappings.count; i++) {
 		if (may_hold_stack(process, i) &&
 		    !scan_mapping(process, &process->mappings.data[i], &dead)) {

@@ -15,7 +15,8 @@ const struct hf_command hf_commands[] = {
      "keeps what alive; what looks suspicious; which invariants are broken; what evidence was "
      "missing. The last lines name the commands that tell more.",
      "heapforensics core.1234 ./server\nheapforensics report --json core.1234 -o report.json\n"
-     "heapforensics report core.1234 --oom-log=/var/log/kern.log",
+     "heapforensics report core.1234 --oom-log=/var/log/kern.log\n"
+     "heapforensics report core.kill --baseline=core.80",
      HF_ARGUMENT_NONE, HF_DEPTH_TYPES, hf_view_report, hf_run_report,
      COMMON | HF_GROUP_LIST | HF_GROUP_OOM},
     {"summary", "CORE|PID [BINARY]", "one screen of the report", "The report's first answers only.",

@@ -47,6 +47,7 @@ enum option_id {
 	OPT_SUPPRESSIONS,
 	OPT_FILE,
 	OPT_OOM_LOG,
+	OPT_BASELINE,
 	OPT_PAUSE,
 	OPT_FREEZE,
 	OPT_NO_PAUSE,
@@ -128,6 +129,8 @@ const struct hf_option hf_option_table[] = {
      "with "
      "it; without a core it tells the log alone",
      HF_GROUP_OOM, OPT_OOM_LOG},
+    {0, "baseline", "OLDER", "an older core of the process: what grew since, and how fast",
+     HF_GROUP_OOM, OPT_BASELINE},
     {0, "cgroup", "PATH", "watch all processes of a cgroup", HF_GROUP_WATCH, OPT_CGROUP},
     {0, "at", "LIST", "thresholds, with commas: 80%, 2GiB", HF_GROUP_WATCH, OPT_AT},
     {0, "keep", "N", "threshold snapshots to keep (3; 0: all)", HF_GROUP_WATCH, OPT_KEEP},
@@ -423,6 +426,9 @@ static struct hf_error *take_option(int id, const char *text, struct hf_options 
 		return NULL;
 	case OPT_OOM_LOG:
 		options->oom_log = text;
+		return NULL;
+	case OPT_BASELINE:
+		options->baseline = text;
 		return NULL;
 	case OPT_CGROUP:
 	case OPT_AT:

@@ -24,7 +24,7 @@ struct hf_options {
 	const char *core, *binary; /* paths; binary NULL: found by the core */
 	const char *argument;
 	const char *sysroot, *debuginfo_path;
-	const char *sql_file, *oom_log;
+	const char *sql_file, *oom_log, *baseline;
 	uint32_t pid; /* 0: a core */
 	char pid_text[16];
 	/* taking snapshots */

@@ -318,19 +318,37 @@ static struct hf_error *print_log_alone(const struct hf_oomlog *log,
 	return err;
 }
 
+/* With the baseline open, if one was given. */
+static int report_core(const struct hf_command *command, struct hf_options *options)
+{
+	struct hf_options older = *options;
+	struct hf_error *err = NULL;
+
+	if (options->baseline) {
+		older.core = options->baseline;
+		err = hf_run_open(&older, command->depth, &options->view.baseline);
+	}
+	if (err)
+		return hf_fail(err);
+	int status = hf_run_view(command, options);
+	if (options->view.baseline)
+		hf_analysis_close(options->view.baseline);
+	return status;
+}
+
 int hf_run_report(const struct hf_command *command, struct hf_options *options)
 {
 	struct hf_oomlog *log = NULL;
 	int status;
 
 	if (!options->oom_log)
-		return hf_run_view(command, options);
+		return report_core(command, options);
 	struct hf_error *err = hf_oomlog_read(options->oom_log, &log);
 	if (err)
 		return hf_fail(err);
 	options->view.oom_log = log;
 	if (options->core || options->pid || options->word_count) {
-		status = hf_run_view(command, options);
+		status = report_core(command, options);
 	} else {
 		err = print_log_alone(log, options);
 		status = err ? hf_fail(err) : HF_EXIT_DONE;
@@ -417,6 +435,7 @@ int hf_run_query(const struct hf_command *command, struct hf_options *options)
 	struct hf_analysis *analysis = NULL;
 	struct hf_error *err = check_words(command, options);
 
+	complete_view(options);
 	if (!err)
 		err = hf_run_open(options, command->depth, &analysis);
 	if (err)

@@ -55,7 +55,7 @@ struct hf_index *hf_run_index(const struct hf_options *options)
 static bool can_be_kept(const struct hf_command *command, const struct hf_view_options *view)
 {
 	return command->view && command->argument != HF_ARGUMENT_REQUIRED && !view->argument &&
-	       !view->suppressions && !view->oom_log;
+	       !view->suppressions && !view->oom_log && !view->baseline;
 }
 
 /* "dominators-0123456789abcdef" */

@@ -65,6 +65,9 @@ if command -v gdb >/dev/null; then
 	grep -q ' main (' "$work/gdb" || wrong "gdb does not find main: $(cat "$work/gdb")"
 	grep -q 'SIGKILL' "$work/gdb" || wrong "gdb does not tell of SIGKILL"
 fi
+grep -q '^SNAPSHOT' "$work/report" || wrong "the report does not tell how the image was taken"
+lost=$("$HF" query --csv -q "$core" "$FIX/leaker" "SELECT count(*) FROM objects WHERE leak_kind = 'definite'" | tail -n 1)
+[ "$lost" = 0 ] || wrong "$lost objects look lost, which the killed threads' stacks hold"
 rm -f "$work"/core.*
 
 # RLIMIT_DATA: snapshots at both thresholds; the oldest makes way; malloc fails, it aborts.
@@ -75,6 +78,17 @@ grep -q 'RLIMIT_DATA' "$work/err" || wrong "not told that RLIMIT_DATA is near: $
 [ "$(wc -l <"$work/out")" = 2 ] || wrong "not two snapshots: $(cat "$work/out" "$work/err")"
 [ "$(ls "$work" | grep -c '^core.*[0-9]$')" = 1 ] || wrong "kept more than one: $(ls "$work")"
 ls "$work" | grep -q '\.80$' || wrong "the oldest was kept: $(ls "$work")"
+rm -f "$work"/core.*
+
+# Growth since a baseline: the holder, its bytes, and what is left to the limit.
+timeout 60 "$HF" watch -q -o "$work" --at 8MiB,24MiB --keep 0 -- sh -c 'ulimit -d 100000; exec "$@"' sh \
+	"$FIX/leaker" "$work/count" 32000 2000 0 exit >"$work/out" 2>"$work/err"
+"$HF" report -q "$(sed -n 2p "$work/out")" "$FIX/leaker" --baseline "$(sed -n 1p "$work/out")" \
+	>"$work/report" || wrong "report --baseline failed"
+grep -q '^GROWTH SINCE THE BASELINE' "$work/report" || wrong "no growth is told"
+grep -q 'g_leak.*+1[4-7]\.[0-9]* MiB' "$work/report" ||
+	wrong "g_leak's growth from 8 to 24 MiB is not told: $(grep g_leak "$work/report")"
+grep -q 'At that rate it meets RLIMIT_DATA' "$work/report" || wrong "no time to the limit is told"
 rm -f "$work"/core.*
 
 # A budget that has no room: told, and nothing written. The image at the kill fits what is left.
