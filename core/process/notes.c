@@ -13,7 +13,11 @@
 
 #include "core/process/private.h"
 
-enum { NT_GDB_TARGET_DESCRIPTION = 0xff000000u, NT_SNAPSHOT_INFO = 1, NT_SNAPSHOT_NAMES = 2 };
+enum {
+	NT_GDB_TARGET_DESCRIPTION = 0xff000000u,
+	NT_SNAPSHOT_INFO = 0x48460001,
+	NT_SNAPSHOT_NAMES = 0x48460002
+};
 
 typedef bool note_handler(struct hf_process *process, struct hf_cursor *at);
 
@@ -224,13 +228,6 @@ static bool see_gdb(struct hf_process *process, struct hf_cursor *at)
 	return true;
 }
 
-static bool see_snapshot(struct hf_process *process, struct hf_cursor *at)
-{
-	(void)at;
-	process->info.core_kind = HF_CORE_SNAPSHOT;
-	return true;
-}
-
 /* Lines of "TID NAME": the threads' names, which no other note has. */
 static bool read_names(struct hf_process *process, struct hf_cursor *at)
 {
@@ -266,7 +263,7 @@ static const struct {
     {"LINUX", NT_386_TLS, read_386_tls},
     {"LINUX", NT_ARM_TLS, read_arm_tls},
     {"GDB", NT_GDB_TARGET_DESCRIPTION, see_gdb},
-    {"HEAPFORENSICS", NT_SNAPSHOT_INFO, see_snapshot},
+    {"HEAPFORENSICS", NT_SNAPSHOT_INFO, process_read_snapshot},
     {"HEAPFORENSICS", NT_SNAPSHOT_NAMES, read_names},
 };
 
@@ -310,6 +307,7 @@ struct hf_error *process_read_notes(struct hf_process *process)
 	}
 	judge_kind(process);
 	forget_stop(process);
+	process_judge_snapshot(process);
 	if (process->threads.count == 0)
 		hf_diag_add(process->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "no-threads", 0,
 			    "the core tells of no thread: registers and stacks are unknown as "

@@ -46,6 +46,10 @@ struct hf_process_private {
 /* notes.c: threads, registers, signal, command line, files, auxiliary vector. */
 struct hf_error *process_read_notes(struct hf_process *process);
 
+/* snapshot.c: the note that our own snapshots have, and what follows from it. */
+bool process_read_snapshot(struct hf_process *process, struct hf_cursor *at);
+void process_judge_snapshot(struct hf_process *process);
+
 /* mappings.c: the image's segments and the mappings. */
 struct hf_error *process_read_mappings(struct hf_process *process);
 /* Cut the mapping that contains @address in two there (a no-op at its start). */

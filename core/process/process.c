@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "core/process/private.h"
 
@@ -43,7 +44,8 @@ static struct hf_error *open_core(struct hf_process *process,
 	process->image.big_endian = priv->core.big_endian;
 	process->image.machine = priv->core.machine;
 	process->image.page_bytes = 4096;
-	process->info.core_path = hf_strpool_dup(priv->strings, options->core);
+	process->info.core_path =
+	    hf_strpool_dup(priv->strings, options->core_name ? options->core_name : options->core);
 	process->info.core_bytes = priv->input.file_size;
 	priv->machine = hf_machine_find(priv->core.machine, priv->core.word_bytes);
 	if (!priv->machine)
@@ -51,6 +53,15 @@ static struct hf_error *open_core(struct hf_process *process,
 			    "registers of %s are not known: threads cannot be read",
 			    hf_machine_name(priv->core.machine, name, sizeof(name)));
 	return process->info.core_path ? NULL : hf_error_nomem();
+}
+
+static void note_time(struct hf_process *process, const char *core)
+{
+	struct stat st;
+	process->info.taken_ns = process->info.snapshot.time_ns;
+	if (!process->info.taken_ns && stat(core, &st) == 0 && st.st_mtim.tv_sec > 0)
+		process->info.taken_ns =
+		    (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
 }
 
 static struct hf_error *open_all(struct hf_process *process,
@@ -62,6 +73,7 @@ static struct hf_error *open_all(struct hf_process *process,
 		err = process_read_notes(process);
 	if (err)
 		return err;
+	note_time(process, options->core);
 	if (hf_process_auxv(process, AT_PAGESZ, &page) && page >= 4096 && page <= (1u << 20) &&
 	    !(page & (page - 1)))
 		process->image.page_bytes = page;

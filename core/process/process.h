@@ -25,6 +25,7 @@
 
 struct hf_process_options {
 	const char *core;	    /* path of the core */
+	const char *core_name;	    /* told instead of its path; NULL: the path */
 	const char *executable;	    /* -e or BINARY; NULL: found by the core's own notes */
 	const char *sysroot;	    /* prefix for files named by the core; NULL: "" */
 	const char *debuginfo_path; /* as elfutils' --debuginfo-path; NULL: the default */
@@ -129,6 +130,26 @@ struct hf_module {
 
 enum hf_core_kind { HF_CORE_KERNEL, HF_CORE_GCORE, HF_CORE_SNAPSHOT, HF_CORE_QEMU, HF_CORE_OTHER };
 
+/* What our own snapshots tell beside the core; zero and NULL where it is unknown. */
+struct hf_snapshot_info {
+	bool there;
+	const char *trigger; /* "snapshot", "threshold", "kill" */
+	const char *reason;  /* in words: the threshold, the killer */
+	const char *mode;    /* "pause", "freeze", "no-pause", "exit" */
+	const char *time;    /* UTC, ISO 8601 */
+	uint64_t time_ns;    /* since the epoch */
+	bool consistent;     /* nothing ran while memory was read */
+	bool killed;	     /* SIGKILL had struck */
+	double pause_seconds;
+	uint32_t threads_missing;
+	uint64_t memory_bytes;				      /* in the core */
+	uint64_t swapped_bytes, unreadable_bytes, gone_bytes; /* not in it */
+	const char *cgroup;
+	uint64_t cgroup_limit, cgroup_usage, cgroup_cache;
+	uint64_t data_limit, address_limit; /* RLIMIT_DATA, RLIMIT_AS */
+	uint64_t resident_bytes;
+};
+
 struct hf_process_info {
 	const char *core_path;
 	enum hf_core_kind core_kind;
@@ -143,6 +164,8 @@ struct hf_process_info {
 	uint64_t fault_address; /* si_addr for SIGSEGV, SIGBUS, SIGFPE, SIGILL */
 	uint32_t sender_pid;	/* si_pid for SI_USER, SI_TKILL */
 	bool has_siginfo;
+	uint64_t taken_ns; /* since the epoch: by the snapshot's note, else the file's time */
+	struct hf_snapshot_info snapshot;
 };
 
 struct hf_process {

@@ -17,6 +17,7 @@
  * stack's, and the kernel makes one mapping of several stacks and what borders on them.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/process/private.h"
 
@@ -264,6 +265,12 @@ struct hf_error *hf_process_dead_stacks(const struct hf_process *process,
 {
 	struct descriptor_place place = learn_place(process);
 	struct hf_dead_stacks dead = {0};
+	/* At a kill threads were alive that the image has no registers of. */
+	if (process->info.snapshot.threads_missing ||
+	    (process->info.snapshot.mode && !strcmp(process->info.snapshot.mode, "exit"))) {
+		*ret = dead;
+		return NULL;
+	}
 
 	hf_vec_foreach (mapping, &process->mappings) {
 		if (may_hold_stack(mapping) && !scan_mapping(process, &place, mapping, &dead)) {

@@ -17,7 +17,8 @@ const struct hf_command hf_commands[] = {
      "keeps what alive; what looks suspicious; which invariants are broken; what evidence was "
      "missing. The last lines name the commands that tell more.",
      "heapforensics core.1234 ./server\nheapforensics report --json core.1234 -o report.json\n"
-     "heapforensics report core.1234 --oom-log=/var/log/kern.log",
+     "heapforensics report core.1234 --oom-log=/var/log/kern.log\n"
+     "heapforensics report core.kill --baseline=core.80",
      HF_ARGUMENT_NONE, HF_DEPTH_TYPES, hf_view_report, hf_run_report,
      VIEW | HF_GROUP_LIST | HF_GROUP_OOM | HF_GROUP_SARIF | HF_GROUP_METRICS},
     {"summary", "CORE|PID [BINARY]", "one screen of the report", "The report's first answers only.",
@@ -104,6 +105,34 @@ const struct hf_command hf_commands[] = {
      "heap.pb\n"
      "heapforensics export --format=dot core.1234 ./server g_sessions --depth=3 | dot -Tsvg",
      HF_ARGUMENT_OPTIONAL, HF_DEPTH_TYPES, NULL, hf_run_export, COMMON | HF_GROUP_TREE},
+    {"snapshot", "PID", "a core of a running process, which runs on",
+     "All threads are stopped while present memory is read, and run on; the file, core.PID unless "
+     "-o "
+     "names another, appears under its name when it is whole. It opens in gdb and eu-stack too. "
+     "Beside it FILE.json tells what the kernel said of the process, and what was left out. "
+     "Swapped pages are left out, for reading them would charge the process.",
+     "heapforensics snapshot 1234 -o /var/tmp/server.core\n"
+     "heapforensics snapshot --zstd 1234 && heapforensics core.1234.zst",
+     HF_ARGUMENT_NONE, HF_DEPTH_PROCESS, NULL, hf_run_snapshot, HF_GROUP_ANY | HF_GROUP_CAPTURE},
+    {"watch", "--pid=PID | --cgroup=PATH | -- COMMAND [ARG...]",
+     "wait for the memory limit or the kill, and take the core then",
+     "A snapshot is taken at each threshold of --at: percent of the limit that is nearest (of the "
+     "memory cgroup, RLIMIT_DATA or RLIMIT_AS; else of the machine's memory), or resident bytes. "
+     "An "
+     "exit trap holds the process when SIGKILL strikes, the OOM killer's too, and its last image "
+     "is "
+     "written then, as far as the kernel leaves time (2 seconds after an OOM kill). Cores go to "
+     "the "
+     "folder of -o; their paths are printed. --exec runs a shell command at each, with HF_CORE, "
+     "HF_SIDECAR, HF_EVENT (threshold or kill), HF_PID, HF_NAME and HF_REASON in its environment. "
+     "Whatever ends the watcher, the process runs on; while it watches, no debugger can attach. "
+     "With "
+     "a COMMAND, the exit status is the command's.",
+     "heapforensics watch --pid 1234 --at 80%,95% -o /var/tmp\n"
+     "heapforensics watch --cgroup /sys/fs/cgroup/system.slice/server.service --at 90%\n"
+     "heapforensics watch --at 2GiB -- ./server --port 8080",
+     HF_ARGUMENT_NONE, HF_DEPTH_PROCESS, NULL, hf_run_watch,
+     HF_GROUP_ANY | HF_GROUP_CAPTURE | HF_GROUP_WATCH},
     {NULL, NULL, NULL, NULL, NULL, HF_ARGUMENT_NONE, HF_DEPTH_PROCESS, NULL, NULL, 0},
 };
 

@@ -45,6 +45,8 @@ enum {
 	HF_GROUP_SARIF = 2048,
 	HF_GROUP_METRICS = 4096,
 	HF_GROUP_JUNIT = 8192,
+	HF_GROUP_CAPTURE = 512, /* --freeze, --zstd, ... */
+	HF_GROUP_WATCH = 16384, /* --at, ... */
 };
 
 struct hf_option {
@@ -52,7 +54,7 @@ struct hf_option {
 	const char *name;
 	const char *argument; /* NULL: none; "[=DIR]": may be left out */
 	const char *help;
-	uint32_t group; /* one HF_GROUP_* */
+	uint32_t group; /* HF_GROUP_*: with commands of any of them */
 	int id;
 };
 

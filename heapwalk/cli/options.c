@@ -49,6 +49,20 @@ enum option_id {
 	OPT_SUPPRESSIONS,
 	OPT_FILE,
 	OPT_OOM_LOG,
+	OPT_BASELINE,
+	OPT_PAUSE,
+	OPT_FREEZE,
+	OPT_NO_PAUSE,
+	OPT_ZSTD,
+	OPT_SWAPPED,
+	OPT_CGROUP,
+	OPT_AT,
+	OPT_KEEP,
+	OPT_COOLDOWN,
+	OPT_DISK,
+	OPT_WINDOW,
+	OPT_NO_TRAP,
+	OPT_EXEC,
 	OPT_TIMING,
 	OPT_SARIF,
 	OPT_JUNIT,
@@ -61,8 +75,8 @@ const struct hf_option hf_option_table[] = {
     {'e', "executable", "FILE", "the program that the core is of (else found by the core)",
      HF_GROUP_INPUT, OPT_EXECUTABLE},
     {0, "core", "FILE", "the core (else the first word that is one)", HF_GROUP_INPUT, OPT_CORE},
-    {'p', "pid", "PID", "analyse a running process, by way of a private snapshot", HF_GROUP_INPUT,
-     OPT_PID},
+    {'p', "pid", "PID", "analyse a running process, by way of a private snapshot",
+     HF_GROUP_INPUT | HF_GROUP_CAPTURE, OPT_PID},
     {0, "sysroot", "DIR", "look for the files that the core names below DIR", HF_GROUP_INPUT,
      OPT_SYSROOT},
     {0, "debuginfo-path", "PATH", "where separate debug files are, as for elfutils", HF_GROUP_INPUT,
@@ -73,8 +87,21 @@ const struct hf_option hf_option_table[] = {
     {0, "csv", NULL, "short for --format=csv", HF_GROUP_OUTPUT, OPT_CSV},
     {0, "html", NULL, "short for --format=html: one page for a browser, with -o FILE",
      HF_GROUP_OUTPUT, OPT_HTML},
-    {'o', "output", "FILE", "write to FILE instead of standard output", HF_GROUP_OUTPUT,
-     OPT_OUTPUT},
+    {'o', "output", "FILE", "write to FILE instead of standard output",
+     HF_GROUP_OUTPUT | HF_GROUP_CAPTURE, OPT_OUTPUT},
+    {0, "pause", NULL, "stop all threads while memory is read (the default)", HF_GROUP_CAPTURE,
+     OPT_PAUSE},
+    {0, "freeze", NULL, "freeze the whole cgroup meanwhile (cgroup v2)", HF_GROUP_CAPTURE,
+     OPT_FREEZE},
+    {0, "no-pause", NULL,
+     "stop for the registers only: what runs on makes memory fuzzy, and the "
+     "snapshot says so",
+     HF_GROUP_CAPTURE, OPT_NO_PAUSE},
+    {0, "zstd", NULL, "compress while writing (so does a FILE that ends in .zst)", HF_GROUP_CAPTURE,
+     OPT_ZSTD},
+    {0, "swapped", NULL,
+     "read swapped pages too: that swaps them in, which can bring the OOM killer", HF_GROUP_CAPTURE,
+     OPT_SWAPPED},
     {0, "color", "WHEN", "auto (the default), always or never; NO_COLOR is heeded", HF_GROUP_ANY,
      OPT_COLOR},
     {0, "no-pager", NULL, "do not send long output through $PAGER", HF_GROUP_OUTPUT, OPT_NO_PAGER},
@@ -114,6 +141,19 @@ const struct hf_option hf_option_table[] = {
      "with "
      "it; without a core it tells the log alone",
      HF_GROUP_OOM, OPT_OOM_LOG},
+    {0, "baseline", "OLDER", "an older core of the process: what grew since, and how fast",
+     HF_GROUP_OOM, OPT_BASELINE},
+    {0, "cgroup", "PATH", "watch all processes of a cgroup", HF_GROUP_WATCH, OPT_CGROUP},
+    {0, "at", "LIST", "thresholds, with commas: 80%, 2GiB", HF_GROUP_WATCH, OPT_AT},
+    {0, "keep", "N", "threshold snapshots to keep (3; 0: all)", HF_GROUP_WATCH, OPT_KEEP},
+    {0, "cooldown", "SECONDS", "before the same threshold counts again (60)", HF_GROUP_WATCH,
+     OPT_COOLDOWN},
+    {0, "disk", "SIZE", "disk space for all cores together", HF_GROUP_WATCH, OPT_DISK},
+    {0, "window", "SECONDS", "how long a killed process is held at most (10)", HF_GROUP_WATCH,
+     OPT_WINDOW},
+    {0, "no-trap", NULL, "thresholds only: debuggers can attach, and a kill leaves nothing",
+     HF_GROUP_WATCH, OPT_NO_TRAP},
+    {0, "exec", "COMMAND", "a shell command to run at each core", HF_GROUP_WATCH, OPT_EXEC},
     {'f', "file", "FILE", "read the SQL from FILE", HF_GROUP_QUERY, OPT_FILE},
     {'h', "help", NULL, "this help", HF_GROUP_ANY, OPT_HELP},
     {'V', "version", NULL, "the version", HF_GROUP_ANY, OPT_VERSION},
@@ -256,6 +296,90 @@ static struct hf_error *take_number(int id, const char *text, struct hf_options 
 	return err;
 }
 
+static struct hf_error *parse_thresholds(const char *list, struct hf_watch_options *watch)
+{
+	HF_AUTO(free_ptr) char *copy = strdup(list);
+	char *save = NULL;
+
+	if (!copy)
+		return hf_error_nomem();
+	for (char *word = strtok_r(copy, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+		struct hf_watch_threshold threshold = {0};
+		char *end;
+		double value = strtod(word, &end);
+		if (watch->threshold_count == HF_WATCH_THRESHOLDS)
+			return hf_error_create(HF_ERR_USAGE, "--at: too many thresholds");
+		if (end != word && !strcmp(end, "%")) {
+			if (!(value > 0 && value <= 100))
+				return hf_error_create(HF_ERR_USAGE,
+						       "--at=%s: more than 0, at most 100", word);
+			threshold.percent = value;
+		} else {
+			struct hf_error *err = parse_size("at", word, &threshold.bytes);
+			if (!err && !threshold.bytes)
+				err = hf_error_create(HF_ERR_USAGE, "--at=%s: not a size", word);
+			if (err)
+				return err;
+		}
+		watch->thresholds[watch->threshold_count++] = threshold;
+	}
+	return NULL;
+}
+
+static struct hf_error *parse_seconds(const char *name, const char *text, double *ret)
+{
+	char *end;
+	double value = strtod(text, &end);
+	if (end == text || *end || !(value >= 0 && value < 1e9))
+		return hf_error_create(HF_ERR_USAGE, "--%s=%s: not a number of seconds", name,
+				       text);
+	*ret = value;
+	return NULL;
+}
+
+static struct hf_error *take_watch(int id, const char *text, struct hf_options *options)
+{
+	struct hf_watch_options *watch = &options->watch;
+	struct hf_error *err = NULL;
+	uint64_t value = 0;
+
+	switch (id) {
+	case OPT_AT:
+		return parse_thresholds(text, watch);
+	case OPT_KEEP:
+		err = parse_count("keep", text, 1000000, &value);
+		watch->keep = (unsigned)value;
+		return err;
+	case OPT_COOLDOWN:
+		return parse_seconds("cooldown", text, &watch->cooldown);
+	case OPT_WINDOW:
+		return parse_seconds("window", text, &watch->window);
+	case OPT_DISK:
+		return parse_size("disk", text, &watch->budget);
+	case OPT_CGROUP:
+		watch->cgroup = text;
+		return NULL;
+	case OPT_NO_TRAP:
+		watch->no_trap = true;
+		return NULL;
+	default:
+		options->watch_exec = text;
+		return NULL;
+	}
+}
+
+static void take_capture(int id, struct hf_options *options)
+{
+	if (id == OPT_ZSTD)
+		options->zstd = true;
+	else if (id == OPT_SWAPPED)
+		options->read_swap = true;
+	else
+		options->mode = id == OPT_FREEZE     ? HF_SNAPSHOT_FREEZE
+				: id == OPT_NO_PAUSE ? HF_SNAPSHOT_NO_PAUSE
+						     : HF_SNAPSHOT_PAUSE;
+}
+
 static struct hf_error *take_option(int id, const char *text, struct hf_options *options)
 {
 	switch (id) {
@@ -327,6 +451,25 @@ static struct hf_error *take_option(int id, const char *text, struct hf_options 
 		return NULL;
 	case OPT_OOM_LOG:
 		options->oom_log = text;
+		return NULL;
+	case OPT_BASELINE:
+		options->baseline = text;
+		return NULL;
+	case OPT_CGROUP:
+	case OPT_AT:
+	case OPT_KEEP:
+	case OPT_COOLDOWN:
+	case OPT_DISK:
+	case OPT_WINDOW:
+	case OPT_NO_TRAP:
+	case OPT_EXEC:
+		return take_watch(id, text, options);
+	case OPT_PAUSE:
+	case OPT_FREEZE:
+	case OPT_NO_PAUSE:
+	case OPT_ZSTD:
+	case OPT_SWAPPED:
+		take_capture(id, options);
 		return NULL;
 	case OPT_HELP:
 		options->help = true;
@@ -449,11 +592,26 @@ static struct hf_error *bad_option(char **argv, int id, int letter)
 	return hf_error_create(HF_ERR_USAGE, "--%s is no option; did you mean --%s?", typed, meant);
 }
 
+/* watch [OPTION...] -- COMMAND ARG...: what follows is not ours. Returns how many words are. */
+static int split_command(int argc, char **argv, char ***ret)
+{
+	bool watch = false;
+	for (int i = 1; i < argc; i++) {
+		watch |= !strcmp(argv[i], "watch");
+		if (watch && !strcmp(argv[i], "--")) {
+			*ret = argv + i + 1;
+			return i;
+		}
+	}
+	return argc;
+}
+
 struct hf_error *hf_options_parse(int argc, char **argv, struct hf_options *ret)
 {
 	struct option table[64] = {0};
 	char letters[64] = ":"; /* a missing argument is told apart */
-	struct hf_options options = {.heuristics = HF_HEURISTIC_ALL};
+	struct hf_options options = {.heuristics = HF_HEURISTIC_ALL,
+				     .watch = {.keep = 3, .cooldown = 60, .window = 10}};
 	struct hf_error *err = NULL;
 	int id, count = 0, at = 1;
 
@@ -468,6 +626,7 @@ struct hf_error *hf_options_parse(int argc, char **argv, struct hf_options *ret)
 				letters[at++] = ':';
 		}
 	}
+	argc = split_command(argc, argv, &options.command_line);
 	optind = 0; /* start anew: a GNU extension */
 	opterr = 0;
 	while (!err && (id = getopt_long(argc, argv, letters, table, NULL)) != -1) {

@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#include "core/capture/snapshot.h"
+#include "core/capture/watch.h"
 #include "heapwalk/cli/gate.h"
 #include "heapwalk/output/output.h"
 #include "heapwalk/views/view.h"
@@ -32,8 +34,15 @@ struct hf_options {
 	const char *core, *binary; /* paths; binary NULL: found by the core */
 	const char *argument;
 	const char *sysroot, *debuginfo_path;
-	const char *sql_file, *oom_log;
+	const char *sql_file, *oom_log, *baseline;
 	uint32_t pid; /* 0: a core */
+	char pid_text[16];
+	/* taking snapshots */
+	enum hf_snapshot_mode mode;
+	bool zstd, read_swap;
+	struct hf_watch_options watch; /* what the options below do not hold */
+	const char *watch_exec;
+	char **command_line; /* watch -- COMMAND ARG...; NULL: none */
 	/* analysis */
 	uint32_t root_kinds; /* 0: all */
 	uint32_t heuristics;

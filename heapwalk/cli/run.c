@@ -13,6 +13,7 @@
 #include "core/base/cleanup.h"
 #include "heapwalk/cli/ci.h"
 #include "heapwalk/cli/commands.h"
+#include "heapwalk/cli/live.h"
 #include "heapwalk/cli/terminal.h"
 #include "heapwalk/query/query.h"
 #include "heapwalk/views/details.h"
@@ -29,6 +30,8 @@ struct hf_error *hf_run_open(const struct hf_options *options, enum hf_analysis_
 			     struct hf_analysis **ret)
 {
 	struct hf_progress_line line;
+	struct hf_live live = {.snapshot.fd = -1};
+	struct hf_error *err = NULL;
 	struct hf_analysis_options analysis = {
 	    .process = {.core = options->core,
 			.executable = options->binary,
@@ -46,7 +49,18 @@ struct hf_error *hf_run_open(const struct hf_options *options, enum hf_analysis_
 	if (index && options->index_mode == HF_INDEX_ON)
 		analysis.depth = HF_DEPTH_TYPES;
 	hf_progress_line_init(&line, options->quiet);
-	struct hf_error *err = hf_analysis_open(&analysis, ret);
+	if (!options->core && options->pid) {
+		err = hf_live_open(options, &line.progress, &live);
+		analysis.process.core = live.snapshot.path;
+		analysis.process.core_name = live.name;
+		if (*live.sysroot)
+			analysis.process.sysroot = live.sysroot;
+		if (*live.executable)
+			analysis.process.executable = live.executable;
+	}
+	if (!err)
+		err = hf_analysis_open(&analysis, ret);
+	hf_live_close(&live); /* it stays mapped */
 	hf_progress_line_clear(&line);
 	hf_index_destroy(index);
 	return err;
@@ -248,7 +262,8 @@ static struct hf_error *check_words(const struct hf_command *command,
 
 void hf_run_complete_view(struct hf_options *options)
 {
-	options->view.core = options->core;
+	snprintf(options->pid_text, sizeof(options->pid_text), "%u", options->pid);
+	options->view.core = options->core ? options->core : options->pid_text;
 	options->view.binary = options->binary;
 	options->view.argument = options->argument;
 }
@@ -388,19 +403,37 @@ static struct hf_error *print_log_alone(const struct hf_oomlog *log,
 	return err;
 }
 
+/* With the baseline open, if one was given. */
+static int report_core(const struct hf_command *command, struct hf_options *options)
+{
+	struct hf_options older = *options;
+	struct hf_error *err = NULL;
+
+	if (options->baseline) {
+		older.core = options->baseline;
+		err = hf_run_open(&older, command->depth, &options->view.baseline);
+	}
+	if (err)
+		return hf_fail(err);
+	int status = hf_run_view(command, options);
+	if (options->view.baseline)
+		hf_analysis_close(options->view.baseline);
+	return status;
+}
+
 int hf_run_report(const struct hf_command *command, struct hf_options *options)
 {
 	struct hf_oomlog *log = NULL;
 	int status;
 
 	if (!options->oom_log)
-		return hf_run_view(command, options);
+		return report_core(command, options);
 	struct hf_error *err = hf_oomlog_read(options->oom_log, &log);
 	if (err)
 		return hf_fail(err);
 	options->view.oom_log = log;
 	if (options->core || options->pid || options->word_count) {
-		status = hf_run_view(command, options);
+		status = report_core(command, options);
 	} else if (options->format_name) {
 		status = hf_fail(hf_error_create(HF_ERR_USAGE, "--format=%s: of which core?",
 						 options->format_name));
@@ -490,6 +523,7 @@ int hf_run_query(const struct hf_command *command, struct hf_options *options)
 	struct hf_analysis *analysis = NULL;
 	struct hf_error *err = check_words(command, options);
 
+	hf_run_complete_view(options);
 	if (!err && options->format == HF_FORMAT_HTML)
 		err = hf_error_create(HF_ERR_USAGE, "query has no --html");
 	if (!err)

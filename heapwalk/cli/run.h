@@ -14,6 +14,8 @@ int hf_run_report(const struct hf_command *command, struct hf_options *options);
 int hf_run_query(const struct hf_command *command, struct hf_options *options);
 int hf_run_diff(const struct hf_command *command, struct hf_options *options);
 int hf_run_explore(const struct hf_command *command, struct hf_options *options);
+int hf_run_snapshot(const struct hf_command *command, struct hf_options *options);
+int hf_run_watch(const struct hf_command *command, struct hf_options *options);
 int hf_run_export(const struct hf_command *command, struct hf_options *options);
 int hf_run_ci(const struct hf_command *command, struct hf_options *options);
 
@@ -33,7 +35,7 @@ void hf_run_complete_view(struct hf_options *options);
 /* Print "heapforensics: MESSAGE", destroy @err, return HF_EXIT_FAILED. */
 int hf_fail(struct hf_error *err);
 
-/* Open @options' core to @depth, with progress. */
+/* Open @options' core, or its process by way of a private snapshot, to @depth, with progress. */
 struct hf_error *hf_run_open(const struct hf_options *options, enum hf_analysis_depth depth,
 			     struct hf_analysis **ret);
 

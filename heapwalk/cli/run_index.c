@@ -47,6 +47,8 @@ struct hf_index *hf_run_index(const struct hf_options *options)
 	};
 	struct hf_index *index = NULL;
 
+	if (!options->core) /* a running process: another heap each time */
+		return NULL;
 	if (options->index_mode == HF_INDEX_AUTO && variable && !strcmp(variable, "off"))
 		return NULL;
 	struct hf_error *err = hf_index_locate(&index_options, &process, &index);
@@ -61,7 +63,7 @@ struct hf_index *hf_run_index(const struct hf_options *options)
 static bool can_be_kept(const struct hf_command *command, const struct hf_view_options *view)
 {
 	return command->view && command->argument != HF_ARGUMENT_REQUIRED && !view->argument &&
-	       !view->suppressions && !view->oom_log;
+	       !view->suppressions && !view->oom_log && !view->baseline;
 }
 
 /* "dominators-0123456789abcdef" */

@@ -35,6 +35,9 @@ struct hf_error *hf_view_diff(const struct hf_diff *diff, const struct hf_view_o
 struct hf_error *hf_view_diff_details(const struct hf_diff *diff,
 				      const struct hf_view_options *options, const char *new_core,
 				      struct hf_doc *doc);
+/* Only the table of what grew by holder. */
+void hf_diff_tell_holders(const struct hf_diff *diff, const struct hf_view_options *options,
+			  struct hf_doc *doc);
 
 struct hf_diff_growth {
 	uint64_t before, after;

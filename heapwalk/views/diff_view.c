@@ -538,6 +538,15 @@ static void tell_next(const struct teller *teller, const char *new_core)
 	hf_doc_end(teller->doc);
 }
 
+void hf_diff_tell_holders(const struct hf_diff *diff, const struct hf_view_options *options,
+			  struct hf_doc *doc)
+{
+	struct teller teller = {.diff = diff, .options = options, .doc = doc};
+
+	teller.top = options->all ? 0 : options->top ? options->top : DEFAULT_TOP;
+	tell_holders(&teller);
+}
+
 struct hf_error *hf_view_diff(const struct hf_diff *diff, const struct hf_view_options *options,
 			      const char *new_core, struct hf_doc *doc)
 {

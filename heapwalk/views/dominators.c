@@ -93,6 +93,12 @@ const char *hf_node_note(const struct hf_analysis *analysis, struct hf_doc *doc,
 			   ? NULL
 			   : "several paths lead here";
 	const char *name = hf_node_name(analysis, doc, strongest);
+	if (holder_of(analysis, strongest)->kind > HF_HOLDER_TLS) {
+		uint32_t variable = hf_strong_holder(analysis, object);
+		if (variable != HF_NO_NODE)
+			return hf_doc_printf(doc, "%s leads here; held by %s too",
+					     hf_node_name(analysis, doc, variable), name);
+	}
 	return holders == 1 ? hf_doc_printf(doc, "also by %s", name)
 			    : hf_doc_printf(doc, "held by %s and %u other%s", name, holders - 1,
 					    holders == 2 ? "" : "s");

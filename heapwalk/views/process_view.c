@@ -100,10 +100,12 @@ static const char *ending(const struct hf_analysis *analysis, struct hf_doc *doc
 	const struct hf_thread *thread =
 	    analysis->process->threads.count ? analysis->process->threads.data : NULL;
 	const struct hf_frame *frame = thread ? telling_frame(analysis, thread) : NULL;
-	return hf_doc_printf(doc, "ended by %s%s%s%s%s%s", hf_signal_name(info->signal),
-			     signal_detail(doc, info), thread ? " in " : "",
-			     thread ? hf_thread_name(analysis, doc, 0) : "", frame ? ", " : "",
-			     frame ? frame_text(doc, frame) : "");
+	const char *by = info->snapshot.killed && info->snapshot.reason
+			     ? info->snapshot.reason
+			     : hf_doc_printf(doc, "ended by %s", hf_signal_name(info->signal));
+	return hf_doc_printf(doc, "%s%s%s%s%s%s", by, signal_detail(doc, info),
+			     thread ? " in " : "", thread ? hf_thread_name(analysis, doc, 0) : "",
+			     frame ? ", " : "", frame ? frame_text(doc, frame) : "");
 }
 
 static void tell_binary(const struct hf_analysis *analysis, struct hf_doc *doc)

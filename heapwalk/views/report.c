@@ -53,7 +53,13 @@ struct hf_error *hf_view_report(struct hf_analysis *analysis, const struct hf_vi
 		hf_section_oom(options->oom_log, analysis, doc);
 	hf_section_abort(analysis, doc);
 	hf_section_process(analysis, doc);
+	hf_section_snapshot(analysis, doc);
 	hf_section_verdict(analysis, doc);
+	if (options->baseline && analysis->graph) {
+		err = hf_section_growth(analysis, options, doc);
+		if (err)
+			return err;
+	}
 	hf_section_ledger(analysis, doc);
 	if (analysis->graph) {
 		hf_section_leaks(analysis, doc);

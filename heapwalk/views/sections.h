@@ -19,12 +19,23 @@ void hf_heap_totals(const struct hf_analysis *analysis, struct hf_heap_totals *r
 /* The holder (or shared top object) that retains most; HF_NO_NODE if there is none. */
 uint32_t hf_biggest_top(struct hf_analysis *analysis);
 
+/* Of our own snapshots only. */
+void hf_section_snapshot(const struct hf_analysis *analysis, struct hf_doc *doc);
+/*
+ * The variable (or TLS block) that leads to @object, which others hold as well; HF_NO_NODE if none
+ * does, or none that is near.
+ */
+uint32_t hf_strong_holder(const struct hf_analysis *analysis, uint32_t object);
+
 void hf_section_process(const struct hf_analysis *analysis, struct hf_doc *doc);
 void hf_section_verdict(struct hf_analysis *analysis, struct hf_doc *doc);
 void hf_section_ledger(const struct hf_analysis *analysis, struct hf_doc *doc);
 void hf_section_leaks(const struct hf_analysis *analysis, struct hf_doc *doc);
 struct hf_error *hf_section_holders(struct hf_analysis *analysis,
 				    const struct hf_view_options *options, struct hf_doc *doc);
+/* Against @options->baseline. */
+struct hf_error *hf_section_growth(struct hf_analysis *analysis,
+				   const struct hf_view_options *options, struct hf_doc *doc);
 struct hf_error *hf_section_suspects(struct hf_analysis *analysis,
 				     const struct hf_view_options *options, struct hf_doc *doc);
 void hf_section_types(struct hf_analysis *analysis, uint64_t top, struct hf_doc *doc);

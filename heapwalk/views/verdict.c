@@ -104,12 +104,21 @@ static void tell_retention(struct hf_analysis *analysis, struct hf_doc *doc,
 			   const struct hf_heap_totals *totals, uint32_t node)
 {
 	uint64_t retained = hf_graph_retained(analysis->graph, node);
-	hf_doc_paragraph(doc, "sentence",
-			 "Retention, not a leak: %s keeps %s alive (%s of the heap in use), mostly "
-			 "%s; %s.",
-			 hf_node_name(analysis, doc, node), hf_doc_bytes_text(doc, retained),
-			 percent_of(doc, retained, totals->inuse_bytes),
-			 mostly(analysis, doc, node), lost_text(doc, totals));
+	uint32_t variable = node < hf_graph_objects(analysis->graph)
+				? hf_strong_holder(analysis, node)
+				: HF_NO_NODE;
+	const char *by = "";
+
+	if (variable != HF_NO_NODE)
+		by = hf_doc_printf(doc, " (which %s leads to)",
+				   hf_node_name(analysis, doc, variable));
+	hf_doc_paragraph(
+	    doc, "sentence",
+	    "Retention, not a leak: %s%s keeps %s alive (%s of the heap in use), mostly "
+	    "%s; %s.",
+	    hf_node_name(analysis, doc, node), by, hf_doc_bytes_text(doc, retained),
+	    percent_of(doc, retained, totals->inuse_bytes), mostly(analysis, doc, node),
+	    lost_text(doc, totals));
 	hf_doc_emphasize(doc, HF_WARN);
 }
 

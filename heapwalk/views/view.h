@@ -22,6 +22,7 @@ struct hf_view_options {
 	bool all;			 /* --all */
 	const char *suppressions;	 /* file; NULL */
 	const struct hf_oomlog *oom_log; /* NULL: none was given */
+	struct hf_analysis *baseline;	 /* an older core of the process; NULL: none was given */
 };
 
 typedef struct hf_error *hf_view_fn(struct hf_analysis *analysis,
