@@ -42,6 +42,7 @@ struct layout {
 	uint32_t count;
 	bool voids; /* some of the pointers are void * */
 	struct leaf *leaves;
+	bool no_outer;	     /* no structure is known to start with it */
 	uint32_t one, array; /* the types that were interned for it, plus 1; 0: none yet */
 };
 

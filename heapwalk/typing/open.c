@@ -9,6 +9,21 @@
 
 #include "heapwalk/typing/propagate.h"
 
+/* The common case: the object has this type already, by evidence as good. */
+static bool agrees(struct propagation *prop, const struct link *link)
+{
+	uint32_t packed = prop->typing->of[link->object];
+
+	if (packed == TYPE_NONE || packed_rank(packed) > RANK_ARRAY ||
+	    packed_rank(packed) > (enum rank)link->rank)
+		return false;
+	struct hf_type *type = &prop->typing->types.data[packed_type(packed)];
+	if (type->ctype != link->target || type->offset)
+		return false;
+	type->votes++;
+	return true;
+}
+
 void propagation_flush(struct propagation *prop)
 {
 	uint32_t count = prop->link_count;
@@ -16,11 +31,19 @@ void propagation_flush(struct propagation *prop)
 	prop->link_count = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		struct link *link = &prop->links[i];
-		bool start;
 		link->object =
-		    hf_extents_resolve(prop->extents, &link->location, link->value, &start);
+		    hf_extents_resolve(prop->extents, &link->location, link->value, &link->start);
 		if (link->object != HF_NO_OBJECT)
 			__builtin_prefetch(&prop->typing->of[link->object], 1);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		struct link *link = &prop->links[i];
+		if (link->object == HF_NO_OBJECT)
+			continue;
+		if (link->start && agrees(prop, link))
+			link->object = HF_NO_OBJECT;
+		else
+			hf_extents_prefetch(prop->extents, link->object);
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		const struct link *link = &prop->links[i];
@@ -72,7 +95,7 @@ void propagation_open_memory(struct propagation *prop, const struct typed_memory
 {
 	const struct layout *layout = memory->layout;
 	uint64_t available = 0;
-	const uint8_t *data = hf_image_at(prop->image, memory->address, &available);
+	const uint8_t *data = propagation_view(prop, memory->address, &available);
 
 	if (!data || layout->pointers == 0)
 		return;
