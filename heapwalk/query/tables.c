@@ -77,7 +77,7 @@ static void objects_column(struct query_cursor *cursor, sqlite3_context *ctx, in
 		query_text(ctx, type->name);
 		break;
 	case 8:
-		query_text(ctx, hf_type_source_name(type->source));
+		query_text(ctx, hf_type_source_name(hf_typing_source(analysis->typing, id)));
 		break;
 	case 9:
 		query_number(ctx, hf_graph_retained(analysis->graph, id));

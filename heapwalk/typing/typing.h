@@ -21,6 +21,7 @@
 #include "core/symbols/symbols.h"
 #include "heapwalk/graph/extents.h"
 #include "heapwalk/graph/graph.h"
+#include "heapwalk/graph/roots.h"
 
 enum hf_type_source {
 	HF_TYPE_SHAPE,	   /* untyped: size and pattern only */
@@ -81,6 +82,18 @@ uint32_t hf_typing_of(const struct hf_typing *typing, uint32_t object);
 /* How this object's type is known, and how sure that is, in percent. */
 enum hf_type_source hf_typing_source(const struct hf_typing *typing, uint32_t object);
 uint8_t hf_typing_confidence(const struct hf_typing *typing, uint32_t object);
+
+/*
+ * The field at @offset of @object: "buckets[17]", "[5].next"; "next" of the part where only a
+ * part is known. False: no field is known there. *@ret_ctype (may be NULL) is its type.
+ */
+bool hf_typing_field(const struct hf_typing *typing, uint32_t object, uint64_t offset, char *buffer,
+		     size_t size, uint32_t *ret_ctype);
+
+/* The same for the word at @address of a root: what follows the holder's own name ("" for a
+ * plain variable), or false. */
+bool hf_typing_root_field(const struct hf_typing *typing, const struct hf_holder *holder,
+			  uint64_t address, char *buffer, size_t size, uint32_t *ret_ctype);
 
 const char *hf_type_source_name(enum hf_type_source source); /* "shape", "vtable", ... */
 

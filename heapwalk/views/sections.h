@@ -36,4 +36,15 @@ const char *hf_thread_name(const struct hf_analysis *analysis, struct hf_doc *do
 /* Holder or object for people, with what it holds where that is one thing; the document's. */
 const char *hf_node_name(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t node);
 
+/* The node that the user means (options->argument), which must be there. */
+struct hf_error *hf_view_resolve(struct hf_analysis *analysis,
+				 const struct hf_view_options *options, bool object_only,
+				 uint32_t *ret);
+
+uint64_t hf_node_address(const struct hf_analysis *analysis, uint32_t node);
+
+/* Where in its source the pointer stands: "buckets[17]"; NULL if unknown. The document's. */
+const char *hf_edge_field(const struct hf_analysis *analysis, struct hf_doc *doc,
+			  const struct hf_edge *edge);
+
 #endif
