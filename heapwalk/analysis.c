@@ -430,6 +430,26 @@ struct hf_error *hf_analysis_resolve(const struct hf_analysis *analysis, const c
 			       "no variable or root is called \"%s\", and it is no address", text);
 }
 
+bool hf_analysis_field(const struct hf_analysis *analysis, const struct hf_edge *edge, char *buffer,
+		       size_t size)
+{
+	uint32_t objects = hf_graph_objects(analysis->graph);
+	bool known;
+
+	if (!analysis->typing || !edge->source_address)
+		return false;
+	if (edge->source < objects) {
+		uint64_t base = hf_extents_address(analysis->extents, edge->source);
+		known = hf_typing_field(analysis->typing, edge->source, edge->source_address - base,
+					buffer, size, NULL);
+	} else {
+		uint32_t index = hf_graph_holder_index(analysis->graph, edge->source);
+		known = hf_typing_root_field(analysis->typing, &analysis->roots.holders.data[index],
+					     edge->source_address, buffer, size, NULL);
+	}
+	return known && *buffer;
+}
+
 char *hf_analysis_describe(const struct hf_analysis *analysis, uint32_t node)
 {
 	uint32_t objects = hf_graph_objects(analysis->graph);

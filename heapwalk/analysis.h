@@ -70,6 +70,13 @@ double hf_analysis_seconds(const struct hf_analysis *analysis);
 struct hf_error *hf_analysis_resolve(const struct hf_analysis *analysis, const char *text,
 				     uint64_t *ret_address, uint32_t *ret_node);
 
+/*
+ * The field of its source that an edge's word is: "buckets[17]" of an object, ".next" of a
+ * variable that is a structure. False where none is known, or it is the whole variable.
+ */
+bool hf_analysis_field(const struct hf_analysis *analysis, const struct hf_edge *edge, char *buffer,
+		       size_t size);
+
 /* Node's name for people: object type with address, or the holder. Caller frees. */
 char *hf_analysis_describe(const struct hf_analysis *analysis, uint32_t node);
 

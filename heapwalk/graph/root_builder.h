@@ -38,4 +38,11 @@ uint32_t root_builder_holder(struct root_builder *builder, const struct hf_holde
 /* Registers, frames, stacks and TLS of all threads; dead stack memory goes to excluded. */
 struct hf_error *root_builder_threads(struct root_builder *builder);
 
+/*
+ * The variables of a frame that hold something: in its memory [start, end), or in a register that
+ * an inner frame saved, or that the thread still has.
+ */
+bool root_builder_locals(struct root_builder *builder, uint32_t thread, uint32_t frame,
+			 uint64_t start, uint64_t end);
+
 #endif

@@ -8,7 +8,6 @@
  * no evidence. A frame's words are its own holder; what no frame covers (the thread's
  * start, argv and environment, or everything where unwinding failed) is the stack's.
  */
-#include "core/symbols/types.h"
 #include "heapwalk/graph/root_builder.h"
 
 /* An upper bound of sizeof(struct pthread) in glibc 2.17 .. 2.44 (2304 on x86_64). */
@@ -61,65 +60,6 @@ static bool add_frame(struct root_builder *builder, uint32_t thread, uint32_t nu
 	return claim(&builder->named, start, end, root_builder_holder(builder, &holder));
 }
 
-struct local_ctx {
-	struct root_builder *builder;
-	uint32_t thread, frame;
-	uint64_t start, end; /* of the frame */
-	bool failed;
-};
-
-/* Does one of the words point into the heap? */
-static bool holds_something(const struct root_builder *builder, uint64_t start, uint64_t end)
-{
-	uint64_t word = builder->process->image.word_bytes, value;
-
-	for (uint64_t at = (start + word - 1) & ~(word - 1); at + word <= end; at += word) {
-		if (hf_image_word(&builder->process->image, at, &value) &&
-		    value >= builder->heap_low && value < builder->heap_high)
-			return true;
-	}
-	return false;
-}
-
-static bool add_local(void *ctx, const struct hf_local *local)
-{
-	struct local_ctx *at = ctx;
-	uint64_t end = local->address + local->size;
-	const struct hf_frame *frame =
-	    &at->builder->process->threads.data[at->thread].frames.data[at->frame];
-
-	if (local->address < at->start || end > at->end || end <= local->address ||
-	    !holds_something(at->builder, local->address, end))
-		return true;
-	struct hf_holder holder = {
-	    .kind = HF_HOLDER_FRAME,
-	    .module = frame->module,
-	    .thread = at->thread,
-	    .frame = at->frame,
-	    .name = frame->function,
-	    .local = local->name,
-	    .file = frame->file,
-	    .line = frame->line,
-	    .address = local->address,
-	    .size = local->size,
-	};
-	at->failed = !claim(&at->builder->locals, local->address, end,
-			    root_builder_holder(at->builder, &holder));
-	return !at->failed;
-}
-
-/* The frame's variables that are in memory and hold something. */
-static bool add_locals(struct root_builder *builder, uint32_t thread, uint32_t number,
-		       uint64_t start, uint64_t end)
-{
-	struct local_ctx ctx = {builder, thread, number, start, end, false};
-
-	if (builder->symbols)
-		hf_symbols_each_local(builder->symbols, &builder->process->threads.data[thread],
-				      number, add_local, &ctx);
-	return !ctx.failed;
-}
-
 /*
  * Give each frame [sp, cfa). Frames must rise within one mapping; a signal stack makes a
  * jump, where the lowest frame beyond it starts the live part of that other stack.
@@ -146,7 +86,7 @@ static bool add_frames(struct root_builder *builder, uint32_t index, const struc
 		    !(thread->sp >= mapping->start && thread->sp < mapping->end) &&
 		    !hf_spans_add(&builder->excluded, mapping->start, start))
 			return false;
-		if (!add_locals(builder, index, (uint32_t)i, start, frame->cfa) ||
+		if (!root_builder_locals(builder, index, (uint32_t)i, start, frame->cfa) ||
 		    !add_frame(builder, index, (uint32_t)i, frame, start, frame->cfa))
 			return false;
 		floor = frame->cfa;

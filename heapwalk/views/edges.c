@@ -23,22 +23,8 @@ static const struct hf_column ref_columns[] = {
 const char *hf_edge_field(const struct hf_analysis *analysis, struct hf_doc *doc,
 			  const struct hf_edge *edge)
 {
-	uint64_t base = hf_node_address(analysis, edge->source);
 	char name[MAX_FIELD];
-	bool known;
-
-	if (!analysis->typing || !edge->source_address || edge->source_address < base)
-		return NULL;
-	if (edge->source < hf_graph_objects(analysis->graph))
-		known = hf_typing_field(analysis->typing, edge->source, edge->source_address - base,
-					name, sizeof(name), NULL);
-	else
-		known = hf_typing_root_field(
-		    analysis->typing,
-		    &analysis->roots.holders
-			 .data[hf_graph_holder_index(analysis->graph, edge->source)],
-		    edge->source_address, name, sizeof(name), NULL);
-	return known && *name ? hf_doc_dup(doc, name) : NULL;
+	return hf_analysis_field(analysis, edge, name, sizeof(name)) ? hf_doc_dup(doc, name) : NULL;
 }
 
 uint64_t hf_node_address(const struct hf_analysis *analysis, uint32_t node)
