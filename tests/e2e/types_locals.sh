@@ -23,7 +23,7 @@ for flags in -O0 -O2; do
 	ask "SELECT count(*), count(DISTINCT thread * 100 + frame), count(DISTINCT target),
 		min(type), max(type) FROM holders JOIN refs ON source = holders.id
 		JOIN objects ON target = objects.id
-		WHERE variable = 'request' AND name = 'handle'" \
+		WHERE variable = 'request'" \
 		"21,21,21,struct request,struct request "
 	# TLS of each of them: a list of arena blocks.
 	ask "SELECT count(*), sum(type = 'struct arena_block'), min(refs.field) FROM holders
