@@ -11,7 +11,7 @@
  */
 #include "heapwalk/typing/propagate.h"
 
-enum { MAX_ELEMENTS = 4, MAX_LEAVES_READ = 24, SMALL_NUMBER = 4096 };
+enum { MAX_ELEMENTS = 4, MAX_LEAVES_READ = 24, SMALL_NUMBER = 4096, TEXT_BYTES = 16 };
 
 /* @heap: look up what is there in the heap, a random access. */
 static void count_pointer(const struct propagation *prop, const struct leaf *leaf, uint64_t value,
@@ -68,6 +68,12 @@ static void count_leaf(const struct propagation *prop, const struct leaf *leaf, 
 	}
 }
 
+/* Words of text are no numbers. */
+static bool is_text(const uint8_t *data, uint64_t bytes)
+{
+	return bytes >= TEXT_BYTES && typing_text_length(data, TEXT_BYTES) == TEXT_BYTES;
+}
+
 struct verdict propagation_check(struct propagation *prop, uint32_t object, uint32_t number,
 				 bool heap)
 {
@@ -84,6 +90,8 @@ struct verdict propagation_check(struct propagation *prop, uint32_t object, uint
 	if (!data)
 		return verdict;
 	available = available < usable - type->offset ? available : usable - type->offset;
+	if (heap && layout->numbers_only && is_text(data, available))
+		verdict.bad += 2;
 	uint64_t elements = type->form == HF_FORM_ARRAY ? MAX_ELEMENTS : 1;
 	for (uint64_t e = 0; e < elements && (e + 1) * layout->size <= available; e++) {
 		for (uint32_t l = 0; l < layout->count && left; l++) {

@@ -87,7 +87,8 @@ static void open_leaf(struct propagation *prop, const struct typed_memory *memor
 	for (uint64_t i = 0; i < count && at <= available && available - at >= word;
 	     i++, at += leaf->stride) {
 		uint64_t value = hf_image_word_at(prop->image, data + at);
-		add_link(prop, value, leaf->target, memory->source, rank);
+		add_link(prop, value, leaf->target,
+			 leaf->flags & LEAF_CONTAINER ? HF_TYPE_CONTAINER : memory->source, rank);
 	}
 }
 
@@ -105,6 +106,8 @@ void propagation_open_memory(struct propagation *prop, const struct typed_memory
 		uint64_t base = i * layout->size;
 		if (base >= available)
 			return;
+		if (layout->container_count)
+			propagation_note_limits(prop, layout, data + base, available - base);
 		for (uint32_t l = 0; l < layout->pointers; l++) {
 			if (layout->leaves[l].target)
 				open_leaf(prop, memory, data, available, base, &layout->leaves[l]);
@@ -133,8 +136,15 @@ bool propagation_memory_of(struct propagation *prop, uint32_t object, struct typ
 	    /* What is doubtful itself proposes nothing that is sure. */
 	    .rank = doubtful ? rank : RANK_EXACT,
 	};
-	if (type->form == HF_FORM_ARRAY && ret->layout->size)
+	if (type->form == HF_FORM_ARRAY && ret->layout->size) {
+		uint64_t from = type->offset, to = usable;
+		propagation_limit(prop, object, &from, &to);
+		ret->address += from - type->offset;
+		ret->bytes = to - from;
 		ret->count = ret->bytes / ret->layout->size;
+		/* What is behind an array's last element is out of date. */
+		ret->rank = doubtful ? rank : RANK_POINTERS;
+	}
 	if (type->form == HF_FORM_PART)
 		ret->bytes = ret->layout->size;
 	return true;

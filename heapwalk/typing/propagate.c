@@ -113,9 +113,13 @@ static bool scalar_candidate(struct propagation *prop, uint32_t object, uint64_t
 	struct layout *layout = (struct layout *)layout_of(prop->typing->layouts, ctype);
 	bool pointer = of->kind == HF_CTYPE_POINTER;
 
-	if (delta || of->size == 0 || hf_extents_usable(prop->extents, object) < of->size)
+	uint64_t usable = hf_extents_usable(prop->extents, object);
+	if (delta || of->size == 0 || usable < of->size)
 		return false;
-	if (!pointer && hf_graph_out(prop->typing->graph, object, &targets))
+	/* A few words may be left from what was there before. */
+	uint64_t words = usable / prop->image->word_bytes;
+	unsigned most = of->kind == HF_CTYPE_CHARACTER ? 16 : 4;
+	if (!pointer && hf_graph_out(prop->typing->graph, object, &targets) * most > words)
 		return false;
 	ret->type = interned(prop, layout, ctype, HF_FORM_ARRAY);
 	ret->rank = worse(ret->rank, pointer ? RANK_POINTERS : RANK_SCALAR);
@@ -358,6 +362,7 @@ struct hf_error *typing_propagate(struct hf_typing *typing, const struct hf_prog
 			break;
 	}
 	outers_destroy(prop->outers);
+	limits_destroy(prop->limits);
 	bool failed = prop->failed;
 	free_queues(prop);
 	hf_bigmem_free(NULL, prop->opened, bytes);

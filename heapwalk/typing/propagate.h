@@ -54,6 +54,7 @@ struct propagation {
 	struct queue queues[RANKS];
 	struct link links[LINK_BATCH];
 	uint32_t link_count;
+	struct limits *limits; /* NULL: there are none */
 	uint64_t parts, rejected;
 	struct outers *outers; /* made when first asked; NULL: not yet */
 	bool failed;	       /* out of memory */
@@ -84,6 +85,17 @@ void propagation_open_object(struct propagation *prop, uint32_t object);
 /* False: nothing in it is of a type that DWARF describes. */
 bool propagation_memory_of(struct propagation *prop, uint32_t object, struct typed_memory *ret);
 void propagation_flush(struct propagation *prop);
+
+/*
+ * limits.c: how much of a buffer its container says is filled; what lies behind was there before.
+ * Reads the containers in @data, an element of @layout.
+ */
+void propagation_note_limits(struct propagation *prop, const struct layout *layout,
+			     const uint8_t *data, uint64_t available);
+/* *@from .. *@to of the object's bytes are the container's; unchanged where no one says. */
+void propagation_limit(const struct propagation *prop, uint32_t object, uint64_t *from,
+		       uint64_t *to);
+void limits_destroy(struct limits *limits);
 
 /* outers.c: structures that have a @inner among their members, at any depth. */
 struct outer {
