@@ -29,6 +29,8 @@ struct hf_analysis_options {
 	uint32_t heuristics;	      /* enum hf_heuristic bits */
 	unsigned threads;	      /* 0: hf_parallel_threads() */
 	uint32_t max_frames;	      /* a thread; 0: the default */
+	const char *const *types;     /* what the user says: "ADDR=TYPE", "VARIABLE=TYPE" */
+	size_t type_count;
 	const struct hf_index *index; /* where it may have been kept; NULL: none */
 };
 

@@ -41,6 +41,7 @@ enum {
 	HF_GROUP_LEAKS = 64,   /* --suppressions */
 	HF_GROUP_QUERY = 128,  /* -f, --csv */
 	HF_GROUP_OOM = 256,    /* --oom-log */
+	HF_GROUP_BY = 512,     /* --by */
 };
 
 struct hf_option {

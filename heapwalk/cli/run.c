@@ -37,6 +37,8 @@ struct hf_error *hf_run_open(const struct hf_options *options, enum hf_analysis_
 	    .root_kinds = options->root_kinds,
 	    .heuristics = options->heuristics,
 	    .threads = options->threads,
+	    .types = options->types.data,
+	    .type_count = options->types.count,
 	};
 	struct hf_index *index = hf_run_index(options);
 	analysis.index = index;
@@ -265,6 +267,10 @@ int hf_run_view(const struct hf_command *command, struct hf_options *options)
 	struct hf_error *err = check_words(command, options);
 	enum hf_analysis_depth depth = options->gates.list.count ? HF_DEPTH_TYPES : command->depth;
 
+	if (!err && options->view.type && command->view != hf_view_path)
+		err = hf_error_create(HF_ERR_USAGE,
+				      "--type=%s: ADDR=TYPE is meant; a type alone is for path",
+				      options->view.type);
 	complete_view(options);
 	struct hf_doc *kept = err ? NULL : hf_run_kept_answer(command, options);
 	if (kept) {

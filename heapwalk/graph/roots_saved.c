@@ -11,9 +11,9 @@
 
 struct saved_holder {
 	uint64_t address, size;
-	uint32_t name, file; /* offsets */
+	uint32_t name, file; /* offsets, as local */
 	uint32_t module, thread, frame, line;
-	uint32_t kind, unused;
+	uint32_t kind, local;
 };
 
 HF_VEC(text, char);
@@ -51,6 +51,7 @@ struct hf_error *hf_roots_save(const struct hf_roots *roots, struct hf_stash_wri
 		    .kind = holder->kind,
 		};
 		done = done && add_text(&text, holder->name, &saved.name) &&
+		       add_text(&text, holder->local, &saved.local) &&
 		       add_text(&text, holder->file, &saved.file);
 		hf_stash_append(writer, &saved, sizeof(saved));
 	}
@@ -85,6 +86,7 @@ static bool load_holders(const struct hf_stash *stash, struct hf_roots *roots)
 		    .frame = saved[i].frame,
 		    .name = text_at(roots->strings, text, length, saved[i].name),
 		    .file = text_at(roots->strings, text, length, saved[i].file),
+		    .local = text_at(roots->strings, text, length, saved[i].local),
 		    .line = saved[i].line,
 		    .address = saved[i].address,
 		    .size = saved[i].size,

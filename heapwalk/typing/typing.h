@@ -57,11 +57,19 @@ struct hf_type {
 	uint64_t conflicts;    /* pointers that said otherwise, and were not believed */
 };
 
+/* What the user says: the object around @address is a @name ("struct session", "int[]"). */
+struct hf_type_claim {
+	uint64_t address;
+	const char *name;
+};
+
+HF_VEC(hf_type_claims, struct hf_type_claim);
+
 struct hf_typing;
 
 struct hf_error *hf_typing_create(const struct hf_process *process, struct hf_symbols *symbols,
 				  const struct hf_extents *extents, const struct hf_graph *graph,
-				  const struct hf_roots *roots, unsigned threads,
+				  const struct hf_roots *roots, const struct hf_type_claims *claims,
 				  const struct hf_progress *progress, struct hf_typing **ret);
 void hf_typing_destroy(struct hf_typing *typing);
 

@@ -199,6 +199,8 @@ struct hf_error *hf_view_path(struct hf_analysis *analysis, const struct hf_view
 
 	if (!hf_view_has_heap(analysis, doc))
 		return NULL;
+	if (options->type && !options->argument)
+		return hf_view_merged_paths(analysis, options, doc);
 	struct hf_error *err = hf_view_resolve(analysis, options, true, &object);
 	if (err)
 		return err;

@@ -36,6 +36,14 @@ const char *hf_thread_name(const struct hf_analysis *analysis, struct hf_doc *do
 /* Holder or object for people, with what it holds where that is one thing; the document's. */
 const char *hf_node_name(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t node);
 
+/* dominators --by=WHAT */
+struct hf_error *hf_view_by(struct hf_analysis *analysis, const struct hf_view_options *options,
+			    struct hf_doc *doc);
+
+/* path --type=TYPE: the shortest chains to all objects of a type, merged. */
+struct hf_error *hf_view_merged_paths(struct hf_analysis *analysis,
+				      const struct hf_view_options *options, struct hf_doc *doc);
+
 /* The node that the user means (options->argument), which must be there. */
 struct hf_error *hf_view_resolve(struct hf_analysis *analysis,
 				 const struct hf_view_options *options, bool object_only,
