@@ -15,6 +15,7 @@
 #include "core/symbols/types.h"
 #include "heapwalk/typing/layout.h"
 #include "heapwalk/typing/private.h"
+#include "heapwalk/typing/runtime.h"
 
 enum { PREVIEW_BYTES = 48, PROGRESS_STEP = 1 << 20 };
 
@@ -189,6 +190,8 @@ static struct hf_error *run_passes(struct hf_typing *typing, const struct hf_typ
 	struct hf_error *err = type_marked(typing, progress);
 	if (!err)
 		err = type_claimed(typing, claims);
+	if (!err)
+		err = typing_run_runtimes(typing);
 	if (!err)
 		err = typing_propagate(typing, progress);
 	if (!err)

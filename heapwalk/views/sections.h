@@ -36,6 +36,9 @@ const char *hf_thread_name(const struct hf_analysis *analysis, struct hf_doc *do
 /* Holder or object for people, with what it holds where that is one thing; the document's. */
 const char *hf_node_name(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t node);
 
+/* Groups of untyped objects by what they hide. */
+struct hf_error *hf_section_untyped(struct hf_analysis *analysis, struct hf_doc *doc);
+
 /* dominators --by=WHAT */
 struct hf_error *hf_view_by(struct hf_analysis *analysis, const struct hf_view_options *options,
 			    struct hf_doc *doc);
