@@ -25,11 +25,11 @@ enum hf_analysis_depth { HF_DEPTH_PROCESS, HF_DEPTH_HEAP, HF_DEPTH_GRAPH, HF_DEP
 struct hf_analysis_options {
 	struct hf_process_options process;
 	enum hf_analysis_depth depth;
-	uint32_t root_kinds;	      /* mask of 1 << enum hf_holder_kind; 0: all */
-	uint32_t heuristics;	      /* enum hf_heuristic bits */
-	unsigned threads;	      /* 0: hf_parallel_threads() */
-	uint32_t max_frames;	      /* a thread; 0: the default */
-	const char *const *types;     /* what the user says: "ADDR=TYPE", "VARIABLE=TYPE" */
+	uint32_t root_kinds;	  /* mask of 1 << enum hf_holder_kind; 0: all */
+	uint32_t heuristics;	  /* enum hf_heuristic bits */
+	unsigned threads;	  /* 0: hf_parallel_threads() */
+	uint32_t max_frames;	  /* a thread; 0: the default */
+	const char *const *types; /* what the user says: "ADDR=TYPE", "VARIABLE=TYPE" */
 	size_t type_count;
 	const struct hf_index *index; /* where it may have been kept; NULL: none */
 };

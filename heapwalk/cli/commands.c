@@ -58,7 +58,7 @@ const struct hf_command hf_commands[] = {
      "object that points at it. --type=TYPE merges the shortest chains to all objects of a type.",
      "heapforensics path core.1234 ./server 0x55d0c0de2a0\n"
      "heapforensics path core.1234 ./server --type='struct session'",
-     HF_ARGUMENT_OPTIONAL, HF_DEPTH_TYPES, hf_view_path, hf_run_view, COMMON | HF_GROUP_LIST},
+     HF_ARGUMENT_REQUIRED, HF_DEPTH_TYPES, hf_view_path, hf_run_view, COMMON | HF_GROUP_LIST},
     {"refs", "CORE|PID [BINARY] ADDR|VARIABLE", "who points at it, and whom it points at",
      "Every pointing word, with its holder and offset.",
      "heapforensics refs core.1234 ./server 0x55d0c0de2a0", HF_ARGUMENT_REQUIRED, HF_DEPTH_TYPES,

@@ -25,7 +25,7 @@ struct hf_options {
 	const char *sql_file, *oom_log;
 	HF_VEC(, const char *) types; /* --type=ADDR=TYPE; for path a type alone is its name */
 	char *type_file;	      /* the text of --type-file, cut into lines */
-	uint32_t pid; /* 0: a core */
+	uint32_t pid;		      /* 0: a core */
 	/* analysis */
 	uint32_t root_kinds; /* 0: all */
 	uint32_t heuristics;

@@ -191,7 +191,7 @@ struct hf_error *hf_run_check_words(const struct hf_command *command,
 		return hf_error_create(HF_ERR_USAGE, "%s: no such file, and %s takes %s",
 				       options->words[0], command->name,
 				       allowed ? "one argument only" : "no argument");
-	if (command->argument == HF_ARGUMENT_REQUIRED && !options->argument)
+	if (command->argument == HF_ARGUMENT_REQUIRED && !options->argument && !options->view.type)
 		return hf_error_create(HF_ERR_USAGE, "%s of what? heapforensics %s %s",
 				       command->name, command->name, command->arguments);
 	return NULL;
