@@ -270,6 +270,46 @@ static struct hf_error *open_graph(struct hf_analysis *analysis,
 	return err;
 }
 
+/* "ADDR=TYPE"; of "VARIABLE=TYPE" it is what the variable points at. */
+static struct hf_error *parse_claim(const struct hf_analysis *analysis, const char *text,
+				    struct hf_type_claim *ret)
+{
+	const char *equals = strchr(text, '=');
+	HF_AUTO(free_ptr)
+	char *place = equals ? strndup(text, (size_t)(equals - text)) : NULL;
+	uint32_t node = HF_NO_NODE;
+
+	if (!equals || !equals[1])
+		return hf_error_create(HF_ERR_USAGE, "--type=%s: ADDR=TYPE is meant", text);
+	if (!place)
+		return hf_error_nomem();
+	struct hf_error *err = hf_analysis_resolve(analysis, place, &ret->address, &node);
+	if (!err && hf_extents_find(analysis->extents, ret->address) == HF_NO_OBJECT)
+		hf_image_word(&analysis->process->image, ret->address, &ret->address);
+	ret->name = equals + 1;
+	return err;
+}
+
+static struct hf_error *open_types(struct hf_analysis *analysis,
+				   const struct hf_analysis_options *options)
+{
+	struct hf_type_claims claims = {0};
+	struct hf_error *err = NULL;
+
+	for (size_t i = 0; i < options->type_count && !err; i++) {
+		struct hf_type_claim claim = {0};
+		err = parse_claim(analysis, options->types[i], &claim);
+		if (!err && !hf_vec_push(&claims, claim))
+			err = hf_error_nomem();
+	}
+	if (!err)
+		err = hf_typing_create(analysis->process, analysis->symbols, analysis->extents,
+				       analysis->graph, &analysis->roots, &claims,
+				       options->process.progress, &analysis->typing);
+	hf_vec_free(&claims);
+	return err;
+}
+
 static struct hf_error *open_stages(struct hf_analysis *analysis,
 				    const struct hf_analysis_options *options)
 {
@@ -297,9 +337,7 @@ static struct hf_error *open_stages(struct hf_analysis *analysis,
 	err = open_graph(analysis, options, threads, &since);
 	if (err || options->depth < HF_DEPTH_TYPES)
 		return err;
-	err = hf_typing_create(analysis->process, analysis->symbols, analysis->extents,
-			       analysis->graph, &analysis->roots, threads,
-			       options->process.progress, &analysis->typing);
+	err = open_types(analysis, options);
 	stage_done(analysis, "types", &since);
 	return err;
 }
@@ -439,6 +477,26 @@ struct hf_error *hf_analysis_resolve(const struct hf_analysis *analysis, const c
 	}
 	return hf_error_create(HF_ERR_NOT_FOUND,
 			       "no variable or root is called \"%s\", and it is no address", text);
+}
+
+bool hf_analysis_field(const struct hf_analysis *analysis, const struct hf_edge *edge, char *buffer,
+		       size_t size)
+{
+	uint32_t objects = hf_graph_objects(analysis->graph);
+	bool known;
+
+	if (!analysis->typing || !edge->source_address)
+		return false;
+	if (edge->source < objects) {
+		uint64_t base = hf_extents_address(analysis->extents, edge->source);
+		known = hf_typing_field(analysis->typing, edge->source, edge->source_address - base,
+					buffer, size, NULL);
+	} else {
+		uint32_t index = hf_graph_holder_index(analysis->graph, edge->source);
+		known = hf_typing_root_field(analysis->typing, &analysis->roots.holders.data[index],
+					     edge->source_address, buffer, size, NULL);
+	}
+	return known && *buffer;
 }
 
 char *hf_analysis_describe(const struct hf_analysis *analysis, uint32_t node)

@@ -67,6 +67,9 @@ enum option_id {
 	OPT_SARIF,
 	OPT_JUNIT,
 	OPT_OPENMETRICS,
+	OPT_TYPE,
+	OPT_TYPE_FILE,
+	OPT_BY,
 	OPT_HELP,
 	OPT_VERSION,
 };
@@ -120,10 +123,17 @@ const struct hf_option hf_option_table[] = {
      "answers at once; done by itself when the analysis takes over two seconds",
      HF_GROUP_ANALYSIS, OPT_INDEX},
     {0, "no-index", NULL, "neither use nor keep an index", HF_GROUP_ANALYSIS, OPT_NO_INDEX},
+    {0, "type", "ADDR=TYPE",
+     "the object at ADDR, or that a variable points at, is of this type; repeatable. Of path: "
+     "--type=TYPE for the chains to all objects of it",
+     HF_GROUP_ANALYSIS, OPT_TYPE},
+    {0, "type-file", "FILE", "the same, a line each; lines with # in front are comments",
+     HF_GROUP_ANALYSIS, OPT_TYPE_FILE},
     {0, "timing", NULL, "tell on standard error what took how long", HF_GROUP_ANALYSIS, OPT_TIMING},
     {0, "top", "N", "rows of a table, children of a node", HF_GROUP_LIST, OPT_TOP},
     {0, "all", NULL, "leave nothing out", HF_GROUP_LIST, OPT_ALL},
     {0, "depth", "N", "levels of the tree", HF_GROUP_TREE, OPT_DEPTH},
+    {0, "by", "WHAT", "no tree but sums: by type, holder or module", HF_GROUP_BY, OPT_BY},
     {0, "min", "SIZE", "leave out what keeps less (1MiB)", HF_GROUP_TREE, OPT_MIN},
     {0, "fail-if", "CONDITION", "exit with 1 if it holds: 'leaked_bytes > 1MiB'; repeatable",
      HF_GROUP_GATE, OPT_FAIL_IF},
@@ -266,6 +276,30 @@ static struct hf_error *add_gate(const char *text, struct hf_options *options)
 	if (!err && !hf_vec_push(&options->gates.list, gate))
 		err = hf_error_nomem();
 	return err;
+}
+
+/* The lines of a file as so many --type. */
+static struct hf_error *read_types(const char *path, struct hf_options *options)
+{
+	FILE *file = fopen(path, "re");
+	size_t size = 0;
+	char *save = NULL;
+
+	if (!file)
+		return hf_error_errno(errno, "%s", path);
+	free(options->type_file);
+	options->type_file = NULL;
+	ssize_t length = getdelim(&options->type_file, &size, '\0', file);
+	fclose(file);
+	if (length <= 0)
+		return NULL;
+	for (char *line = strtok_r(options->type_file, "\r\n", &save); line;
+	     line = strtok_r(NULL, "\r\n", &save)) {
+		line += strspn(line, " \t");
+		if (*line && *line != '#' && !hf_vec_push(&options->types, line))
+			return hf_error_nomem();
+	}
+	return NULL;
 }
 
 static struct hf_error *take_number(int id, const char *text, struct hf_options *options)
@@ -434,6 +468,20 @@ static struct hf_error *take_option(int id, const char *text, struct hf_options 
 		return NULL;
 	case OPT_TIMING:
 		options->timing = true;
+		return NULL;
+	case OPT_TYPE:
+		if (!strchr(text, '=')) {
+			options->view.type = text;
+			return NULL;
+		}
+		return hf_vec_push(&options->types, text) ? NULL : hf_error_nomem();
+	case OPT_TYPE_FILE:
+		return read_types(text, options);
+	case OPT_BY:
+		if (strcmp(text, "type") && strcmp(text, "holder") && strcmp(text, "module"))
+			return hf_error_create(HF_ERR_USAGE, "--by=%s: type, holder or module",
+					       text);
+		options->view.by = text;
 		return NULL;
 	case OPT_ALL:
 		options->view.all = true;
@@ -650,5 +698,7 @@ struct hf_error *hf_options_parse(int argc, char **argv, struct hf_options *ret)
 void hf_options_deinit(struct hf_options *options)
 {
 	free(options->gates.list.data);
+	free(options->types.data);
+	free(options->type_file);
 	free(options->words);
 }

@@ -42,7 +42,9 @@ struct hf_options {
 	bool zstd, read_swap;
 	struct hf_watch_options watch; /* what the options below do not hold */
 	const char *watch_exec;
-	char **command_line; /* watch -- COMMAND ARG...; NULL: none */
+	char **command_line;	      /* watch -- COMMAND ARG...; NULL: none */
+	HF_VEC(, const char *) types; /* --type=ADDR=TYPE; for path a type alone is its name */
+	char *type_file;	      /* the text of --type-file, cut into lines */
 	/* analysis */
 	uint32_t root_kinds; /* 0: all */
 	uint32_t heuristics;

@@ -42,6 +42,8 @@ struct hf_error *hf_run_open(const struct hf_options *options, enum hf_analysis_
 	    .root_kinds = options->root_kinds,
 	    .heuristics = options->heuristics,
 	    .threads = options->threads,
+	    .types = options->types.data,
+	    .type_count = options->types.count,
 	};
 	struct hf_index *index = hf_run_index(options);
 	analysis.index = index;
@@ -243,7 +245,7 @@ struct hf_error *hf_run_check_words(const struct hf_command *command,
 		return hf_error_create(HF_ERR_USAGE, "%s: no such file, and %s takes %s",
 				       options->words[0], command->name,
 				       allowed ? "one argument only" : "no argument");
-	if (command->argument == HF_ARGUMENT_REQUIRED && !options->argument)
+	if (command->argument == HF_ARGUMENT_REQUIRED && !options->argument && !options->view.type)
 		return hf_error_create(HF_ERR_USAGE, "%s of what? heapforensics %s %s",
 				       command->name, command->name, command->arguments);
 	return NULL;
@@ -361,6 +363,10 @@ int hf_run_view(const struct hf_command *command, struct hf_options *options)
 	struct hf_error *err = check_words(command, options);
 	enum hf_analysis_depth depth = options->gates.list.count ? HF_DEPTH_TYPES : command->depth;
 
+	if (!err && options->view.type && command->view != hf_view_path)
+		err = hf_error_create(HF_ERR_USAGE,
+				      "--type=%s: ADDR=TYPE is meant; a type alone is for path",
+				      options->view.type);
 	hf_run_complete_view(options);
 	bool whole = err || has_details(command, options); /* no answer alone will do */
 	struct hf_doc *kept = whole ? NULL : hf_run_kept_answer(command, options);

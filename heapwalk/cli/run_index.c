@@ -47,7 +47,9 @@ struct hf_index *hf_run_index(const struct hf_options *options)
 	};
 	struct hf_index *index = NULL;
 
-	if (!options->core) /* a running process: another heap each time */
+	/* A running process is another heap each time; what the user says of types is not part of
+	 * an index's identity. */
+	if (!options->core || options->types.count)
 		return NULL;
 	if (options->index_mode == HF_INDEX_AUTO && variable && !strcmp(variable, "off"))
 		return NULL;
@@ -72,9 +74,10 @@ static char *answer_name(const struct hf_command *command, const struct hf_view_
 	HF_AUTO(free_ptr) char *text = NULL;
 	char *name = NULL;
 
-	if (asprintf(&text, "%s\n%s\n%" PRIu64 " %" PRIu32 " %" PRIu64 " %d",
+	if (asprintf(&text, "%s\n%s\n%" PRIu64 " %" PRIu32 " %" PRIu64 " %d %s\n%s",
 		     view->core ? view->core : "", view->binary ? view->binary : "", view->top,
-		     view->depth, view->min_bytes, view->all) < 0) {
+		     view->depth, view->min_bytes, view->all, view->by ? view->by : "",
+		     view->type ? view->type : "") < 0) {
 		text = NULL;
 		return NULL;
 	}

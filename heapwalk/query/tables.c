@@ -77,7 +77,7 @@ static void objects_column(struct query_cursor *cursor, sqlite3_context *ctx, in
 		query_text(ctx, type->name);
 		break;
 	case 8:
-		query_text(ctx, hf_type_source_name(type->source));
+		query_text(ctx, hf_type_source_name(hf_typing_source(analysis->typing, id)));
 		break;
 	case 9:
 		query_number(ctx, hf_graph_retained(analysis->graph, id));
@@ -180,8 +180,11 @@ static void holders_column(struct query_cursor *cursor, sqlite3_context *ctx, in
 	case 7:
 		query_number(ctx, holder->size);
 		break;
-	default:
+	case 8:
 		query_number(ctx, hf_graph_retained(analysis->graph, node));
+		break;
+	default:
+		query_text(ctx, holder->local);
 		break;
 	}
 }
@@ -415,13 +418,13 @@ const struct query_table query_tables[] = {
      0, -1, -1, nodes_rows, nodes_column, NULL, NULL, NULL},
     {"refs",
      "CREATE TABLE refs(source INTEGER, target INTEGER, source_offset INTEGER, "
-     "target_offset INTEGER, interior INTEGER)",
+     "target_offset INTEGER, interior INTEGER, field TEXT)",
      0, -1, 1, nodes_rows, query_refs_column, query_refs_first, query_refs_next, query_refs_at_end},
     {"chunks", "CREATE TABLE chunks(address ADDRESS, size INTEGER, arena INTEGER, state TEXT)", -1,
      -1, -1, NULL, query_chunks_column, query_chunks_first, query_chunks_next, query_chunks_at_end},
     {"holders",
      "CREATE TABLE holders(id INTEGER, kind TEXT, name TEXT, module TEXT, thread INTEGER, "
-     "frame INTEGER, address ADDRESS, size INTEGER, retained INTEGER)",
+     "frame INTEGER, address ADDRESS, size INTEGER, retained INTEGER, variable TEXT)",
      -1, -1, -1, holders_rows, holders_column, NULL, NULL, NULL},
     {"arenas",
      "CREATE TABLE arenas(id INTEGER, address ADDRESS, main INTEGER, in_flux INTEGER, "

@@ -174,6 +174,8 @@ struct hf_error *hf_view_dominators(struct hf_analysis *analysis,
 
 	if (!hf_view_has_heap(analysis, doc))
 		return NULL;
+	if (options->by)
+		return hf_view_by(analysis, options, doc);
 	start = hf_graph_root(analysis->graph);
 	if (options->argument)
 		err = hf_analysis_resolve(analysis, options->argument, &address, &start);

@@ -67,5 +67,26 @@ const char *hf_node_name(const struct hf_analysis *analysis, struct hf_doc *doc,
 /* Why an object stands at the top of the dominator tree: several holders share it, or it is lost.
  * NULL for any other node. The document's. */
 const char *hf_node_note(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t object);
+/* Groups of untyped objects by what they hide. */
+struct hf_error *hf_section_untyped(struct hf_analysis *analysis, struct hf_doc *doc);
+
+/* dominators --by=WHAT */
+struct hf_error *hf_view_by(struct hf_analysis *analysis, const struct hf_view_options *options,
+			    struct hf_doc *doc);
+
+/* path --type=TYPE: the shortest chains to all objects of a type, merged. */
+struct hf_error *hf_view_merged_paths(struct hf_analysis *analysis,
+				      const struct hf_view_options *options, struct hf_doc *doc);
+
+/* The node that the user means (options->argument), which must be there. */
+struct hf_error *hf_view_resolve(struct hf_analysis *analysis,
+				 const struct hf_view_options *options, bool object_only,
+				 uint32_t *ret);
+
+uint64_t hf_node_address(const struct hf_analysis *analysis, uint32_t node);
+
+/* Where in its source the pointer stands: "buckets[17]"; NULL if unknown. The document's. */
+const char *hf_edge_field(const struct hf_analysis *analysis, struct hf_doc *doc,
+			  const struct hf_edge *edge);
 
 #endif
