@@ -30,6 +30,15 @@ binary=$FIX/cxx_containers
 arrays=$(echo "$indexes"/*/arrays)
 [ -s "$arrays" ] || wrong "no index was kept"
 
+# Whatever command comes first keeps the answers of the others.
+for first in 'query SELECT(1)' 'export --format=folded -o /dev/null'; do
+	# shellcheck disable=SC2086
+	set -- $first
+	"$HF" "$@" -q --index="$work/first" "$work/core" "$binary" >/dev/null 2>&1 || wrong "$first with --index"
+	"$HF" report -q "$work/core" "$binary" --index="$work/first" >"$work/with"
+	"$HF" report -q "$work/core" "$binary" --no-index | cmp -s - "$work/with" || wrong "$first: another report"
+	rm -rf "$work/first"
+done
 for command in report summary arenas leaks dominators types check; do
 	same $command "$work/core" "$binary"
 	same $command --json --top=7 "$work/core" "$binary"
