@@ -58,7 +58,7 @@ static bool match_local(void *ctx, const struct hf_local *local)
 static uint32_t tls_type(const struct hf_typing *typing, const struct hf_holder *holder)
 {
 	hf_vec_foreach (variable, hf_symbols_tls_variables(typing->symbols)) {
-		if (variable->module == holder->module && variable->type_die && holder->name &&
+		if (variable->module == holder->module && holder->name &&
 		    !strcmp(variable->name, holder->name))
 			return hf_ctype_of_variable(typing->symbols, variable);
 	}
@@ -76,7 +76,7 @@ bool hf_typing_root_field(const struct hf_typing *typing, const struct hf_holder
 	if (holder->kind == HF_HOLDER_VARIABLE) {
 		const struct hf_variable *variable =
 		    hf_symbols_variable_at(typing->symbols, address);
-		if (variable && variable->type_die)
+		if (variable)
 			ctype = hf_ctype_of_variable(typing->symbols, variable);
 	} else if (holder->kind == HF_HOLDER_TLS) {
 		ctype = tls_type(typing, holder);

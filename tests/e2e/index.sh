@@ -55,6 +55,15 @@ done
 same report "$work/core" "$binary" --roots=-stack
 same export --format=folded "$work/core" "$binary"
 
+# The fields of variables, by the types that are not in memory then.
+dump "$work/steps" "$FIX/gdb_steps" 20 || exit 1
+"$HF" summary -q --index "$work/steps" "$FIX/gdb_steps" >/dev/null
+for what in $("$HF" query -q --csv "$work/steps" "$FIX/gdb_steps" \
+	"SELECT address FROM objects WHERE type = 'struct node' LIMIT 2 OFFSET 18" | tail -n +2); do
+	same path "$work/steps" "$FIX/gdb_steps" "$what"
+	same refs "$work/steps" "$FIX/gdb_steps" "$what"
+done
+
 # Damaged: any byte, noticed and made anew; cut off; empty.
 size=$(stat -c %s "$arrays")
 good=$(cksum <"$arrays")
