@@ -87,7 +87,7 @@ end
 
 # _hf-ask PRODUCER STAGE WORD WORD WORD: what PRODUCER prints goes to the program.
 define _hf-ask
-  pipe $arg0 | "${HEAPFORENSICS:-heapforensics}" gdb-helper $arg1 $PPID $arg2 $arg3 $arg4; s=$?; case $s in 1[1-9]|[2-9]?|100) exit $s;; 127) exit 1;; 129|1[3-5]?) kill -$((s-128)) $$;; esac; exit 2
+  pipe $arg0 | "${HEAPFORENSICS:-heapforensics}" gdb-helper $arg1 $PPID $arg2 $arg3 $arg4; s=$?; case $s in 1[1-9]|[2-9]?|100) exit $s;; 127) exit 1;; 129|1[3-5]?) ulimit -c 0; kill -$((s-128)) $$;; esac; exit 2
   _hf-check
 end
 

@@ -195,7 +195,7 @@ static struct hf_error *ask_words(const struct stage *stage, unsigned long count
 {
 	/* As _hf-ask has it, which cannot be used: its $arg0 would be its own. */
 	static const char sort[] = "s=$?; case $s in 1[1-9]|[2-9]?|100) exit $s;; 127) exit 1;; "
-				   "129|1[3-5]?) kill -$((s-128)) $$;; esac; exit 2";
+				   "129|1[3-5]?) ulimit -c 0; kill -$((s-128)) $$;; esac; exit 2";
 	char program[PATH_MAX];
 	FILE *file = NULL;
 	struct hf_error *err = hf_gdb_folder_create(&stage->folder, "ask", &file);
@@ -204,7 +204,14 @@ static struct hf_error *ask_words(const struct stage *stage, unsigned long count
 		return err;
 	fputs("if 1\n  echo ", file);
 	for (unsigned long i = 0; i < count; i++)
-		own_path(program);
+		fprintf(file, "$arg%lu ", i);
+	fputs("\nend\n", file);
+	err = hf_gdb_folder_publish(&stage->folder, "ask", file);
+	if (!err)
+		err = hf_gdb_folder_create(&stage->folder, "next", &file);
+	if (err)
+		return err;
+	own_path(program);
 	fprintf(file,
 		"pipe source %s/ask | \"${HEAPFORENSICS:-%s}\" gdb-helper words $PPID; %s\n"
 		"_hf-check\nif $_shell_exitcode\n  source %s/next\nend\n",

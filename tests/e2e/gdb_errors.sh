@@ -109,7 +109,7 @@ check_words() { # GDB: each in its own GDB, for an error ends a script
 	while IFS= read -r line; do
 		set -- "$@" -ex "$line"
 	done <"$work/lines"
-	(cd "$work/cwd" && HEAPFORENSICS=$HF TMPDIR=$work/tmp timeout 300 "$gdb" -nx -batch -ex 'set auto-load safe-path /' \
+	(cd "$work/cwd" && HEAPFORENSICS=$HF TMPDIR=$work/tmp XDG_CACHE_HOME=$work/cache timeout 300 "$gdb" -nx -batch -ex 'set auto-load safe-path /' \
 		-x "$here/gdbplugin/heapforensics.gdb" "$@" -ex 'echo @@still\n' -ex 'heap-query "SELECT 42 AS n"' \
 		"$exe" "$work/core") >"$work/out" 2>&1 </dev/null
 	expect still '^42$'
@@ -162,7 +162,7 @@ check_helpers() {
 	heap_gdb "$gdb" "$work/one" "$exe" >"$work/out"
 	expect one '^heapforensics: GDB has no core and no live process'
 	# No home, or one that cannot be written.
-	(HOME=/nonexistent XDG_CACHE_HOME=/proc/none heap_gdb "$gdb" "$work/one" "$exe" "$work/core") >"$work/out"
+	(HOME=/nonexistent HEAP_CACHE=/proc/none heap_gdb "$gdb" "$work/one" "$exe" "$work/core") >"$work/out"
 	expect one '^  definite'
 	# A shell that is no shell of Bourne's.
 	(SHELL=/bin/false heap_gdb "$gdb" "$work/one" "$exe" "$work/core") >"$work/out"
@@ -173,7 +173,7 @@ check_helpers() {
 check_mi() {
 	printf '%s\n' '-interpreter-exec console "heap-leaks"' '-interpreter-exec console "heap-path head"' \
 		'-data-evaluate-expression $hf_leaked_objects' '-gdb-exit' >"$work/mi_in"
-	HEAPFORENSICS=$HF TMPDIR=$work/tmp TERM=xterm-256color timeout 60 "$gdb" -nx -q -i=mi3 \
+	HEAPFORENSICS=$HF TMPDIR=$work/tmp XDG_CACHE_HOME=$work/cache TERM=xterm-256color timeout 60 "$gdb" -nx -q -i=mi3 \
 		-ex 'set auto-load safe-path /' -x "$PWD/gdbplugin/heapforensics.gdb" "$exe" "$work/core" \
 		<"$work/mi_in" >"$work/mi" 2>/dev/null
 	grep -v -e '^[~&@=*^+]' -e '^(gdb) $' "$work/mi" && { echo "WRONG: $kind: no MI record"; status=1; }

@@ -18,7 +18,7 @@ make -s install PREFIX="$work/usr" GDBINIT_DIR="$work/gdbinit.d" >"$work/log" 2>
 init="$work/gdbinit.d/heapforensics.gdb"
 unset HEAPFORENSICS
 # GDB sources the folder's files; twice, as a system's and a user's start-up file may do.
-TMPDIR=$work gdb -nx -batch -x "$init" -x "$init" -ex 'show confirm' -ex 'heap-query "SELECT 41 + 1 AS n"' \
+TMPDIR=$work XDG_CACHE_HOME=$work/cache gdb -nx -batch -x "$init" -x "$init" -ex 'show confirm' -ex 'heap-query "SELECT 41 + 1 AS n"' \
 	-ex 'heap-path head' "$exe" "$work/core" >"$work/out" 2>&1 </dev/null
 grep -q '^ *42$' "$work/out" && grep -q '^object *struct node' "$work/out" || {
 	echo "WRONG: the installed commands"

@@ -21,7 +21,7 @@ all_gdbs >"$work/gdbs"
 [ -s "$work/gdbs" ] || { echo "no GDB can be had here"; exit 77; }
 while read -r kind gdb; do
 	echo "$kind"
-	HEAPFORENSICS=$work/heapforensics TMPDIR=$work/tmp python3 tests/oracle/gdb_session.py "$gdb" \
+	HEAPFORENSICS=$work/heapforensics TMPDIR=$work/tmp XDG_CACHE_HOME=$work/cache python3 tests/oracle/gdb_session.py "$gdb" \
 		"$PWD/gdbplugin/heapforensics.gdb" "$exe" "$work/core" "$work/slow" </dev/null || status=1
 	rm -f "$work/slow"
 done <"$work/gdbs"
