@@ -271,7 +271,8 @@ static void draw_rows(struct screen *screen, const struct layout *layout)
 
 static void draw_status(const struct screen *screen)
 {
-	static const char *const orders[] = {"retained", "shallow", "objects", "name", "the path"};
+	static const char *const orders[] = {"retained", "shallow", "objects",
+					     "name",	 "address", "the path"};
 	const struct hf_level *level = hf_browser_here(screen->browser);
 	const struct hf_list *list = &level->list;
 	char at[HF_HUMAN_BYTES], rows[HF_HUMAN_BYTES], own[HF_HUMAN_BYTES], hidden[HF_HUMAN_BYTES];

@@ -269,7 +269,7 @@ static void check_orders(struct hf_browser *browser)
 {
 	struct hf_line line;
 
-	for (int sort = HF_SORT_NAME; sort >= HF_SORT_RETAINED; sort--) {
+	for (int sort = HF_SORT_ADDRESS; sort >= HF_SORT_RETAINED; sort--) {
 		for (int turned = 0; turned < 2; turned++) {
 			uint64_t last = 0;
 			char name[64] = "";
@@ -277,6 +277,8 @@ static void check_orders(struct hf_browser *browser)
 			for (uint64_t i = 0; i < hf_browser_rows(browser); i++) {
 				assert_null(hf_browser_line(browser, i, &line));
 				uint64_t now = figure(&line, (enum hf_sort)sort);
+				if (sort == HF_SORT_ADDRESS)
+					now = UINT64_MAX - line.node;
 				if (sort == HF_SORT_NAME)
 					assert_true(i == 0 || turned ||
 						    strncasecmp(name, line.name, 5) <= 0);
