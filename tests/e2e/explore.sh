@@ -193,15 +193,15 @@ shows "the address's prompt" 'go to (address or variable)'
 type_in "$text"
 shows "a jump" "$text" '"this is the text of sess'
 keys p
-shows "the path" "path to .*$text" 'g_table (program.c' "at +984" "at +0" ' 1 of 4 '
+shows "the path" "path to .*$text" 'g_table (program.c' "+984" "+0" ' 1 of 4 '
 keys Left r
 shows "who points at it" "pointers to .*$text" "$session" ' 1 of 1 '
 keys R
-shows "whom it points at" "pointers from .*$session" "at +0 .*$text"
+shows "whom it points at" "pointers from .*$session" "+0.*$text"
 keys Left x
 shows "the memory of a session" "$session" '^+0  ' '7b 00 00 00 00 00 00 00' 'q close'
 keys w
-shows "its words" "^+0 .*$text" '^+8 .*0x000000000000007b$'
+shows "its words" "^+0 .*$text" '^+8 .*0x000000000000007b'
 keys q
 shows "the list again" "pointers to .*$text"
 keys Left x

@@ -54,10 +54,13 @@ static void world_init(struct world *world, uint32_t objects, uint32_t holders, 
 	for (uint32_t id = 0; id < objects; id++)
 		world->typing.of[id] = (uint32_t)(fake_random(random) % TYPES);
 	world->analysis.typing = &world->typing;
+	assert_null(hf_symbols_create(&world->process, &world->analysis.symbols));
+	world->typing.symbols = world->analysis.symbols;
 }
 
 static void world_deinit(struct world *world)
 {
+	hf_symbols_destroy(world->analysis.symbols);
 	hf_graph_destroy(world->analysis.graph);
 	hf_extents_destroy(world->analysis.extents);
 	free(world->typing.of);
