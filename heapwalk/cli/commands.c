@@ -49,9 +49,13 @@ const struct hf_command hf_commands[] = {
      VIEW | HF_GROUP_LIST | HF_GROUP_TREE | HF_GROUP_BY},
     {"explore", "CORE|PID [BINARY] [ADDR|VARIABLE]",
      "the dominator tree, full screen, to walk through",
-     "A browser of the dominator tree in the terminal, in the manner of ncdu: open what a root or "
-     "an object keeps alive, sort, filter, go to an address, see who points at it, the path from a "
-     "root, its memory. \"?\" lists the keys.",
+     "A browser of the dominator tree in the terminal, in the manner of ncdu. Enter opens what a "
+     "root "
+     "or an object keeps alive, Left goes back; s, S, c, n and o sort by retained size, own size, "
+     "count, name and address; / filters by name, a goes to an address or a variable; p shows the "
+     "path from a root, r who points at it, R whom it points at, x its memory, i all about it; t "
+     "takes groups of one type apart, ? lists all keys, q quits. With ADDR or VARIABLE it starts "
+     "there.",
      "heapforensics explore core.1234 ./server\nheapforensics explore core.1234 ./server "
      "g_sessions",
      HF_ARGUMENT_OPTIONAL, HF_DEPTH_TYPES, NULL, hf_run_explore, SILENT},
