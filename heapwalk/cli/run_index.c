@@ -134,7 +134,8 @@ static struct hf_error *keep_answer(const struct hf_index *index, const struct h
 static struct hf_error *keep_answers(const struct hf_index *index, const struct hf_options *options,
 				     struct hf_analysis *analysis)
 {
-	struct hf_view_options plain = {.core = options->view.core, .binary = options->view.binary};
+	/* Not options->view's, which only the commands that print a document fill in. */
+	struct hf_view_options plain = {.core = options->core, .binary = options->binary};
 	struct hf_error *err = NULL;
 
 	for (const struct hf_command *command = hf_commands; command->name && !err; command++) {
