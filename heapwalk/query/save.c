@@ -4,8 +4,9 @@
  * The rows come from the virtual tables themselves, so that a saved table is the queried one
  * by construction. A further table, meta(name, value), says where it all comes from.
  *
- *	sqlite	CREATE TABLE saved.T as declared; INSERT INTO saved.T SELECT * FROM main.T;
- *		indexes; all in one transaction
+ *	sqlite	SQLite makes the schema and the small tables (INSERT ... SELECT * FROM main.T);
+ *		the big ones are filled page by page (save_fill.c), or by SQLite too where names
+ *		are longer than a page. `nodes` is a view: what is an object stands in objects
  *	ndjson	{"table":"objects","id":0,"address":"0x...",...} a row; meta first; of nodes and
  *		chunks only those that are no objects
  */
@@ -17,7 +18,9 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "heapwalk/query/btree.h"
 #include "heapwalk/query/query.h"
+#include "heapwalk/query/save_fill.h"
 #include "heapwalk/query/vtab.h"
 
 enum { MAX_COLUMNS = 64, MAX_META = 8, PROGRESS_OPS = 1 << 22, PROGRESS_ROWS = 1 << 18 };
@@ -59,7 +62,6 @@ static const char *const indexes[] = {
     "CREATE INDEX saved.objects_type ON objects(type)",
     "CREATE INDEX saved.objects_retained ON objects(retained)",
     "CREATE INDEX saved.objects_dominator ON objects(dominator)",
-    "CREATE INDEX saved.nodes_dominator ON nodes(dominator)",
     "CREATE INDEX saved.refs_source ON refs(source)",
     "CREATE INDEX saved.refs_target ON refs(target)",
     "CREATE INDEX saved.chunks_address ON chunks(address)",
@@ -108,17 +110,58 @@ static char *create_text(const struct query_table *table)
 	return text;
 }
 
-static struct hf_error *save_table(sqlite3 *db, const struct hf_export *export,
-				   const struct query_table *table)
+static bool is_nodes(const struct query_table *table)
+{
+	return !strcmp(table->name, "nodes");
+}
+
+/* Tables that save_fill() can fill: they have as many rows as there are objects, or more. */
+static bool is_big(const struct query_table *table)
+{
+	for (unsigned i = 0; i <= SAVE_CHUNKS; i++) {
+		if (!strcmp(table->name, save_tree_names[i]))
+			return true;
+	}
+	return false;
+}
+
+static struct hf_error *create_table(sqlite3 *db, const struct hf_export *export,
+				     const struct query_table *table)
 {
 	HF_AUTO(free_ptr) char *create = create_text(table);
+	return create ? run(db, export, create) : hf_error_nomem();
+}
+
+static struct hf_error *copy_table(sqlite3 *db, const struct hf_export *export,
+				   const struct query_table *table)
+{
 	HF_AUTO(free_ptr) char *insert = NULL;
 
-	if (!create || asprintf(&insert, "INSERT INTO saved.%s SELECT * FROM main.%s", table->name,
-				table->name) < 0)
+	if (asprintf(&insert, "INSERT INTO saved.%s SELECT * FROM main.%s", table->name,
+		     table->name) < 0) {
+		insert = NULL;
 		return hf_error_nomem();
-	struct hf_error *err = run(db, export, create);
-	return err ? err : run(db, export, insert);
+	}
+	return run(db, export, insert);
+}
+
+/* Of the nodes only those are saved that are no objects; a view has them all. */
+static struct hf_error *save_nodes(sqlite3 *db, const struct hf_export *export)
+{
+	HF_AUTO(free_ptr) char *sql = NULL;
+
+	if (asprintf(&sql,
+		     "CREATE TABLE saved.other_nodes(id INTEGER PRIMARY KEY, kind TEXT, name TEXT, "
+		     "address ADDRESS, retained INTEGER, dominator INTEGER);"
+		     "INSERT INTO saved.other_nodes SELECT * FROM main.nodes WHERE id >= %u;"
+		     "CREATE VIEW saved.nodes AS SELECT id, 'object' AS kind, "
+		     "printf('%%s 0x%%llx', type, address) AS name, address, retained, dominator "
+		     "FROM objects UNION ALL SELECT * FROM other_nodes",
+		     hf_graph_objects(export->analysis->graph)) < 0) {
+		sql = NULL;
+		return hf_error_nomem();
+	}
+	return run(db, export, sql);
 }
 
 static struct hf_error *save_meta(sqlite3 *db, const struct hf_export *export)
@@ -141,21 +184,74 @@ static int tell_progress(void *ctx)
 	return 0;
 }
 
+/* Schema and all small tables; the big ones too, row by row, if they are not to be filled. */
+static struct hf_error *save_tables(sqlite3 *db, struct hf_export *export, bool fill)
+{
+	struct hf_error *err = save_meta(db, export);
+
+	for (unsigned i = 0; i < query_table_count && !err; i++) {
+		const struct query_table *table = &query_tables[i];
+		if (is_nodes(table)) {
+			err = save_nodes(db, export);
+			continue;
+		}
+		err = create_table(db, export, table);
+		if (!err && !(fill && is_big(table)))
+			err = copy_table(db, export, table);
+	}
+	for (unsigned i = 0; i < sizeof(indexes) / sizeof(indexes[0]) && !err; i++)
+		err = run(db, export, indexes[i]);
+	return err;
+}
+
+/* Where the trees of the file begin, and how many pages it has. */
+static struct hf_error *find_roots(sqlite3 *db, const struct hf_export *export,
+				   uint32_t roots[SAVE_TREES], uint32_t *ret_pages)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(db, "SELECT name, rootpage FROM saved.sqlite_schema", -1, &stmt,
+				    NULL);
+
+	while (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
+		const char *name = (const char *)sqlite3_column_text(stmt, 0);
+		for (unsigned i = 0; i < SAVE_TREES; i++) {
+			if (!strcmp(name, save_tree_names[i]))
+				roots[i] = (uint32_t)sqlite3_column_int64(stmt, 1);
+		}
+	}
+	sqlite3_finalize(stmt);
+	stmt = NULL;
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v2(db, "PRAGMA saved.page_count", -1, &stmt, NULL);
+	if (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
+		*ret_pages = (uint32_t)sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	return rc == SQLITE_OK ? NULL : sql_failed(db, export);
+}
+
 static struct hf_error *save_all(sqlite3 *db, struct hf_export *export)
 {
+	bool fill = save_can_fill(export->analysis);
+	uint32_t roots[SAVE_TREES] = {0}, pages = 0;
+	char page_size[64];
 	struct hf_error *err = run_bound(db, export, "ATTACH ? AS saved", export->path, NULL);
 
+	snprintf(page_size, sizeof(page_size), "PRAGMA saved.page_size = %d", BTREE_PAGE_BYTES);
+	if (!err)
+		err = run(db, export, page_size);
 	/* A file that failed is thrown away: no journal is needed. */
 	if (!err)
 		err = run(db, export,
 			  "PRAGMA saved.journal_mode = OFF; PRAGMA saved.synchronous = OFF; BEGIN");
 	if (!err)
-		err = save_meta(db, export);
-	for (unsigned i = 0; i < query_table_count && !err; i++)
-		err = save_table(db, export, &query_tables[i]);
-	for (unsigned i = 0; i < sizeof(indexes) / sizeof(indexes[0]) && !err; i++)
-		err = run(db, export, indexes[i]);
-	return err ? err : run(db, export, "COMMIT; DETACH saved");
+		err = save_tables(db, export, fill);
+	if (!err)
+		err = run(db, export, "COMMIT");
+	if (!err && fill)
+		err = find_roots(db, export, roots, &pages);
+	if (!err)
+		err = run(db, export, "DETACH saved");
+	return !err && fill ? save_fill(export, roots, pages) : err;
 }
 
 static struct hf_error *write_sqlite(struct hf_export *export)
