@@ -134,6 +134,7 @@ static struct hf_error *keep_answer(const struct hf_index *index, const struct h
 static struct hf_error *keep_answers(const struct hf_index *index, const struct hf_options *options,
 				     struct hf_analysis *analysis)
 {
+	/* Not options->view's, which only the commands that print a document fill in. */
 	struct hf_view_options plain = {.core = options->core, .binary = options->binary};
 	struct hf_error *err = NULL;
 

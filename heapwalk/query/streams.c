@@ -51,7 +51,7 @@ bool query_chunks_at_end(const struct query_cursor *cursor)
 	return cursor->chunk_at >= cursor->chunk_count;
 }
 
-void query_chunks_column(struct query_cursor *cursor, sqlite3_context *ctx, int column)
+void query_chunks_column(struct query_cursor *cursor, struct query_cell *ctx, int column)
 {
 	const struct hf_chunk *chunk = &cursor->chunks[cursor->chunk_at];
 	switch (column) {
@@ -135,7 +135,7 @@ static uint64_t source_address(const struct hf_analysis *analysis, uint32_t node
 	return analysis->roots.holders.data[hf_graph_holder_index(analysis->graph, node)].address;
 }
 
-void query_refs_column(struct query_cursor *cursor, sqlite3_context *ctx, int column)
+void query_refs_column(struct query_cursor *cursor, struct query_cell *ctx, int column)
 {
 	const struct hf_edge *edge = &cursor->edges[cursor->edge_at];
 	char field[512];
