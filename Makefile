@@ -63,7 +63,7 @@ LIB_OBJS  := $(LIB_SRCS:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/html_assets.o
 HTML      := heapwalk/output/html
 HTML_CSS  := $(addprefix $(HTML)/,page.css explore.css media.css)
 HTML_JS   := $(addprefix $(HTML)/,util.js data.js tree.js layout.js icicle.js tables.js sizes.js \
-               memory.js leaks.js page.js)
+               memory.js leaks.js findings.js page.js)
 CLI_OBJS  := $(CLI_SRCS:%.c=$(BUILD)/obj/%.o)
 UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/tests/%)

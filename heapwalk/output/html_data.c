@@ -23,7 +23,7 @@
 #include "heapwalk/output/escape.h"
 #include "heapwalk/output/html.h"
 
-enum { STRING_COLUMNS = 360, STRINGS_BYTES = 4 << 20 };
+enum { STRING_COLUMNS = 600, STRINGS_BYTES = 4 << 20 };
 
 struct strings {
 	HF_VEC(, char *) list;

@@ -180,6 +180,18 @@ def use_leaks(page):
     check("with its chain", page.eval("document.querySelectorAll('#x-leaks .chain tbody tr').length") >= 3, True)
 
 
+def use_findings(page):
+    finding = "document.querySelector('#x-findings .finding')"
+    check("the tile", "finding" in page.eval("document.querySelector('#tiles .bad').textContent"), True)
+    check("the first finding is open", page.eval(finding + ".open"), True)
+    check("the culprit is told", "written past the end of 0x" in page.eval(finding + ".innerText"), True)
+    check("the broken word is marked", page.eval(finding + ".querySelectorAll('mark').length"), 1)
+    page.click("#x-findings .finding summary")
+    check("it closes", page.eval(finding + ".open"), False)
+    page.key("Enter")
+    check("and opens by key", page.eval(finding + ".open"), True)
+
+
 def check_access(page):
     """Whatever can be used has a name, and there is a way past the navigation."""
     nodes = page.call("Accessibility.getFullAXTree")["nodes"]
@@ -242,6 +254,9 @@ def main():
         page.click("#aim")
         check("diff: zoomed", page.eval(ZOOM).split(" (")[0], "g_sessions")
         check_looks(page, "diff")
+        opened(page, "corrupt.html")
+        use_findings(page)
+        shot(page, "corrupt")
         for name in ("leaks.html", "cut.html", "big.html"):
             opened(page, name)
             check(name + ": problems in use", page.problems, [])

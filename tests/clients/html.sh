@@ -25,6 +25,8 @@ dump "$work/core.old" "$FIX/demo_server" 1000 10 || exit 1
 dump "$work/core.new" "$FIX/demo_server" 1500 90 || exit 1
 "$HF" diff -q "$work/core.old" "$work/core.new" "$FIX/demo_server" --html -o "$work/diff.html" || exit 1
 "$HF" leaks -q "$work/core.new" "$FIX/demo_server" --html -o "$work/leaks.html" || exit 1
+dump "$work/core.corrupt" "$FIX/corrupt" overflow || exit 1
+"$HF" -q "$work/core.corrupt" "$FIX/corrupt" --html -o "$work/corrupt.html" || exit 1
 # Cut in the middle of the heap.
 head -c 3000000 "$work/core.new" >"$work/core.cut"
 "$HF" -q "$work/core.cut" "$FIX/demo_server" --html >"$work/cut.html" || exit 1

@@ -32,6 +32,9 @@ on="$work/core.page $FIX/page_heap"
 	"$HF" query -q --html $on "SELECT 1" >/dev/null 2>&1
 	[ $? -eq 2 ] || { echo "WRONG: query --html"; status=1; }
 }
+dump "$work/core.corrupt" "$FIX/corrupt" overflow || exit 1
+page corrupt report "$work/core.corrupt" "$FIX/corrupt"
+page corruptions check "$work/core.corrupt" "$FIX/corrupt" --all
 # Cut in the middle of the heap; no core, but a log.
 head -c 2500000 "$work/core.page" >"$work/core.cut"
 page cut report "$work/core.cut" "$FIX/page_heap"

@@ -1,5 +1,5 @@
 /*
- * leaks.js - the groups of what is lost, each with the chain of one example; and the findings.
+ * leaks.js - the groups of what is lost, each with the chain of one example.
  */
 (() => {
 	const at = (table, i) => (table.get('address', i) ? '0x' + table.get('address', i) : '');
@@ -103,19 +103,7 @@
 				{},
 				'For example ',
 				HF.el('code', {}, address),
-				get('content')
-					? [
-							': ',
-							HF.el(
-								'q',
-								{},
-								get('content').replace(
-									/^"|"$/g,
-									'',
-								),
-							),
-						]
-					: null,
+				get('content') ? [': ', HF.el('code', {}, get('content'))] : null,
 			),
 			rows && rows.length
 				? HF.el('div', {class: 'scroll'}, chain(chains, rows, possible))
@@ -184,72 +172,6 @@
 					)
 				: null,
 			list,
-		);
-	};
-
-	HF.findingsSection = () => {
-		const table = HF.data.table('findings');
-		if (!table || !table.rows) return null;
-		const view = new HF.Table({
-			label: 'Findings',
-			rows: Array.from({length: table.rows}, (unused, i) => i),
-			page: 40,
-			filter: 'Filter findings',
-			matches: (i) =>
-				[
-					table.get('severity', i),
-					table.get('code', i),
-					table.get('message', i),
-					'0x' + table.get('address', i),
-				].join(' '),
-			rest:
-				HF.data.fields.findings_count > table.rows
-					? HF.plural(HF.data.fields.findings_count, 'finding') +
-						' in all; of each code the first are kept.'
-					: null,
-			columns: [
-				{
-					key: 'severity',
-					label: 'severity',
-					kind: 'text',
-					value: (i) => table.get('severity', i),
-					cell: (i) =>
-						HF.el(
-							'span',
-							{
-								class:
-									'badge ' +
-									table.get('severity', i),
-							},
-							table.get('severity', i),
-						),
-				},
-				{
-					key: 'code',
-					label: 'code',
-					kind: 'text',
-					value: (i) => table.get('code', i),
-				},
-				{
-					key: 'address',
-					label: 'address',
-					kind: 'address',
-					value: (i) => table.get('address', i),
-				},
-				{
-					key: 'message',
-					label: 'what',
-					kind: 'text',
-					wide: true,
-					value: (i) => table.get('message', i),
-				},
-			],
-		});
-		return HF.section(
-			'x-findings',
-			'Broken invariants',
-			HF.plural(HF.data.fields.findings_count, 'finding'),
-			view.root,
 		);
 	};
 })();
