@@ -81,7 +81,7 @@ def main():
     data = open(core, "rb").read()
 
     def ask(path):
-        wrong, out = run([tool, "query", "--csv", "-q", path, binary, SQL])
+        wrong, out = run([tool, "query", "--csv", "-q", "--no-index", path, binary, SQL])
         rows = list(csv.DictReader(io.StringIO(out.decode()))) if not wrong else []
         return wrong, {r["address"] for r in rows if r["leak_kind"] == "definite"}, len(rows)
 
@@ -105,7 +105,7 @@ def main():
                       (name, len(lost - definite), rows, ", ".join(sorted(lost - definite)[:4])))
                 failures += 1
             elif kind != "hole" and not wrong:
-                wrong, out = run([tool, "summary", "--json", "-q", path, binary])
+                wrong, out = run([tool, "summary", "--json", "-q", "--no-index", path, binary])
                 if wrong or not json.loads(out)["partial"]:
                     print("WRONG: %s: the summary does not say that it is partial" % name)
                     failures += 1
