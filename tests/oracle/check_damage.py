@@ -3,7 +3,7 @@
 
 KIND cut: the file ends at COUNT places, many of them in its headers and notes.
 KIND hole: 64 KiB are zero at COUNT random places.
-KIND segment: a random segment of memory was never dumped (its file size is 0).
+KIND segment: each writable segment of memory that is not all zero, not dumped (file size 0).
 KIND notes: the notes are gone.
 
 Each time: no signal, no more than 10 seconds, exit status 0 or 2; what it calls definitely lost is
@@ -34,7 +34,7 @@ def run(words):
 
 
 def segments(data):
-    """(offset of the entry, type, file offset, file size)"""
+    """(offset of the entry, type, file offset, file size, is it writable)"""
     wide = data[4] == 2
     phoff, = struct.unpack_from("<Q" if wide else "<I", data, 32 if wide else 28)
     count, = struct.unpack_from("<H", data, 56 if wide else 44)
@@ -43,33 +43,33 @@ def segments(data):
         kind, = struct.unpack_from("<I", data, at)
         offset, = struct.unpack_from("<Q" if wide else "<I", data, at + (8 if wide else 4))
         size, = struct.unpack_from("<Q" if wide else "<I", data, at + (32 if wide else 16))
-        yield at, kind, offset, size
+        flags, = struct.unpack_from("<I", data, at + (4 if wide else 24))
+        yield at, kind, offset, size, flags & 2 != 0
 
 
 def damages(kind, count, seed, data):
     """(name, bytes) of each damaged core; a cut one is a view of the whole."""
     rng = random.Random(seed)
     parts = list(segments(data))
-    head = min((o for _, k, o, s in parts if k == 1 and s), default=len(data))
+    head = min((o for _, k, o, s, _ in parts if k == 1 and s), default=len(data))
     if kind == "cut":
         for i in range(count):
             at = rng.randrange(1, head) if i % 4 == 0 else rng.randrange(head, len(data))
             yield "cut at %d" % at, memoryview(data)[:at]
     elif kind == "hole":
-        for i in range(count):
-            at = rng.randrange(len(data) - HOLE)
-            if not any(data[at:at + HOLE]):
-                continue  # nothing is lost
+        used = [i for i in range(0, len(data), 512) if any(data[i:i + 512])]
+        for i in range(count):  # where something is lost by it
+            at = max(0, min(rng.choice(used) - rng.randrange(HOLE), len(data) - HOLE))
             yield "hole at %d" % at, data[:at] + bytes(HOLE) + data[at + HOLE:]
     elif kind == "segment":
-        for at, number, offset, size in parts:
-            if number == 1 and size and any(data[offset:offset + size]):
+        for at, number, offset, size, writable in parts:
+            if number == 1 and writable and any(data[offset:offset + size]):
                 copy = bytearray(data)
                 struct.pack_into("<Q" if data[4] == 2 else "<I", copy,
                                  at + (32 if data[4] == 2 else 16), 0)
                 yield "without the segment at %d" % offset, copy
     else:
-        for at, number, offset, size in parts:
+        for at, number, _, _, _ in parts:
             if number == 4:
                 copy = bytearray(data)
                 struct.pack_into("<I", copy, at, 0)
