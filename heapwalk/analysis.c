@@ -8,6 +8,7 @@
  * known allocator ends after `allocator` (NULL), and that is no error.
  */
 #include "heapwalk/analysis.h"
+#include "heapwalk/evidence.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -194,53 +195,6 @@ static struct hf_error *open_heap(struct hf_analysis *analysis,
 	return err;
 }
 
-/* Bytes of [start, end) that the core lacks. */
-static uint64_t absent_bytes(const struct hf_image *image, uint64_t start, uint64_t end)
-{
-	uint64_t absent = 0;
-	for (uint64_t at = start; at < end;) {
-		const struct hf_segment *segment = hf_image_find(image, at);
-		uint64_t available = 0, stop = segment ? segment->end : at + 1;
-		if (hf_image_at(image, at, &available)) {
-			at += available;
-			continue;
-		}
-		if (!segment) {
-			/* Between segments there is no memory at all: go on at the next one. */
-			at = end;
-			continue;
-		}
-		stop = stop < end ? stop : end;
-		absent += stop - at;
-		at = stop;
-	}
-	return absent;
-}
-
-/* Is memory missing that may hold pointers: of the roots, or of the heap itself? */
-static bool lacks_pointers(const struct hf_analysis *analysis)
-{
-	const struct hf_image *image = &analysis->process->image;
-	uint64_t absent = 0;
-
-	hf_vec_foreach (range, &analysis->roots.ranges) {
-		const struct hf_mapping *mapping =
-		    hf_process_mapping(analysis->process, range->start);
-		/* A shared file's pages are left out of cores by default, and hold no pointers. */
-		if (mapping && (mapping->kind != HF_MAPPING_FILE || mapping->module != HF_NO_INDEX))
-			absent += absent_bytes(image, range->start, range->end);
-	}
-	hf_vec_foreach (region, &analysis->allocator->regions)
-		absent += absent_bytes(image, region->start, region->end);
-	if (absent)
-		hf_diag_add(analysis->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "pointers-missing",
-			    0,
-			    "%" PRIu64 " bytes that may hold pointers are not in the core: what "
-			    "nothing leads to is not called lost, and retained sizes are estimates",
-			    absent);
-	return absent != 0 || analysis->process->info.missing_bytes != 0;
-}
-
 static struct hf_error *open_graph(struct hf_analysis *analysis,
 				   const struct hf_analysis_options *options, unsigned threads,
 				   double *since)
@@ -263,7 +217,7 @@ static struct hf_error *open_graph(struct hf_analysis *analysis,
 	stage_done(analysis, "roots", since);
 	if (err)
 		return err;
-	graph_options.incomplete = lacks_pointers(analysis);
+	graph_options.incomplete = hf_evidence_incomplete(analysis);
 	err = hf_graph_create(&analysis->process->image, analysis->extents, &analysis->roots,
 			      &graph_options, &analysis->graph);
 	stage_done(analysis, "graph", since);
