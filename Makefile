@@ -15,6 +15,10 @@ CC        := gcc
 endif
 BUILD     ?= build
 PREFIX    ?= /usr/local
+LIBDIR    ?= $(PREFIX)/lib
+ZSHDIR    ?= $(PREFIX)/share/zsh/site-functions
+SOVERSION := 0
+SONAME    := libheapforensics.so.$(SOVERSION)
 DEVELOPER ?= 1
 Q         := $(if $(V),,@)
 say        = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
@@ -30,20 +34,35 @@ endif
 OPT       ?= -O2
 CFLAGS    ?= $(OPT) -g
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DHF_VERSION='"$(VERSION)"' \
-              -I. -Iinclude -fPIC -pthread $(WARN) $(PKG_CFLAGS) $(CFLAGS)
+              -I. -Iinclude -fPIC -pthread $(WARN) $(PKG_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 LDLIBS    := $(PKG_LIBS) -lstdc++ -lm -pthread
 ifneq ($(SANITIZE),)
 ALL_CFLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
 LDFLAGS   += -fsanitize=$(SANITIZE)
 endif
 
+ifneq ($(FUZZ),)
+ALL_CFLAGS += -fsanitize=fuzzer-no-link
+endif
+
 LIB_SRCS  := $(sort $(wildcard core/*/*.c heapwalk/*.c heapwalk/glibc/*.c heapwalk/graph/*.c \
-                heapwalk/typing/*.c heapwalk/views/*.c heapwalk/output/*.c heapwalk/query/*.c))
-CLI_SRCS  := $(sort $(wildcard heapwalk/cli/*.c gdbplugin/*.c))
+                heapwalk/typing/*.c heapwalk/views/*.c heapwalk/output/*.c heapwalk/query/*.c) \
+                $(filter-out heapwalk/explore/screen%,$(wildcard heapwalk/explore/*.c)))
+# The screen of `explore` needs ncursesw; NCURSES= builds without it.
+NCURSES   ?= $(shell pkg-config --exists ncursesw && echo ncursesw)
+ifeq ($(NCURSES),)
+SCREEN_SRCS := heapwalk/explore/screen_none.c
+else
+SCREEN_SRCS := $(filter-out %/screen_none.c,$(wildcard heapwalk/explore/screen*.c))
+SCREEN_LIBS := $(shell pkg-config --libs $(NCURSES))
+$(SCREEN_SRCS:%.c=$(BUILD)/obj/%.o): ALL_CFLAGS += $(shell pkg-config --cflags-only-I $(NCURSES))
+endif
+CLI_SRCS  := $(sort $(wildcard heapwalk/cli/*.c gdbplugin/*.c) $(SCREEN_SRCS))
 LIB_OBJS  := $(LIB_SRCS:%.c=$(BUILD)/obj/%.o)
 CLI_OBJS  := $(CLI_SRCS:%.c=$(BUILD)/obj/%.o)
 UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/tests/%)
+FUZZ_BINS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 BENCH_BINS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 # Fixtures: programs that know the truth about their own heap. Plain -g -O1, never sanitized.
 FIX_C     := $(sort $(wildcard fixtures/*.c))
@@ -62,18 +81,37 @@ $(BUILD)/libheapforensics.a: $(LIB_OBJS)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(BUILD)/libheapforensics.so: $(LIB_OBJS)
+# The shared library gives away what heapforensics.h promises, and nothing else.
+$(BUILD)/libheapforensics.map: include/heapforensics.h
+	@mkdir -p $(@D)
+	@{ echo 'HEAPFORENSICS_$(SOVERSION) {'; echo 'global:'; \
+	   grep -o 'hf_[a-z_]*(' $< | sort -u | sed 's/($$/;/'; echo 'local: *;'; echo '};'; } >$@
+
+$(BUILD)/libheapforensics.so: $(LIB_OBJS) $(BUILD)/libheapforensics.map
 	$(call say,LD,$@)
-	$(Q)$(CC) -shared $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) -shared $(LDFLAGS) -Wl,-soname,$(SONAME) -Wl,--version-script=$(BUILD)/libheapforensics.map \
+	  -o $@ $(LIB_OBJS) $(LDLIBS)
 
 $(BUILD)/heapforensics: $(CLI_OBJS) $(BUILD)/libheapforensics.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(CLI_OBJS) $(BUILD)/libheapforensics.a $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(CLI_OBJS) $(BUILD)/libheapforensics.a $(SCREEN_LIBS) $(LDLIBS)
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libheapforensics.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
+# Fuzz targets: clang's libFuzzer. The whole program is one of them, under another main.
+$(BUILD)/obj/fuzz/main.o: heapwalk/cli/main.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -Dmain=tool_main -Wno-missing-prototypes -MMD -MP -c $< -o $@
+
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/fuzz/main.o \
+    $(filter-out %/main.o,$(CLI_OBJS)) $(BUILD)/libheapforensics.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libheapforensics.a
 	@mkdir -p $(@D)
@@ -97,8 +135,12 @@ units: $(UNIT_BINS)
 # ---- set-up -----------------------------------------------------------------------------------
 
 BUILD_DEPS := gcc g++ make pkg-config libdw-dev libelf-dev libsqlite3-dev libzstd-dev zlib1g-dev \
-              liblzma-dev liblz4-dev libjson-c-dev libxxhash-dev libcmocka-dev gdb
-TEST_DEPS  := $(BUILD_DEPS) clang clang-format valgrind elfutils python3 python3-jsonschema sqlite3 libc6-dbg procps
+              liblzma-dev liblz4-dev libjson-c-dev libxxhash-dev libncurses-dev libcmocka-dev gdb
+TEST_DEPS  := $(BUILD_DEPS) clang clang-format valgrind elfutils python3 python3-jsonschema sqlite3 libc6-dbg procps \
+              tmux zsh fish
+GLIBC_DEPS := debootstrap qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
+              gcc-powerpc64le-linux-gnu libc6-dev-ppc64el-cross gcc-s390x-linux-gnu \
+              libc6-dev-s390x-cross musl-tools libjemalloc2 libtcmalloc-minimal4
 
 # Install what is missing, if this machine is a Debian that lets us; else say what is.
 define install_deps
@@ -137,15 +179,55 @@ check-asan: deps-test
 check-clang: deps-test
 	@$(MAKE) --no-print-directory BUILD=build-clang CC=clang build-clang/heapforensics
 
-check-clients check-glibc: deps-test
-	@$(MAKE) --no-print-directory all fixtures
-	@tests/run $(@:check-%=%) $(if $(T),-- $(T))
+print-version:
+	@echo $(VERSION)
+print-build-deps:
+	@echo $(BUILD_DEPS)
 
+# The programs that open our files: Debian's, and npm packages at the versions of the lock file.
+CLIENT_DEPS := golang-go graphviz visualvm default-jdk-headless python3-prometheus-client \
+               python3-junitparser libxml2-utils
+
+deps-clients: deps-test
+	$(call install_deps,$(CLIENT_DEPS))
+	@command -v npm >/dev/null || $(MAKE) --no-print-directory deps-npm
+
+deps-npm:
+	$(call install_deps,nodejs npm)
+
+build/clients/ready: tests/clients/package.json tests/clients/package-lock.json
+	@mkdir -p $(@D)
+	@command -v npm >/dev/null || { echo 'npm is missing: what needs it is skipped'; exit 0; }; \
+	  cp tests/clients/package.json tests/clients/package-lock.json $(@D) && cd $(@D) && \
+	  npm ci --ignore-scripts --no-audit --no-fund --silent && \
+	  chmod +x node_modules/@microsoft/sarif-multitool-linux/Sarif.Multitool && touch ready
+
+check-clients: deps-clients
+	@$(MAKE) --no-print-directory all fixtures build/clients/ready
+	@tests/run clients $(if $(T),-- $(T))
+
+
+check-packaging: deps-test
+	$(call install_deps,$(DEB_DEPS))
+	@$(MAKE) --no-print-directory all fixtures
+	@tests/run packaging $(if $(T),-- $(T))
+
+check-glibc: deps-test
+	$(call install_deps,$(GLIBC_DEPS))
+	@$(MAKE) --no-print-directory all fixtures
+	@tests/run glibc $(if $(T),-- $(T))
+
+# The corpus replayed, a minute of fuzzing, and damaged cores given to a sanitized program.
 fuzz-smoke: deps-test
 	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=address,undefined OPT=-O1 \
 	  build-asan/heapforensics
-	@$(MAKE) --no-print-directory fixtures
+	@$(MAKE) --no-print-directory fuzzers fixtures
 	@BUILD=build-asan ASAN_OPTIONS=detect_leaks=0 tests/run fuzz $(if $(T),-- $(T))
+
+fuzzers:
+	@$(MAKE) --no-print-directory BUILD=build-fuzz CC=clang SANITIZE=address,undefined OPT=-O1 \
+	  FUZZ=1 fuzz-bins
+fuzz-bins: $(FUZZ_BINS)
 
 bench: all
 	@$(MAKE) --no-print-directory fixtures
@@ -167,30 +249,64 @@ man: $(BUILD)/heapforensics
 	@for command in $(COMMANDS); do \
 	  $(BUILD)/heapforensics help-man $$command >$(BUILD)/man/heapforensics-$$command.1; done
 
-install: all man
-	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
-	  $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/man/man1 \
-	  $(DESTDIR)$(PREFIX)/share/heapforensics
+completion: $(BUILD)/heapforensics
+	@mkdir -p $(BUILD)/completion
+	@for shell in bash zsh fish; do \
+	  $(BUILD)/heapforensics help-completion $$shell >$(BUILD)/completion/$$shell; done
+
+# install-bin: the program and what belongs to it; install-lib: the shared library;
+# install-dev: what programs are compiled with that use it.
+install: install-bin install-lib install-dev
+
+SHARE = $(DESTDIR)$(PREFIX)/share
+
+install-bin: $(BUILD)/heapforensics man completion
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/man/man1 $(SHARE)/doc/heapforensics \
+	  $(SHARE)/bash-completion/completions $(SHARE)/fish/vendor_completions.d $(DESTDIR)$(ZSHDIR)
 	$(INSTALL) -m 755 $(BUILD)/heapforensics $(DESTDIR)$(PREFIX)/bin/
-	$(INSTALL) -m 644 $(BUILD)/libheapforensics.a $(BUILD)/libheapforensics.so $(DESTDIR)$(PREFIX)/lib/
-	$(INSTALL) -m 644 include/heapforensics.h $(DESTDIR)$(PREFIX)/include/
-	$(INSTALL) -m 644 $(BUILD)/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	$(INSTALL) -m 644 $(BUILD)/man/*.1 $(SHARE)/man/man1/
+	$(INSTALL) -m 644 README.md docs/schema.json $(SHARE)/doc/heapforensics/
+	$(INSTALL) -m 644 $(BUILD)/completion/bash $(SHARE)/bash-completion/completions/heapforensics
+	$(INSTALL) -m 644 $(BUILD)/completion/fish $(SHARE)/fish/vendor_completions.d/heapforensics.fish
+	$(INSTALL) -m 644 $(BUILD)/completion/zsh $(DESTDIR)$(ZSHDIR)/_heapforensics
 	for file in $(wildcard gdbplugin/*.gdb); do \
-	  $(INSTALL) -m 644 $$file $(DESTDIR)$(PREFIX)/share/heapforensics/; done
-	printf '%s\n' 'prefix=$(PREFIX)' 'Name: heapforensics' \
-	  'Description: post-mortem heap analysis of native programs' 'Version: $(VERSION)' \
-	  'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -lheapforensics' \
+	  $(INSTALL) -D -m 644 -t $(SHARE)/heapforensics $$file || exit 1; done
+
+install-lib: $(BUILD)/libheapforensics.so
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 644 $(BUILD)/libheapforensics.so $(DESTDIR)$(LIBDIR)/libheapforensics.so.$(VERSION)
+	ln -sf libheapforensics.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+
+install-dev: $(BUILD)/libheapforensics.a
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include
+	$(INSTALL) -m 644 $(BUILD)/libheapforensics.a $(DESTDIR)$(LIBDIR)/
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libheapforensics.so
+	$(INSTALL) -m 644 include/heapforensics.h $(DESTDIR)$(PREFIX)/include/
+	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$${prefix}/include' '' \
+	  'Name: heapforensics' 'Description: post-mortem heap analysis of native programs' \
+	  'Version: $(VERSION)' 'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lheapforensics' \
 	  'Requires.private: $(PKGS)' 'Libs.private: -lstdc++ -lm -pthread' \
-	  >$(DESTDIR)$(PREFIX)/lib/pkgconfig/heapforensics.pc
+	  >$(DESTDIR)$(LIBDIR)/pkgconfig/heapforensics.pc
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/heapforensics $(DESTDIR)$(PREFIX)/lib/libheapforensics.* \
-	  $(DESTDIR)$(PREFIX)/lib/pkgconfig/heapforensics.pc $(DESTDIR)$(PREFIX)/include/heapforensics.h \
-	  $(DESTDIR)$(PREFIX)/share/man/man1/heapforensics*.1
-	rm -rf $(DESTDIR)$(PREFIX)/share/heapforensics
+	rm -f $(DESTDIR)$(PREFIX)/bin/heapforensics $(DESTDIR)$(LIBDIR)/libheapforensics.* \
+	  $(DESTDIR)$(LIBDIR)/pkgconfig/heapforensics.pc $(DESTDIR)$(PREFIX)/include/heapforensics.h \
+	  $(SHARE)/man/man1/heapforensics.1 $(SHARE)/man/man1/heapforensics-*.1 \
+	  $(SHARE)/bash-completion/completions/heapforensics \
+	  $(SHARE)/fish/vendor_completions.d/heapforensics.fish $(DESTDIR)$(ZSHDIR)/_heapforensics
+	rm -rf $(SHARE)/heapforensics $(SHARE)/doc/heapforensics
+
+# ---- a Debian package ---------------------------------------------------------------------------
+
+DEB_DEPS := debhelper dpkg-dev fakeroot lintian
+
+# Of the files that git knows; of all but the built ones where there is no git.
+deb: deps
+	$(call install_deps,$(DEB_DEPS))
+	@sh packaging/deb.sh $(VERSION) $(BUILD)/deb
 
 clean:
-	rm -rf build build-asan build-clang
+	rm -rf build build-asan build-clang build-fuzz
 
 help:
 	@echo 'make                build/heapforensics and the library'
@@ -199,14 +315,17 @@ help:
 	@echo 'make check-asan     the tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make check-clang    build with clang, warnings are errors'
 	@echo 'make check-clients  exports opened by the programs they are for'
+	@echo 'make check-packaging  the Debian package: built, read by lintian, unpacked, run'
 	@echo 'make check-glibc    other versions of glibc, in roots of their own'
-	@echo 'make fuzz-smoke     mutated and cut cores'
+	@echo 'make fuzz-smoke     a minute of fuzzing; mutated and cut cores under sanitizers'
 	@echo 'make bench          speed by stage and heap shape'
-	@echo 'make format man install uninstall clean'
+	@echo 'make deb            Debian packages, in build/deb'
+	@echo 'make format man completion install uninstall clean'
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all fixtures units deps deps-test demo check check-asan check-clang check-clients \
-        check-glibc fuzz-smoke bench format man install uninstall clean help
+.PHONY: all fixtures units deps deps-test deps-clients deps-npm demo check check-asan check-clang check-clients \
+        check-glibc check-packaging print-version print-build-deps fuzz-smoke fuzzers fuzz-bins bench format man \
+        completion install install-bin install-lib install-dev uninstall deb clean help
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -29,3 +29,13 @@ const char *hf_object_kind_name(enum hf_object_kind kind)
 	};
 	return kind < HF_OBJECT_KINDS ? names[kind] : "unknown";
 }
+
+const char *hf_blame_name(enum hf_blame blame)
+{
+	static const char *const names[HF_BLAMES] = {
+	    [HF_BLAME_UNKNOWN] = "unknown",	    [HF_BLAME_OVERFLOW] = "overflow",
+	    [HF_BLAME_UNDERFLOW] = "underflow",	    [HF_BLAME_USE_AFTER_FREE] = "use after free",
+	    [HF_BLAME_DOUBLE_FREE] = "double free", [HF_BLAME_WRONG_FREE] = "wrong free",
+	};
+	return blame < HF_BLAMES ? names[blame] : "unknown";
+}

@@ -104,6 +104,7 @@ struct hf_bin_row {
 	uint8_t state; /* FASTBIN, UNSORTED, SMALL, LARGE */
 	uint32_t bin;  /* index in its kind: fastbin index or bin number */
 	uint64_t from_bytes, to_bytes, total_bytes, count;
+	bool broken; /* a link is broken: not all of the list may have been found */
 };
 
 struct hf_thread_cache {
@@ -112,6 +113,37 @@ struct hf_thread_cache {
 	uint64_t address; /* of the allocator's struct (an ALLOCATOR object); 0 if none */
 	uint64_t count, bytes;
 };
+
+/* Who probably broke an invariant, and how. */
+enum hf_blame {
+	HF_BLAME_UNKNOWN,
+	HF_BLAME_OVERFLOW,	 /* the culprit was written past its end */
+	HF_BLAME_UNDERFLOW,	 /* the culprit was written before its start */
+	HF_BLAME_USE_AFTER_FREE, /* the culprit was written to after free() */
+	HF_BLAME_DOUBLE_FREE,	 /* the culprit was freed twice */
+	HF_BLAME_WRONG_FREE,	 /* free() was given what malloc had not returned */
+	HF_BLAMES
+};
+
+/* A broken invariant of the heap. Addresses are those that malloc returned, not headers. */
+struct hf_finding {
+	const char *code; /* static, kebab-case; stable */
+	uint8_t severity; /* enum hf_severity; a note where lists may be half updated */
+	uint8_t blame;	  /* enum hf_blame */
+	bool has_found, has_expected;
+	bool lockless;	    /* of a list that is changed without a lock */
+	bool met;	    /* the allocator met this itself and ended the process */
+	uint8_t word_bytes; /* of the word: 1, 2, 4 or 8 */
+	uint32_t arena;	    /* index in arenas; HF_NO_ARENA: of none in particular */
+	uint64_t address;   /* the block, arena or list that is broken */
+	uint64_t word;	    /* the word that holds what it should not; 0: none in particular */
+	uint64_t found, expected; /* what the word holds, and what it should */
+	uint64_t culprit;	  /* the block whose use probably did it; 0: unknown */
+	const char *message;
+	const char *abort_text; /* what the allocator says when it meets this; NULL: nothing */
+};
+
+HF_VEC(hf_findings, struct hf_finding);
 
 /* Receives chunks in batches, in address order. */
 typedef void hf_chunk_sink(void *ctx, const struct hf_chunk *chunks, uint32_t count);
@@ -145,6 +177,12 @@ struct hf_allocator_ops {
 	 */
 	void (*save)(const struct hf_allocator *allocator, struct hf_stash_writer *writer);
 	bool (*load)(struct hf_allocator *allocator, const struct hf_stash *stash);
+	/*
+	 * Test every invariant that probe and walk have not met on their way, once; call it
+	 * after finish(), and after the threads are unwound if what abort() was about is to
+	 * be told. What is broken is added to findings and to the diagnostics.
+	 */
+	struct hf_error *(*check)(struct hf_allocator *allocator);
 };
 
 struct hf_allocator {
@@ -162,6 +200,12 @@ struct hf_allocator {
 	HF_VEC(, struct hf_thread_cache) caches;
 	uint64_t mmapped_count, mmapped_bytes; /* found by the walk, whole mappings */
 	uint64_t mmap_threshold, trim_threshold, top_pad, arena_max; /* mp_; 0 if unknown */
+	struct hf_findings findings; /* broken invariants, the first of each code; see check */
+	uint64_t findings_count;     /* without notes, but with those that were not kept */
+	uint64_t lists_cut; /* free lists of which a part may be missing: it counts as in use */
+	/* Where the chain of chunks was lost: each range counts as one block in use. */
+	HF_VEC(, struct hf_range) doubtful;
+	bool aborted;		   /* the process ended because the allocator called abort() */
 	const char *abort_message; /* what the allocator said before SIGABRT; NULL if nothing */
 };
 
@@ -180,5 +224,6 @@ static inline void hf_allocator_destroy(struct hf_allocator *allocator)
 
 const char *hf_chunk_state_name(enum hf_chunk_state state); /* "inuse", "tcache", ... */
 const char *hf_object_kind_name(enum hf_object_kind kind);  /* "malloc", "mmap", "allocator" */
+const char *hf_blame_name(enum hf_blame blame);		    /* "overflow", "double free", ... */
 
 #endif

@@ -72,7 +72,11 @@ static void unload(struct hf_analysis *analysis)
 	hf_graph_destroy(analysis->graph);
 	hf_roots_deinit(&analysis->roots);
 	hf_extents_destroy(analysis->extents);
+	hf_allocator_destroy(analysis->allocator);
+	hf_symbols_destroy(analysis->symbols);
 	hf_stash_close(analysis->stash);
+	analysis->symbols = NULL;
+	analysis->allocator = NULL;
 	analysis->typing = NULL;
 	analysis->graph = NULL;
 	analysis->roots = (struct hf_roots){0};
@@ -98,20 +102,24 @@ static bool load_parts(struct hf_analysis *analysis, const struct hf_analysis_op
 				     analysis->graph, &analysis->roots, &analysis->typing);
 	hf_error_destroy(err);
 	return analysis->typing && analysis->allocator->ops->load(analysis->allocator, stash) &&
+	       hf_process_load_frames(analysis->process, stash) &&
 	       hf_diags_load(analysis->diags, stash);
 }
 
-/* Everything from the allocator's walk on, if the index has it; false: it must be made. */
+/* Everything but the process itself, if the index has it; false: it must be made. */
 static bool load_index(struct hf_analysis *analysis, const struct hf_analysis_options *options,
 		       double *since)
 {
 	struct hf_error *err =
 	    options->index ? hf_index_open(options->index, "arrays", &analysis->stash) : NULL;
 
+	if (!err && analysis->stash)
+		err = hf_symbols_load(analysis->stash, analysis->process, &analysis->symbols);
+	if (!err && analysis->symbols)
+		err = hf_glibc_probe(analysis->process, analysis->symbols, analysis->diags,
+				     &analysis->allocator);
 	hf_error_destroy(err);
-	if (!analysis->stash)
-		return false;
-	if (!load_parts(analysis, options)) {
+	if (!analysis->allocator || !load_parts(analysis, options)) {
 		unload(analysis);
 		return false;
 	}
@@ -139,7 +147,11 @@ struct hf_error *hf_analysis_save(struct hf_analysis *analysis, const struct hf_
 		return err;
 	hf_extents_save(analysis->extents, writer);
 	analysis->allocator->ops->save(analysis->allocator, writer);
-	err = hf_roots_save(&analysis->roots, writer);
+	err = hf_symbols_save(analysis->symbols, writer);
+	if (!err)
+		err = hf_process_save_frames(analysis->process, writer);
+	if (!err)
+		err = hf_roots_save(&analysis->roots, writer);
 	if (!err)
 		err = hf_graph_save(analysis->graph, writer);
 	if (err) {
@@ -173,7 +185,7 @@ static struct hf_error *open_heap(struct hf_analysis *analysis,
 	err = hf_glibc_probe(analysis->process, analysis->symbols, analysis->diags,
 			     &analysis->allocator);
 	stage_done(analysis, "arenas and free lists", since);
-	if (err || !analysis->allocator || load_index(analysis, options, since))
+	if (err || !analysis->allocator)
 		return err;
 	err = hf_extents_create(analysis->allocator, threads, progress, &analysis->extents);
 	if (!err)
@@ -242,6 +254,10 @@ static struct hf_error *open_graph(struct hf_analysis *analysis,
 	stage_done(analysis, "unwind", since);
 	if (err)
 		return err;
+	err = analysis->allocator->ops->check(analysis->allocator);
+	stage_done(analysis, "check", since);
+	if (err)
+		return err;
 	err = hf_roots_create(analysis->process, analysis->symbols, analysis->allocator, kinds,
 			      &analysis->roots);
 	stage_done(analysis, "roots", since);
@@ -264,18 +280,13 @@ static struct hf_error *open_stages(struct hf_analysis *analysis,
 	hf_progress_report(options->process.progress, "reading the core", 0, 0);
 	err = hf_process_open(&options->process, analysis->diags, &analysis->process);
 	stage_done(analysis, "open", &since);
-	if (err)
+	if (err || load_index(analysis, options, &since))
 		return err;
 	err = hf_symbols_create(analysis->process, &analysis->symbols);
 	stage_done(analysis, "symbols", &since);
 	if (err || options->depth < HF_DEPTH_HEAP)
 		return err;
 	err = open_heap(analysis, options, threads, &since);
-	if (analysis->stash) {
-		err = hf_process_unwind(analysis->process, max_frames(options));
-		stage_done(analysis, "unwind", &since);
-		return err;
-	}
 	if (err || !analysis->allocator) {
 		if (!err && options->depth >= HF_DEPTH_GRAPH)
 			err = hf_process_unwind(analysis->process, max_frames(options));

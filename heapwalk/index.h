@@ -26,7 +26,7 @@ enum hf_index_mode {
 	HF_INDEX_OFF,
 };
 
-/* Of all folders together; the longest unused go first. */
+/* Of all folders together ($HEAPFORENSICS_INDEX_MIB); the longest unused go first. */
 #define HF_INDEX_MAX_BYTES (UINT64_C(16) << 30)
 
 struct hf_index_options {

@@ -45,6 +45,25 @@ const void *hf_image_at(const struct hf_image *image, uint64_t address, uint64_t
 	return segment->data + offset;
 }
 
+uint64_t hf_image_next(const struct hf_image *image, uint64_t address)
+{
+	size_t low = 0, high = image->segments.count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (image->segments.data[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < image->segments.count; low++) {
+		const struct hf_segment *segment = &image->segments.data[low];
+		uint64_t from = segment->start > address ? segment->start : address;
+		if (from - segment->start < segment->present)
+			return from;
+	}
+	return UINT64_MAX;
+}
+
 bool hf_image_read(const struct hf_image *image, uint64_t address, void *buffer, size_t size)
 {
 	uint8_t *to = buffer;

@@ -105,11 +105,15 @@ static bool read_view(const struct source *source, struct hf_elf_view *ret)
 			       .at = EI_NIDENT,
 			       .big_endian = header[EI_DATA] == ELFDATA2MSB,
 			       .word_bytes = wide ? 8 : 4};
+	view.word_bytes = at.word_bytes;
+	view.big_endian = at.big_endian;
 	view.type = hf_cursor_u16(&at);
-	hf_cursor_skip(&at, 6 + at.word_bytes);
-	uint64_t phoff = hf_cursor_word(&at);
+	view.machine = hf_cursor_u16(&at);
+	hf_cursor_u32(&at); /* e_version */
+	view.entry = hf_cursor_word(&at);
+	uint64_t phoff = view.headers_offset = hf_cursor_word(&at);
 	hf_cursor_seek(&at, wide ? 54 : 42);
-	uint16_t stride = hf_cursor_u16(&at), count = hf_cursor_u16(&at);
+	uint16_t stride = hf_cursor_u16(&at), count = view.headers = hf_cursor_u16(&at);
 	if (at.failed || stride < (wide ? 56 : 32) || stride > 128 || count > MAX_HEADERS)
 		return false;
 	size_t bytes = (size_t)stride * count;

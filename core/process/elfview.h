@@ -10,11 +10,17 @@
 #include "core/image/image.h"
 
 struct hf_elf_view {
-	uint16_t type;	     /* ET_EXEC, ET_DYN */
-	bool loads;	     /* it has a PT_LOAD at all */
-	uint64_t low, high;  /* lowest and one past highest p_vaddr of PT_LOAD */
-	uint64_t low_offset; /* file offset of the lowest */
-	uint64_t dynamic;    /* p_vaddr of PT_DYNAMIC, 0 if none */
+	uint16_t type;	  /* ET_EXEC, ET_DYN */
+	uint16_t machine; /* EM_* */
+	uint8_t word_bytes;
+	bool big_endian;
+	uint16_t headers;	 /* e_phnum */
+	uint64_t entry;		 /* e_entry */
+	uint64_t headers_offset; /* e_phoff */
+	bool loads;		 /* it has a PT_LOAD at all */
+	uint64_t low, high;	 /* lowest and one past highest p_vaddr of PT_LOAD */
+	uint64_t low_offset;	 /* file offset of the lowest */
+	uint64_t dynamic;	 /* p_vaddr of PT_DYNAMIC, 0 if none */
 	uint64_t tls_size, tls_align;
 	uint8_t build_id[32];
 	uint8_t build_id_bytes;

@@ -40,16 +40,16 @@ static uint64_t page_up(const struct hf_process *process, uint64_t address)
 
 /* ---- finding what is mapped ------------------------------------------------------------ */
 
-static struct hf_error *add_module(struct hf_process *process, const struct hf_mapping *first,
-				   const struct hf_elf_view *view)
+struct hf_error *process_add_module(struct hf_process *process, const char *path, uint64_t start,
+				    const struct hf_elf_view *view)
 {
 	uint64_t low = page_down(process, view->low);
 	struct hf_module module = {
-	    .path = first->path,
-	    .name = base_name(first->path),
-	    .start = first->start,
-	    .bias = first->start - low,
-	    .end = page_up(process, first->start + (view->high - low)),
+	    .path = path,
+	    .name = base_name(path),
+	    .start = start,
+	    .bias = start - low,
+	    .end = page_up(process, start + (view->high - low)),
 	    .tls_size = view->tls_size,
 	    .tls_align = view->tls_align,
 	    .build_id_bytes = view->build_id_bytes,
@@ -82,33 +82,8 @@ static struct hf_error *find_mapped(struct hf_process *process)
 		if (mapping->kind != HF_MAPPING_FILE || mapping->file_offset != 0 ||
 		    !view_of_mapping(process, mapping, &view))
 			continue;
-		struct hf_error *err = add_module(process, mapping, &view);
-		if (err)
-			return err;
-	}
-	return NULL;
-}
-
-/* Without NT_FILE: every segment that starts with an ELF header is some module. */
-static struct hf_error *find_unnamed(struct hf_process *process)
-{
-	if (process->priv->files.count)
-		return NULL;
-	hf_diag_add(process->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "no-file-names", 0,
-		    "the core does not name its mapped files: modules are told by their ELF "
-		    "headers alone");
-	for (size_t i = 0; i < process->mappings.count; i++) {
-		struct hf_mapping *mapping = &process->mappings.data[i];
-		struct hf_elf_view view;
-		if (mapping->path || !hf_elf_view_image(&process->image, mapping->start, &view) ||
-		    !view.loads)
-			continue;
-		struct hf_mapping named = *mapping;
-		named.path =
-		    hf_strpool_printf(process->priv->strings, "module@0x%" PRIx64, mapping->start);
-		if (!named.path)
-			return hf_error_nomem();
-		struct hf_error *err = add_module(process, &named, &view);
+		struct hf_error *err =
+		    process_add_module(process, mapping->path, mapping->start, &view);
 		if (err)
 			return err;
 	}
@@ -128,9 +103,7 @@ static struct hf_error *find_vdso(struct hf_process *process)
 			return NULL;
 	}
 	mapping->kind = HF_MAPPING_VDSO;
-	struct hf_mapping named = *mapping;
-	named.path = "[vdso]";
-	return add_module(process, &named, &view);
+	return process_add_module(process, "[vdso]", mapping->start, &view);
 }
 
 /* ---- whose mapping is it ------------------------------------------------------------------ */
@@ -214,10 +187,13 @@ static void hex(const uint8_t *bytes, size_t count, char *buffer)
 	buffer[2 * count] = '\0';
 }
 
-static enum hf_file_match match_file(const struct hf_module *module, const char *path,
+static enum hf_file_match match_file(const struct hf_process *process,
+				     const struct hf_module *module, const char *path,
 				     struct hf_elf_view *view)
 {
-	if (!hf_elf_view_file(path, view))
+	const struct hf_image *image = &process->image;
+	if (!hf_elf_view_file(path, view) || view->machine != image->machine ||
+	    view->word_bytes != image->word_bytes || view->big_endian != image->big_endian)
 		return HF_FILE_NONE;
 	if (!module->build_id_bytes || !view->build_id_bytes)
 		return HF_FILE_UNVERIFIED;
@@ -244,7 +220,7 @@ static bool try_file(struct hf_process *process, struct hf_module *module, const
 		     bool given)
 {
 	struct hf_elf_view view;
-	enum hf_file_match match = match_file(module, path, &view);
+	enum hf_file_match match = match_file(process, module, path, &view);
 
 	if (match == HF_FILE_DIFFERS) {
 		module->match = HF_FILE_DIFFERS;
@@ -362,7 +338,7 @@ struct hf_error *process_find_modules(struct hf_process *process)
 
 	elf_version(EV_CURRENT);
 	if (!err)
-		err = find_unnamed(process);
+		err = process_find_unnamed(process);
 	if (!err)
 		err = find_vdso(process);
 	if (err)

@@ -8,6 +8,7 @@
 
 #include "core/base/strpool.h"
 #include "core/elf/elfcore.h"
+#include "core/process/elfview.h"
 #include "core/process/machine.h"
 #include "core/process/process.h"
 
@@ -58,6 +59,11 @@ struct hf_error *process_fill_from_file(struct hf_process *process, uint32_t mod
 
 /* modules.c: which files are mapped, and which of them this machine has. */
 struct hf_error *process_find_modules(struct hf_process *process);
+struct hf_error *process_add_module(struct hf_process *process, const char *path, uint64_t start,
+				    const struct hf_elf_view *view);
+
+/* unnamed.c: the modules of a core without NT_FILE. */
+struct hf_error *process_find_unnamed(struct hf_process *process);
 
 /* dwfl.c: libdwfl's view of the modules. */
 struct hf_error *process_open_dwfl(struct hf_process *process);

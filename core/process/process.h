@@ -17,6 +17,7 @@
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/base/progress.h"
+#include "core/base/stash.h"
 #include "core/base/vec.h"
 #include "core/image/image.h"
 
@@ -187,6 +188,11 @@ void hf_process_close(struct hf_process *process);
  * A thread that cannot be unwound keeps an empty list and gets a diagnostic.
  */
 struct hf_error *hf_process_unwind(struct hf_process *process, uint32_t max_frames);
+
+/* What unwinding found, into an index; and out of it, in place of unwinding. */
+struct hf_error *hf_process_save_frames(const struct hf_process *process,
+					struct hf_stash_writer *writer);
+bool hf_process_load_frames(struct hf_process *process, const struct hf_stash *stash);
 
 const struct hf_mapping *hf_process_mapping(const struct hf_process *process, uint64_t address);
 const struct hf_module *hf_process_module(const struct hf_process *process, uint64_t address);

@@ -19,6 +19,8 @@ struct walk {
 	bool into_functions;
 	size_t sorted, sorted_tls; /* how many variables were there before, sorted */
 	Dwarf_Files *files;
+	const Dwarf_Die *unit;
+	const char *file, *path; /* the last file asked for, and its path */
 };
 
 /* A static storage location: DW_OP_addr, or an offset in the TLS block. */
@@ -47,14 +49,23 @@ static bool static_location(Dwarf_Die *die, uint64_t *ret, bool *ret_tls)
 	return false;
 }
 
-static const char *source_file(struct walk *walk, Dwarf_Die *die)
+static const char *source_path(struct walk *walk, Dwarf_Die *die)
 {
 	Dwarf_Attribute attribute;
 	Dwarf_Word index;
 	if (!walk->files || !dwarf_attr_integrate(die, DW_AT_decl_file, &attribute) ||
 	    dwarf_formudata(&attribute, &index) != 0)
 		return NULL;
-	const char *path = dwarf_filesrc(walk->files, index, NULL, NULL);
+	const char *file = dwarf_filesrc(walk->files, index, NULL, NULL);
+	if (file != walk->file) {
+		walk->file = file;
+		walk->path = symbols_source_path(walk->symbols, walk->unit, file);
+	}
+	return walk->path;
+}
+
+static const char *base_name(const char *path)
+{
 	const char *slash = path ? strrchr(path, '/') : NULL;
 	return slash ? slash + 1 : path;
 }
@@ -82,7 +93,8 @@ static bool take_variable(struct walk *walk, Dwarf_Die *die, const char *scope)
 		return true;
 	variable.address = variable.tls ? location : location + walk->bias;
 	variable.name = dwarf_diename(die);
-	variable.file = source_file(walk, die);
+	variable.path = source_path(walk, die);
+	variable.file = base_name(variable.path);
 	Dwarf_Attribute attribute;
 	Dwarf_Word value;
 	if (dwarf_attr_integrate(die, DW_AT_decl_line, &attribute) &&
@@ -98,6 +110,7 @@ static bool take_variable(struct walk *walk, Dwarf_Die *die, const char *scope)
 		if (scope && variable.name)
 			known->name = variable.name;
 		known->file = variable.file;
+		known->path = variable.path;
 		known->line = variable.line;
 		known->scope = scope;
 		known->type_die = variable.type_die;
@@ -164,6 +177,8 @@ bool symbols_read_dwarf(struct hf_symbols *symbols, uint32_t module)
 		size_t files;
 		if (dwarf_getsrcfiles(die, &walk.files, &files) != 0)
 			walk.files = NULL;
+		walk.unit = die;
+		walk.file = walk.path = NULL;
 		if (!walk_unit(&walk, die))
 			return false;
 	}

@@ -27,8 +27,22 @@ struct hf_symbols {
 	uint32_t layout_module; /* its module */
 };
 
+/* symbols.c: without any symbol yet. */
+struct hf_error *symbols_create_empty(struct hf_process *process, struct hf_symbols **ret);
+
+/* types_saved.c: where the description of @variable's type stands. False: nowhere. */
+bool symbols_type_offset(const struct hf_symbols *symbols, const struct hf_variable *variable,
+			 uint64_t *ret_offset, bool *ret_alternate);
+
 /* dwarf.c: add what DWARF knows of @module's variables. */
 bool symbols_read_dwarf(struct hf_symbols *symbols, uint32_t module);
+
+/*
+ * sources.c: @path of a file as a unit's line table has it, with the folder of @unit before it
+ * where it is relative; NULL stays NULL. Of DWARF, or owned by the symbols.
+ */
+const char *symbols_source_path(struct hf_symbols *symbols, const Dwarf_Die *unit,
+				const char *path);
 
 /* variables.c: sort by address and let the best name win where symbols overlap. */
 void symbols_make_disjoint(struct hf_variables *variables);

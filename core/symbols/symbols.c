@@ -147,6 +147,7 @@ void symbols_make_disjoint(struct hf_variables *variables)
 			/* An alias, or something inside a bigger one: a source line is kept. */
 			if (last->address == next.address && !last->file && next.file) {
 				last->file = next.file;
+				last->path = next.path;
 				last->line = next.line;
 				last->scope = next.scope;
 				last->type_die = next.type_die;
@@ -190,7 +191,7 @@ static bool read_all(struct hf_symbols *symbols)
 	return true;
 }
 
-struct hf_error *hf_symbols_create(struct hf_process *process, struct hf_symbols **ret)
+struct hf_error *symbols_create_empty(struct hf_process *process, struct hf_symbols **ret)
 {
 	struct hf_symbols *symbols = calloc(1, sizeof(*symbols));
 	if (!symbols)
@@ -201,13 +202,25 @@ struct hf_error *hf_symbols_create(struct hf_process *process, struct hf_symbols
 	struct hf_error *err = symbols->types ? NULL : hf_error_nomem();
 	if (!err)
 		err = hf_strpool_create(&symbols->strings);
-	if (!err && !read_all(symbols))
-		err = hf_error_nomem();
 	if (err)
 		hf_symbols_destroy(symbols);
 	else
 		*ret = symbols;
 	return err;
+}
+
+struct hf_error *hf_symbols_create(struct hf_process *process, struct hf_symbols **ret)
+{
+	struct hf_symbols *symbols = NULL;
+	struct hf_error *err = symbols_create_empty(process, &symbols);
+	if (err)
+		return err;
+	if (!read_all(symbols)) {
+		hf_symbols_destroy(symbols);
+		return hf_error_nomem();
+	}
+	*ret = symbols;
+	return NULL;
 }
 
 void hf_symbols_destroy(struct hf_symbols *symbols)

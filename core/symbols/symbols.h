@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "core/base/error.h"
+#include "core/base/stash.h"
 #include "core/process/process.h"
 
 struct hf_variable {
@@ -18,11 +19,14 @@ struct hf_variable {
 	uint64_t size;	   /* bytes; 0 if unknown */
 	const char *name;  /* demangled where it was mangled */
 	const char *file;  /* source file's base name, NULL if unknown */
+	const char *path;  /* the same with its folders, as the compiler knew it */
 	const char *scope; /* function of a static local, NULL otherwise */
 	uint32_t line;
 	uint32_t module;
 	bool tls;
-	uint64_t type_die; /* host address of its type's DIE, core/symbols' own use; 0 if none */
+	/* core/symbols' own use: host address of its type's DIE, else its offset; 0 if none */
+	uint64_t type_die, type_offset;
+	bool type_alternate; /* the offset is one in the dwz file */
 };
 
 HF_VEC(hf_variables, struct hf_variable);
@@ -32,6 +36,11 @@ struct hf_symbols;
 /* Read the variables of every module; no module is an error. */
 struct hf_error *hf_symbols_create(struct hf_process *process, struct hf_symbols **ret);
 void hf_symbols_destroy(struct hf_symbols *symbols);
+
+/* Into an index, and out of it. *@ret is NULL where the index does not fit. */
+struct hf_error *hf_symbols_save(const struct hf_symbols *symbols, struct hf_stash_writer *writer);
+struct hf_error *hf_symbols_load(const struct hf_stash *stash, struct hf_process *process,
+				 struct hf_symbols **ret);
 
 /* Non-TLS variables of all modules, sorted by address, made disjoint (the best name wins). */
 const struct hf_variables *hf_symbols_variables(const struct hf_symbols *symbols);

@@ -66,6 +66,10 @@ uint32_t hf_ctype_argument(struct hf_symbols *symbols, uint32_t type, unsigned n
 /* The structure or class called @name (with its namespaces, without "struct"); 0: none. */
 uint32_t hf_ctype_named(struct hf_symbols *symbols, const char *name);
 
+/* Where a structure or union is declared: the file as the compiler knew it. False if unknown. */
+bool hf_ctype_declared(struct hf_symbols *symbols, uint32_t type, const char **ret_path,
+		       uint32_t *ret_line);
+
 /* "struct session *", "int[12]": at most @size bytes, terminated. */
 void hf_ctype_describe(struct hf_symbols *symbols, uint32_t type, char *buffer, size_t size);
 

@@ -9,7 +9,7 @@
 
 enum { MAX_POINTERS = 8 };
 
-static Dwarf *dwarf_of(struct hf_symbols *symbols, uint32_t module)
+static Dwarf *dwarf_of(const struct hf_symbols *symbols, uint32_t module)
 {
 	const struct hf_process *process = symbols->process;
 	Dwarf_Addr bias;
@@ -55,4 +55,23 @@ uint32_t hf_ctype_at_place(struct hf_symbols *symbols, const struct hf_ctype_pla
 	for (uint32_t i = 0; i < place->pointers && i < MAX_POINTERS && type; i++)
 		type = hf_ctype_pointer(symbols, type);
 	return type;
+}
+
+bool symbols_type_offset(const struct hf_symbols *symbols, const struct hf_variable *variable,
+			 uint64_t *ret_offset, bool *ret_alternate)
+{
+	Dwarf *dwarf = variable->type_die ? dwarf_of(symbols, variable->module) : NULL;
+	void *addr = (void *)(uintptr_t)variable->type_die;
+	Dwarf_Die die;
+
+	*ret_alternate = false;
+	if (dwarf && !dwarf_die_addr_die(dwarf, addr, &die)) {
+		*ret_alternate = true;
+		dwarf = dwarf_getalt(dwarf);
+		if (dwarf && !dwarf_die_addr_die(dwarf, addr, &die))
+			dwarf = NULL;
+	}
+	if (dwarf)
+		*ret_offset = dwarf_dieoffset(&die);
+	return dwarf != NULL;
 }

@@ -32,17 +32,21 @@ const struct hf_command *hf_command_find(const char *name);
 /* ---- options -------------------------------------------------------------------------------- */
 
 enum {
-	HF_GROUP_INPUT = 1,	/* -e, --sysroot, --debuginfo-path, -p */
-	HF_GROUP_OUTPUT = 2,	/* --format, -o, --color, -q */
-	HF_GROUP_ANALYSIS = 4,	/* --roots, --no-heuristics, --threads */
-	HF_GROUP_LIST = 8,	/* --top, --all */
-	HF_GROUP_TREE = 16,	/* --depth, --min */
-	HF_GROUP_GATE = 32,	/* --fail-if, --strict */
-	HF_GROUP_LEAKS = 64,	/* --suppressions */
-	HF_GROUP_QUERY = 128,	/* -f, --csv */
-	HF_GROUP_OOM = 256,	/* --oom-log */
-	HF_GROUP_CAPTURE = 512, /* --freeze, --zstd, ... */
-	HF_GROUP_WATCH = 1024,	/* --at, ... */
+	HF_GROUP_INPUT = 1,    /* -e, --sysroot, --debuginfo-path, -p */
+	HF_GROUP_OUTPUT = 2,   /* --format, -o, --no-pager */
+	HF_GROUP_ANALYSIS = 4, /* --roots, --no-heuristics, --threads */
+	HF_GROUP_LIST = 8,     /* --top, --all */
+	HF_GROUP_TREE = 16,    /* --depth, --min */
+	HF_GROUP_GATE = 32,    /* --fail-if, --strict */
+	HF_GROUP_LEAKS = 64,   /* --suppressions */
+	HF_GROUP_QUERY = 128,  /* -f, --csv */
+	HF_GROUP_OOM = 256,    /* --oom-log */
+	HF_GROUP_ANY = 1024,   /* --color, -q, --help: of every command */
+	HF_GROUP_SARIF = 2048,
+	HF_GROUP_METRICS = 4096,
+	HF_GROUP_JUNIT = 8192,
+	HF_GROUP_CAPTURE = 1 << 20, /* --freeze, --zstd, ... */
+	HF_GROUP_WATCH = 1 << 21,   /* --at, ... */
 };
 
 struct hf_option {

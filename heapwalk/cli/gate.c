@@ -203,16 +203,7 @@ static struct hf_error *retained_of(struct hf_analysis *analysis, const char *na
 
 static double findings_of(const struct hf_analysis *analysis)
 {
-	double total = 0;
-	for (size_t i = 0; i < hf_diags_codes(analysis->diags); i++) {
-		enum hf_diag_kind kind;
-		enum hf_severity worst;
-		uint64_t count = 0;
-		hf_diags_code(analysis->diags, i, &kind, &worst, &count);
-		if (kind == HF_DIAG_HEAP && worst != HF_SEV_NOTE)
-			total += (double)count;
-	}
-	return total;
+	return analysis->allocator ? (double)analysis->allocator->findings_count : 0;
 }
 
 static struct hf_error *value_of(const struct hf_gate *gate, struct hf_analysis *analysis,

@@ -28,6 +28,14 @@ struct hf_gates {
 
 struct hf_error *hf_gate_parse(const char *text, struct hf_gate *ret);
 
+struct hf_gate_result {
+	const struct hf_gate *gate;
+	bool trips;
+	double value; /* the figure */
+};
+
+HF_VEC(hf_gate_results, struct hf_gate_result);
+
 /* *@ret: the condition holds (the gate trips); *@ret_value: the figure. */
 struct hf_error *hf_gate_test(const struct hf_gate *gate, struct hf_analysis *analysis, bool *ret,
 			      double *ret_value);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "heapwalk/cli/commands.h"
+#include "heapwalk/cli/complete.h"
 #include "heapwalk/cli/help.h"
 #include "heapwalk/cli/run.h"
 
@@ -19,6 +20,26 @@ static int print_man(int argc, char **argv)
 	return HF_EXIT_DONE;
 }
 
+/* The hidden word that `make` uses: help-completion bash|zsh|fish. */
+static int print_completion(int argc, char **argv)
+{
+	return argc == 3 && hf_completion(argv[2], stdout) ? HF_EXIT_DONE : HF_EXIT_FAILED;
+}
+
+/* "help [COMMAND]", as git's users type it; false if it is something else (a file, say). */
+static bool print_help(int argc, char **argv)
+{
+	const struct hf_command *command = argc == 3 ? hf_command_find(argv[2]) : NULL;
+
+	if (argc < 2 || strcmp(argv[1], "help") != 0 || argc > 3 || (argc == 3 && !command))
+		return false;
+	if (command)
+		hf_help_command(command, stdout);
+	else
+		hf_help_all(stdout);
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	struct hf_options options;
@@ -26,6 +47,10 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (argc > 1 && !strcmp(argv[1], "help-man"))
 		return print_man(argc, argv);
+	if (argc > 1 && !strcmp(argv[1], "help-completion"))
+		return print_completion(argc, argv);
+	if (print_help(argc, argv))
+		return HF_EXIT_DONE;
 	if (argc < 2) {
 		hf_help_all(stderr);
 		return HF_EXIT_FAILED;

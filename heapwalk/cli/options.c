@@ -18,6 +18,7 @@
 #include "core/base/cleanup.h"
 #include "core/elf/filekind.h"
 #include "heapwalk/cli/commands.h"
+#include "heapwalk/cli/similar.h"
 
 enum option_id {
 	OPT_FIRST = 256,
@@ -62,6 +63,9 @@ enum option_id {
 	OPT_NO_TRAP,
 	OPT_EXEC,
 	OPT_TIMING,
+	OPT_SARIF,
+	OPT_JUNIT,
+	OPT_OPENMETRICS,
 	OPT_HELP,
 	OPT_VERSION,
 };
@@ -70,7 +74,7 @@ const struct hf_option hf_option_table[] = {
     {'e', "executable", "FILE", "the program that the core is of (else found by the core)",
      HF_GROUP_INPUT, OPT_EXECUTABLE},
     {0, "core", "FILE", "the core (else the first word that is one)", HF_GROUP_INPUT, OPT_CORE},
-    {'p', "pid", "PID", "analyse a running process, by way of a private snapshot",
+    {'p', "pid", "PID", "a running process (it is analysed by way of a private snapshot)",
      HF_GROUP_INPUT | HF_GROUP_CAPTURE, OPT_PID},
     {0, "sysroot", "DIR", "look for the files that the core names below DIR", HF_GROUP_INPUT,
      OPT_SYSROOT},
@@ -80,7 +84,8 @@ const struct hf_option hf_option_table[] = {
      HF_GROUP_OUTPUT, OPT_FORMAT},
     {0, "json", NULL, "short for --format=json", HF_GROUP_OUTPUT, OPT_JSON},
     {0, "csv", NULL, "short for --format=csv", HF_GROUP_OUTPUT, OPT_CSV},
-    {'o', "output", "FILE", "write to FILE instead of standard output",
+    {'o', "output", "FILE",
+     "write to FILE instead of standard output; of watch: the folder for cores",
      HF_GROUP_OUTPUT | HF_GROUP_CAPTURE, OPT_OUTPUT},
     {0, "pause", NULL, "stop all threads while memory is read (the default)", HF_GROUP_CAPTURE,
      OPT_PAUSE},
@@ -95,11 +100,10 @@ const struct hf_option hf_option_table[] = {
     {0, "swapped", NULL,
      "read swapped pages too: that swaps them in, which can bring the OOM killer", HF_GROUP_CAPTURE,
      OPT_SWAPPED},
-    {0, "color", "WHEN", "auto (the default), always or never; NO_COLOR is heeded", HF_GROUP_OUTPUT,
+    {0, "color", "WHEN", "auto (the default), always or never; NO_COLOR is heeded", HF_GROUP_ANY,
      OPT_COLOR},
     {0, "no-pager", NULL, "do not send long output through $PAGER", HF_GROUP_OUTPUT, OPT_NO_PAGER},
-    {'q', "quiet", NULL, "no progress on standard error", HF_GROUP_OUTPUT | HF_GROUP_CAPTURE,
-     OPT_QUIET},
+    {'q', "quiet", NULL, "no progress on standard error", HF_GROUP_ANY, OPT_QUIET},
     {0, "roots", "LIST",
      "kinds of roots that count, with commas: variable, section, tls, frame, register, stack, "
      "mapping; or kinds that do not, each with a minus before it",
@@ -121,6 +125,12 @@ const struct hf_option hf_option_table[] = {
     {0, "min", "SIZE", "leave out what keeps less (1MiB)", HF_GROUP_TREE, OPT_MIN},
     {0, "fail-if", "CONDITION", "exit with 1 if it holds: 'leaked_bytes > 1MiB'; repeatable",
      HF_GROUP_GATE, OPT_FAIL_IF},
+    {0, "junit", NULL, "the --fail-if conditions as the test cases of a JUnit report (XML)",
+     HF_GROUP_JUNIT, OPT_JUNIT},
+    {0, "sarif", NULL, "what it found as SARIF 2.1.0, for code scanning and editors",
+     HF_GROUP_SARIF, OPT_SARIF},
+    {0, "openmetrics", NULL, "the figures as OpenMetrics text, for Prometheus", HF_GROUP_METRICS,
+     OPT_OPENMETRICS},
     {0, "strict", NULL, "exit with 3 if evidence was missing", HF_GROUP_GATE, OPT_STRICT},
     {0, "suppressions", "FILE", "leaks that are known: type:GLOB, text:GLOB, size:N a line",
      HF_GROUP_LEAKS, OPT_SUPPRESSIONS},
@@ -143,8 +153,8 @@ const struct hf_option hf_option_table[] = {
      HF_GROUP_WATCH, OPT_NO_TRAP},
     {0, "exec", "COMMAND", "a shell command to run at each core", HF_GROUP_WATCH, OPT_EXEC},
     {'f', "file", "FILE", "read the SQL from FILE", HF_GROUP_QUERY, OPT_FILE},
-    {'h', "help", NULL, "this help", HF_GROUP_OUTPUT | HF_GROUP_CAPTURE, OPT_HELP},
-    {'V', "version", NULL, "the version", HF_GROUP_OUTPUT | HF_GROUP_CAPTURE, OPT_VERSION},
+    {'h', "help", NULL, "this help", HF_GROUP_ANY, OPT_HELP},
+    {'V', "version", NULL, "the version", HF_GROUP_ANY, OPT_VERSION},
     {0, NULL, NULL, NULL, 0, 0},
 };
 
@@ -214,12 +224,17 @@ static struct hf_error *parse_roots(const char *list, uint32_t *ret)
 	return NULL;
 }
 
-static struct hf_error *parse_format(const char *text, struct hf_options *options)
+const char *hf_format_name(unsigned index)
 {
 	static const char *const names[HF_FORMATS] = {"text", "json", "csv"};
+	return index < HF_FORMATS ? names[index] : NULL;
+}
+
+static struct hf_error *parse_format(const char *text, struct hf_options *options)
+{
 	options->format_name = NULL;
 	for (unsigned i = 0; i < HF_FORMATS; i++) {
-		if (!strcmp(text, names[i])) {
+		if (!strcmp(text, hf_format_name(i))) {
 			options->format = (enum hf_format)i;
 			options->format_given = true;
 			return NULL;
@@ -384,6 +399,12 @@ static struct hf_error *take_option(int id, const char *text, struct hf_options 
 		return parse_format("json", options);
 	case OPT_CSV:
 		return parse_format("csv", options);
+	case OPT_SARIF:
+		return parse_format("sarif", options);
+	case OPT_JUNIT:
+		return parse_format("junit", options);
+	case OPT_OPENMETRICS:
+		return parse_format("openmetrics", options);
 	case OPT_OUTPUT:
 		options->output = text;
 		return NULL;
@@ -505,8 +526,22 @@ static void take_word(const char *word, struct hf_options *options)
 	}
 }
 
+/* The command that a first word is meant to be which is nothing at all; NULL if it is something. */
+static const char *meant_command(const char *word)
+{
+	if (hf_command_find(word) || strchr(word, '/') || kind_of_word(word) != WORD_OTHER)
+		return NULL;
+	return hf_similar_command(word);
+}
+
 static struct hf_error *take_words(int argc, char **argv, int first, struct hf_options *options)
 {
+	const char *meant = first < argc ? meant_command(argv[first]) : NULL;
+
+	if (meant)
+		return hf_error_create(
+		    HF_ERR_USAGE, "\"%s\" is no command and no such file; did you mean \"%s\"?",
+		    argv[first], meant);
 	options->words = calloc((size_t)(argc - first) + 1, sizeof(*options->words));
 	if (!options->words)
 		return hf_error_nomem();
@@ -534,14 +569,47 @@ static int split_command(int argc, char **argv, char ***ret)
 	return argc;
 }
 
+/* What is wrong with the option that getopt has just refused. */
+static struct hf_error *bad_option(char **argv, int id, int letter)
+{
+	const char *word = argv[optind - 1], *name = NULL, *meant = NULL;
+	char typed[64] = "", several[256] = "";
+	unsigned begins = 0;
+
+	for (const struct hf_option *option = hf_option_table; option->name; option++) {
+		if (letter && (option->id == letter || option->letter == letter))
+			name = option->name;
+	}
+	if (id == ':' && name)
+		return hf_error_create(HF_ERR_USAGE, "--%s needs an argument (see --help)", name);
+	if (name)
+		return hf_error_create(HF_ERR_USAGE, "--%s takes no argument", name);
+	if (letter)
+		return hf_error_create(HF_ERR_USAGE, "there is no option -%c (see --help)", letter);
+	word += strspn(word, "-");
+	snprintf(typed, sizeof(typed), "%.*s", (int)strcspn(word, "="), word);
+	for (const struct hf_option *option = hf_option_table; option->name; option++) {
+		size_t length = strlen(several);
+		if (strncmp(option->name, typed, strlen(typed)) == 0)
+			snprintf(several + length, sizeof(several) - length, "%s--%s",
+				 begins++ ? ", " : "", option->name);
+	}
+	if (begins > 1)
+		return hf_error_create(HF_ERR_USAGE, "--%s can be any of %s", typed, several);
+	meant = hf_similar_option(typed);
+	if (!meant)
+		return hf_error_create(HF_ERR_USAGE, "there is no option --%s (see --help)", typed);
+	return hf_error_create(HF_ERR_USAGE, "--%s is no option; did you mean --%s?", typed, meant);
+}
+
 struct hf_error *hf_options_parse(int argc, char **argv, struct hf_options *ret)
 {
-	struct option table[64] = {0};
-	char letters[64] = "";
+	struct option table[128] = {0};
+	char letters[64] = ":"; /* a missing argument is told apart */
 	struct hf_options options = {.heuristics = HF_HEURISTIC_ALL,
 				     .watch = {.keep = 3, .cooldown = 60, .window = 10}};
 	struct hf_error *err = NULL;
-	int id, count = 0, at = 0;
+	int id, count = 0, at = 1;
 
 	for (const struct hf_option *option = hf_option_table; option->name; option++) {
 		int argument = !option->argument	  ? no_argument
@@ -556,13 +624,14 @@ struct hf_error *hf_options_parse(int argc, char **argv, struct hf_options *ret)
 	}
 	argc = split_command(argc, argv, &options.command_line);
 	optind = 0; /* start anew: a GNU extension */
+	opterr = 0;
 	while (!err && (id = getopt_long(argc, argv, letters, table, NULL)) != -1) {
 		for (const struct hf_option *option = hf_option_table; option->name; option++) {
 			if (option->letter && id == option->letter)
 				id = option->id;
 		}
-		err = id == '?' ? hf_error_create(HF_ERR_USAGE, "try --help")
-				: take_option(id, optarg, &options);
+		err = id == '?' || id == ':' ? bad_option(argv, id, optopt)
+					     : take_option(id, optarg, &options);
 	}
 	if (!err)
 		err = take_words(argc, argv, optind, &options);

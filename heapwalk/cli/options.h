@@ -55,6 +55,9 @@ struct hf_options {
 
 /* Parse a command line; its first word that is no option may be a command's name. */
 struct hf_error *hf_options_parse(int argc, char **argv, struct hf_options *ret);
+/* Words that --format takes (export has its own); NULL past the last. */
+const char *hf_format_name(unsigned index);
+
 void hf_options_deinit(struct hf_options *options);
 
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
+#include "heapwalk/cli/ci.h"
 #include "heapwalk/cli/commands.h"
 #include "heapwalk/cli/live.h"
 #include "heapwalk/cli/terminal.h"
@@ -162,26 +163,53 @@ struct hf_error *hf_sink_close(struct hf_sink *sink, const struct hf_options *op
 /* ---- gates
  * --------------------------------------------------------------------------------------- */
 
-int hf_run_gates(const struct hf_options *options, struct hf_analysis *analysis)
+struct hf_error *hf_run_test_gates(const struct hf_options *options, hf_gate_test_fn *test,
+				   void *ctx, struct hf_gate_results *ret)
+{
+	hf_vec_foreach (gate, &options->gates.list) {
+		struct hf_gate_result result = {.gate = gate};
+		struct hf_error *err = test(gate, ctx, &result.trips, &result.value);
+		if (err)
+			return err;
+		if (!hf_vec_push(ret, result))
+			return hf_error_nomem();
+	}
+	return NULL;
+}
+
+int hf_run_gate_status(const struct hf_options *options, const struct hf_gate_results *results,
+		       bool partial)
 {
 	int status = HF_EXIT_DONE;
 
-	hf_vec_foreach (gate, &options->gates.list) {
-		bool trips = false;
-		double value = 0;
-		struct hf_error *err = hf_gate_test(gate, analysis, &trips, &value);
-		if (err)
-			return hf_fail(err);
-		if (trips) {
-			fprintf(stderr, "heapforensics: --fail-if '%s' holds: it is %.0f\n",
-				gate->text, value);
-			status = HF_EXIT_GATE;
-		}
+	hf_vec_foreach (result, results) {
+		if (!result->trips)
+			continue;
+		fprintf(stderr, "heapforensics: --fail-if '%s' holds: it is %.0f\n",
+			result->gate->text, result->value);
+		status = HF_EXIT_GATE;
 	}
-	if (status == HF_EXIT_DONE && options->strict && hf_diags_partial(analysis->diags)) {
+	if (status == HF_EXIT_DONE && options->strict && partial) {
 		fprintf(stderr, "heapforensics: evidence was missing, and --strict was given\n");
 		status = HF_EXIT_PARTIAL;
 	}
+	return status;
+}
+
+static struct hf_error *test_gate(const struct hf_gate *gate, void *ctx, bool *ret_trips,
+				  double *ret_value)
+{
+	return hf_gate_test(gate, ctx, ret_trips, ret_value);
+}
+
+int hf_run_gates(const struct hf_options *options, struct hf_analysis *analysis)
+{
+	struct hf_gate_results results = {0};
+	struct hf_error *err = hf_run_test_gates(options, test_gate, analysis, &results);
+	int status = err ? hf_fail(err)
+			 : hf_run_gate_status(options, &results, hf_diags_partial(analysis->diags));
+
+	hf_vec_free(&results);
 	return status;
 }
 
@@ -192,13 +220,20 @@ struct hf_error *hf_run_check_words(const struct hf_command *command,
 				    const struct hf_options *options)
 {
 	int allowed = command->argument != HF_ARGUMENT_NONE;
+	const struct hf_command *late =
+	    options->word_count > allowed ? hf_command_find(options->words[0]) : NULL;
 
 	if (!options->core && !options->pid && options->word_count)
-		return hf_error_create(HF_ERR_IO, "%s: no such core, and no running process",
-				       options->words[0]);
+		return hf_error_create(
+		    HF_ERR_IO,
+		    "%s: no such core, and no running process (--help lists the commands)",
+		    options->words[0]);
 	if (!options->core && !options->pid)
 		return hf_error_create(HF_ERR_USAGE, "which core? heapforensics %s %s (see --help)",
 				       command->name, command->arguments);
+	if (late)
+		return hf_error_create(HF_ERR_USAGE, "the command comes first: heapforensics %s %s",
+				       late->name, late->arguments);
 	if (options->word_count > allowed)
 		return hf_error_create(HF_ERR_USAGE, "%s: no such file, and %s takes %s",
 				       options->words[0], command->name,
@@ -219,7 +254,7 @@ static struct hf_error *check_words(const struct hf_command *command,
 	return hf_run_check_words(command, options);
 }
 
-static void complete_view(struct hf_options *options)
+void hf_run_complete_view(struct hf_options *options)
 {
 	snprintf(options->pid_text, sizeof(options->pid_text), "%u", options->pid);
 	options->view.core = options->core ? options->core : options->pid_text;
@@ -277,10 +312,13 @@ static struct hf_error *print_view(const struct hf_command *command, struct hf_o
 int hf_run_view(const struct hf_command *command, struct hf_options *options)
 {
 	struct hf_analysis *analysis = NULL;
+
+	if (hf_ci_format(options))
+		return hf_run_ci(command, options);
 	struct hf_error *err = check_words(command, options);
 	enum hf_analysis_depth depth = options->gates.list.count ? HF_DEPTH_TYPES : command->depth;
 
-	complete_view(options);
+	hf_run_complete_view(options);
 	struct hf_doc *kept = err ? NULL : hf_run_kept_answer(command, options);
 	if (kept) {
 		err = print_doc(kept, options);
@@ -349,6 +387,9 @@ int hf_run_report(const struct hf_command *command, struct hf_options *options)
 	options->view.oom_log = log;
 	if (options->core || options->pid || options->word_count) {
 		status = report_core(command, options);
+	} else if (options->format_name) {
+		status = hf_fail(hf_error_create(HF_ERR_USAGE, "--format=%s: of which core?",
+						 options->format_name));
 	} else {
 		err = print_log_alone(log, options);
 		status = err ? hf_fail(err) : HF_EXIT_DONE;
@@ -435,7 +476,7 @@ int hf_run_query(const struct hf_command *command, struct hf_options *options)
 	struct hf_analysis *analysis = NULL;
 	struct hf_error *err = check_words(command, options);
 
-	complete_view(options);
+	hf_run_complete_view(options);
 	if (!err)
 		err = hf_run_open(options, command->depth, &analysis);
 	if (err)

@@ -13,13 +13,21 @@ int hf_run_view(const struct hf_command *command, struct hf_options *options);
 int hf_run_report(const struct hf_command *command, struct hf_options *options);
 int hf_run_query(const struct hf_command *command, struct hf_options *options);
 int hf_run_diff(const struct hf_command *command, struct hf_options *options);
+int hf_run_explore(const struct hf_command *command, struct hf_options *options);
 int hf_run_snapshot(const struct hf_command *command, struct hf_options *options);
 int hf_run_watch(const struct hf_command *command, struct hf_options *options);
 int hf_run_export(const struct hf_command *command, struct hf_options *options);
+int hf_run_ci(const struct hf_command *command, struct hf_options *options);
+
+/* Words that --format of export takes; NULL past the last. */
+const char *hf_export_format_name(unsigned index);
 
 /* Are the words of the command line those that @command takes? */
 struct hf_error *hf_run_check_words(const struct hf_command *command,
 				    const struct hf_options *options);
+
+/* What the views want to know of the command line, for their hints. */
+void hf_run_complete_view(struct hf_options *options);
 
 /* Print "heapforensics: MESSAGE", destroy @err, return HF_EXIT_FAILED. */
 int hf_fail(struct hf_error *err);
@@ -57,5 +65,13 @@ struct hf_error *hf_sink_close(struct hf_sink *sink, const struct hf_options *op
 
 /* The exit status of gates and --strict; tells on standard error what tripped. */
 int hf_run_gates(const struct hf_options *options, struct hf_analysis *analysis);
+
+/* The same in two steps: test each gate with @test (of gate.h's form), then tell and decide. */
+typedef struct hf_error *hf_gate_test_fn(const struct hf_gate *gate, void *ctx, bool *ret_trips,
+					 double *ret_value);
+struct hf_error *hf_run_test_gates(const struct hf_options *options, hf_gate_test_fn *test,
+				   void *ctx, struct hf_gate_results *ret);
+int hf_run_gate_status(const struct hf_options *options, const struct hf_gate_results *results,
+		       bool partial);
 
 #endif

@@ -8,7 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "heapwalk/cli/ci.h"
 #include "heapwalk/cli/commands.h"
+#include "heapwalk/cli/junit.h"
 #include "heapwalk/cli/run.h"
 #include "heapwalk/views/diff.h"
 
@@ -59,31 +61,56 @@ static struct hf_error *open_pair(const struct hf_command *command,
 	return err;
 }
 
+static bool partial_pair(const struct pair *pair)
+{
+	return hf_diags_partial(pair->before->diags) || hf_diags_partial(pair->after->diags);
+}
+
+static struct hf_error *print_doc(const struct hf_doc *doc, const struct hf_options *options)
+{
+	struct hf_sink sink;
+	struct hf_error *err = hf_sink_open(options, &sink);
+
+	if (err)
+		return err;
+	err = hf_output(doc, &sink.output, sink.to);
+	struct hf_error *closing = hf_sink_close(&sink, options);
+	if (!err)
+		return closing;
+	hf_error_destroy(closing);
+	return err;
+}
+
+static struct hf_error *write_junit(void *ctx, FILE *to)
+{
+	return hf_junit_write(ctx, to);
+}
+
+/* The differences; with --junit the gates' @results, and the differences as their output. */
 static struct hf_error *print_pair(const struct hf_command *command, struct hf_options *options,
-				   const struct pair *pair)
+				   const struct pair *pair, const struct hf_gate_results *results)
 {
 	struct hf_doc *doc = NULL;
-	struct hf_sink sink;
 	struct hf_error *err = hf_doc_create(command->name, &doc);
 
 	if (err)
 		return err;
-	hf_doc_set_partial(doc, hf_diags_partial(pair->before->diags) ||
-				    hf_diags_partial(pair->after->diags));
+	hf_doc_set_partial(doc, partial_pair(pair));
 	err =
 	    hf_view_diff(pair->diff, &options->view,
 			 pair->new_options.core ? pair->new_options.core : options->words[0], doc);
 	if (!err)
 		err = hf_doc_error(doc);
-	if (!err)
-		err = hf_sink_open(options, &sink);
-	if (!err) {
-		err = hf_output(doc, &sink.output, sink.to);
-		struct hf_error *closing = hf_sink_close(&sink, options);
-		if (err)
-			hf_error_destroy(closing);
-		else
-			err = closing;
+	if (!err && hf_ci_format(options) == HF_CI_JUNIT) {
+		struct hf_junit junit = {.command = command->name,
+					 .process = pair->after->process,
+					 .gates = results,
+					 .doc = doc,
+					 .partial = partial_pair(pair),
+					 .strict = options->strict};
+		err = hf_ci_write(options, write_junit, &junit);
+	} else if (!err) {
+		err = print_doc(doc, options);
 	}
 	hf_doc_destroy(doc);
 	return err;
@@ -105,9 +132,10 @@ static struct hf_error *growth_of(const struct hf_gate *gate, const struct hf_di
 	return NULL;
 }
 
-static struct hf_error *test_gate(const struct hf_gate *gate, const struct pair *pair,
-				  bool *ret_trips, double *ret_value)
+static struct hf_error *test_gate(const struct hf_gate *gate, void *ctx, bool *ret_trips,
+				  double *ret_value)
 {
+	const struct pair *pair = ctx;
 	struct hf_diff_growth growth;
 
 	if (!hf_gate_is_growth(gate))
@@ -120,41 +148,39 @@ static struct hf_error *test_gate(const struct hf_gate *gate, const struct pair 
 	return NULL;
 }
 
-static int run_gates(const struct hf_options *options, const struct pair *pair)
+static struct hf_error *check_format(const struct hf_options *options)
 {
-	int status = HF_EXIT_DONE;
-
-	hf_vec_foreach (gate, &options->gates.list) {
-		bool trips = false;
-		double value = 0;
-		struct hf_error *err = test_gate(gate, pair, &trips, &value);
-		if (err)
-			return hf_fail(err);
-		if (trips) {
-			fprintf(stderr, "heapforensics: --fail-if '%s' holds: it is %.0f\n",
-				gate->text, value);
-			status = HF_EXIT_GATE;
-		}
-	}
-	bool partial =
-	    hf_diags_partial(pair->before->diags) || hf_diags_partial(pair->after->diags);
-	if (status == HF_EXIT_DONE && options->strict && partial) {
-		fprintf(stderr, "heapforensics: evidence was missing, and --strict was given\n");
-		status = HF_EXIT_PARTIAL;
-	}
-	return status;
+	if (!options->format_name || hf_ci_format(options) == HF_CI_JUNIT)
+		return NULL;
+	return hf_error_create(HF_ERR_USAGE, "diff has no --format=%s", options->format_name);
 }
 
 int hf_run_diff(const struct hf_command *command, struct hf_options *options)
 {
 	struct pair pair = {.diff = NULL};
-	struct hf_error *err = open_pair(command, options, &pair);
+	struct hf_gate_results results = {0};
+	struct hf_error *err = check_format(options);
+	int status = HF_EXIT_FAILED;
 
+	if (!err)
+		err = open_pair(command, options, &pair);
 	options->view.core = options->core;
 	options->view.binary = pair.new_options.binary;
-	if (!err)
-		err = print_pair(command, options, &pair);
-	int status = err ? hf_fail(err) : run_gates(options, &pair);
+	if (!err) {
+		struct hf_error *gates = hf_run_test_gates(options, test_gate, &pair, &results);
+		if (hf_ci_format(options) == HF_CI_JUNIT) { /* the gates are what it tells */
+			err = gates;
+			gates = NULL;
+		}
+		if (!err)
+			err = print_pair(command, options, &pair, &results);
+		if (!err)
+			err = gates;
+		else
+			hf_error_destroy(gates);
+	}
+	status = err ? hf_fail(err) : hf_run_gate_status(options, &results, partial_pair(&pair));
+	hf_vec_free(&results);
 	hf_diff_destroy(pair.diff);
 	hf_run_close(&pair.new_options, pair.after);
 	hf_run_close(options, pair.before);

@@ -24,6 +24,11 @@ static const struct hf_export_ops *const formats[] = {
 
 enum { FORMATS = sizeof(formats) / sizeof(formats[0]) };
 
+const char *hf_export_format_name(unsigned index)
+{
+	return index < FORMATS ? formats[index]->name : NULL;
+}
+
 static struct hf_error *find_format(const char *name, const struct hf_export_ops **ret)
 {
 	char list[160] = "";

@@ -22,12 +22,20 @@
 /* Seconds of analysis from which on an index is made without being asked for. */
 #define WORTH_KEEPING 2.0
 
+/* $HEAPFORENSICS_INDEX_MIB: what all indexes together may take; 0: the default. */
+static uint64_t limit_by_environment(void)
+{
+	const char *text = getenv("HEAPFORENSICS_INDEX_MIB");
+	return text ? strtoull(text, NULL, 10) << 20 : 0;
+}
+
 struct hf_index *hf_run_index(const struct hf_options *options)
 {
 	const char *variable = getenv("HEAPFORENSICS_INDEX");
 	struct hf_index_options index_options = {
 	    .mode = options->index_mode,
 	    .folder = options->index_folder,
+	    .max_bytes = limit_by_environment(),
 	    .root_kinds = options->root_kinds,
 	    .heuristics = options->heuristics,
 	};

@@ -70,15 +70,19 @@ static bool scan_for_bins(const struct glibc *glibc, uint64_t start, uint64_t en
 {
 	uint64_t w = glibc->layout.word, last = 2ull * (GLIBC_BINS - 1) * w;
 
-	for (uint64_t at = (start + w - 1) & ~(w - 1); at + GLIBC_BIN_WORDS * w <= end;) {
+	for (uint64_t at = (start + w - 1) & ~(w - 1);
+	     at < end && end - at >= GLIBC_BIN_WORDS * w;) {
 		uint64_t available = 0;
 		const uint8_t *view = hf_image_at(glibc->image, at + last, &available);
 		if (!view || available < 2 * w) {
-			at += w;
+			uint64_t next = view ? at + w : hf_image_next(glibc->image, at + last);
+			if (next == UINT64_MAX)
+				return false;
+			at = view ? next : (next - last + w - 1) & ~(w - 1);
 			continue;
 		}
 		uint64_t count = (available - w) / w;
-		for (uint64_t i = 0; i < count && at + GLIBC_BIN_WORDS * w <= end; i++, at += w) {
+		for (uint64_t i = 0; i < count && end - at >= GLIBC_BIN_WORDS * w; i++, at += w) {
 			uint64_t expect = at + last - 2 * w;
 			if (hf_image_word_at(glibc->image, view + i * w) == expect &&
 			    hf_image_word_at(glibc->image, view + (i + 1) * w) == expect &&
@@ -172,8 +176,8 @@ static bool par_near(const struct glibc *glibc, uint64_t arena, uint64_t *ret)
 }
 
 /*
- * Choose among the classes whose ring closes: mp_'s signature counts most, then whether
- * libc's own version lies in the class's range.
+ * Choose among the classes: that the ring closes counts most, then mp_'s signature, then
+ * whether libc's own version lies in the class's range. One of the first two must hold.
  */
 static bool choose_class(struct glibc *glibc, uint64_t bins, uint64_t symbol_par)
 {
@@ -187,18 +191,19 @@ static bool choose_class(struct glibc *glibc, uint64_t bins, uint64_t symbol_par
 			continue;
 		take_class(glibc, &classes[i]);
 		uint64_t arena = bins - classes[i].bins, par = 0;
-		if (!ring_closes(glibc, arena) || !counts_fit(glibc, arena))
+		if (!counts_fit(glibc, arena))
 			continue;
-		int score = 0;
+		/* A smashed ring must not hide the heap: what else fits may speak for it. */
+		int score = ring_closes(glibc, arena) ? 8 : 0;
 		if (symbol_par ? par_fits(glibc, symbol_par) : par_near(glibc, arena, &par))
 			score += 4;
 		if (glibc->version >= classes[i].first && glibc->version <= classes[i].last)
 			score += 2;
 		/* Of equals the later: distributions go forward. */
-		if (score >= best_score) {
+		if (score >= 4 && score >= best_score) {
 			best_score = score;
 			best = &classes[i];
-			best_par = score >= 4 ? (symbol_par ? symbol_par : par) : symbol_par;
+			best_par = score & 4 ? (symbol_par ? symbol_par : par) : symbol_par;
 		}
 	}
 	if (!best)
@@ -263,14 +268,18 @@ static bool bins_by_symbol(struct glibc *glibc, uint32_t module, uint64_t *ret_b
 		return false;
 	if (hf_symbols_find(glibc->symbols, module, "mp_", &par, &size))
 		*ret_par = par;
+	/* A few words off, most pairs are still good ones: the best place is the right one. */
+	unsigned most = 0;
 	for (unsigned i = 0; i < count; i++) {
-		if (classes[i].word == glibc->layout.word &&
-		    good_pairs(glibc, arena + classes[i].bins) >= MIN_GOOD_PAIRS) {
+		if (classes[i].word != glibc->layout.word)
+			continue;
+		unsigned good = good_pairs(glibc, arena + classes[i].bins);
+		if (good > most) {
+			most = good;
 			*ret_bins = arena + classes[i].bins;
-			return true;
 		}
 	}
-	return false;
+	return most >= MIN_GOOD_PAIRS;
 }
 
 static bool bins_in_module(struct glibc *glibc, uint32_t module, uint64_t *ret)

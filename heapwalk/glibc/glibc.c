@@ -6,8 +6,6 @@
 
 #include "heapwalk/glibc/glibc.h"
 
-enum { MAX_ABORT_MESSAGE = 1024 };
-
 static void glibc_destroy(struct hf_allocator *allocator)
 {
 	struct glibc *glibc = (struct glibc *)allocator; /* base is its first member */
@@ -25,6 +23,9 @@ static void glibc_destroy(struct hf_allocator *allocator)
 	free(allocator->arenas.data);
 	free(allocator->bins.data);
 	free(allocator->caches.data);
+	free(allocator->findings.data);
+	free(allocator->doubtful.data);
+	pthread_mutex_destroy(&glibc->findings_lock);
 	hf_strpool_destroy(glibc->strings);
 	free(glibc);
 }
@@ -39,6 +40,7 @@ static const struct hf_allocator_ops ops = {
     .mallinfo2 = glibc_mallinfo2,
     .save = glibc_save,
     .load = glibc_load,
+    .check = glibc_check,
 };
 
 /* Libraries that take malloc's place: then glibc's own heap holds little or nothing. */
@@ -100,24 +102,6 @@ static void tell_not_found(const struct glibc *glibc, const char *other)
 			    "allocator, or libc's data is missing from the core)");
 }
 
-/* What malloc (or assert, or abort's caller) said last: __abort_msg -> {u32 size; text}. */
-static void read_abort_message(struct glibc *glibc)
-{
-	uint64_t address = 0, size = 0, message = 0;
-	uint32_t bytes = 0;
-	char text[MAX_ABORT_MESSAGE];
-
-	if (!glibc->symbols || glibc->libc_module == HF_NO_INDEX ||
-	    !hf_symbols_find(glibc->symbols, glibc->libc_module, "__abort_msg", &address, &size) ||
-	    !glibc_word(glibc, address, &message) || message == 0 ||
-	    !hf_image_u32(glibc->image, message, &bytes) || bytes == 0 ||
-	    !hf_image_string(glibc->image, message + 4, text, sizeof(text)))
-		return;
-	text[strcspn(text, "\n")] = '\0';
-	if (text[0])
-		glibc->base.abort_message = hf_strpool_dup(glibc->strings, text);
-}
-
 static struct hf_error *probe(struct glibc *glibc, bool *ret_found)
 {
 	struct hf_error *err = hf_strpool_create(&glibc->strings);
@@ -125,16 +109,18 @@ static struct hf_error *probe(struct glibc *glibc, bool *ret_found)
 		err = glibc_find(glibc, ret_found);
 	if (err || !*ret_found)
 		return err;
+	glibc_read_crash(glibc);
 	err = glibc_find_regions(glibc);
 	if (!err)
-		err = glibc_walk_lists(glibc);
+		glibc_settle_mangling(glibc);
 	if (!err)
 		err = glibc_walk_tcaches(glibc);
+	if (!err)
+		err = glibc_walk_lists(glibc);
 	if (err)
 		return err;
 	glibc_sort_free(glibc);
 	err = glibc_find_mmapped(glibc);
-	read_abort_message(glibc);
 	const struct glibc_layout *layout = &glibc->layout;
 	bool trailer = layout->class->mmapped_trailer;
 	glibc->base.granule = layout->align;
@@ -152,12 +138,15 @@ struct hf_error *hf_glibc_probe(const struct hf_process *process, struct hf_symb
 
 	if (!glibc)
 		return hf_error_nomem();
+	pthread_mutex_init(&glibc->findings_lock, NULL);
 	glibc->base.ops = &ops;
 	glibc->process = process;
 	glibc->image = &process->image;
 	glibc->symbols = symbols;
 	glibc->diags = diags;
 	glibc->libc_module = HF_NO_INDEX;
+	hf_vec_foreach (segment, &process->image.segments)
+		glibc->present_bytes += segment->present;
 	struct hf_error *err = probe(glibc, &found);
 	const char *other = other_allocator(process);
 	if (err || !found) {

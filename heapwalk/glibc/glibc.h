@@ -8,6 +8,8 @@
 #ifndef HF_HEAPWALK_GLIBC_GLIBC_H
 #define HF_HEAPWALK_GLIBC_GLIBC_H
 
+#include <pthread.h>
+
 #include "core/base/strpool.h"
 #include "core/process/process.h"
 #include "core/symbols/symbols.h"
@@ -56,12 +58,20 @@ struct glibc {
 	uint64_t main_arena, par; /* addresses; par 0 if mp_ was not found */
 	uint32_t libc_module;	  /* module that holds main_arena */
 	int version;		  /* minor; 0 unknown */
+	uint64_t
+	    cut_key; /* what chunks of a tcache list that is cut bear; 0: none is, or unknown */
 	uint64_t sbrk_base, n_mmaps, mmapped_mem, tcache_count;
 	struct glibc_free_list free;	     /* sorted by chunk */
 	HF_VEC(, struct glibc_region) walks; /* one a region */
 	HF_VEC(, uint64_t) tcaches;	     /* sorted: mem of each tcache struct */
+	struct hf_range mended; /* the mapping of a mmapped chunk whose header is broken */
 	struct hf_mallinfo2 info;
-	bool foreign_memory_known;
+	pthread_mutex_t findings_lock; /* regions are walked in parallel */
+	unsigned twice_searches;       /* how often lists.c looked for a block in the tcaches */
+	bool died_in_malloc;	       /* the thread that died stood in malloc code */
+	bool mid_malloc;	       /* another one stands there: lists may be half updated */
+	bool checked;
+	uint64_t present_bytes; /* of the whole image */
 };
 
 /* ---- reading --------------------------------------------------------------------------- */
@@ -95,6 +105,20 @@ static inline uint64_t glibc_first_chunk(const struct glibc *glibc, uint64_t add
 	return ((address + 2 * word + align - 1) & ~(align - 1)) - 2 * word;
 }
 
+/* What malloc returned for the chunk at @chunk. */
+static inline uint64_t glibc_mem(const struct glibc *glibc, uint64_t chunk)
+{
+	return chunk + 2ull * glibc->layout.word;
+}
+
+/* Bin 1 to 127 of @arena: the address of its head, seen as a chunk. */
+static inline uint64_t glibc_bin_head(const struct glibc *glibc, uint32_t arena, uint32_t bin)
+{
+	uint64_t w = glibc->layout.word;
+	return glibc->base.arenas.data[arena].address + glibc->layout.bins + 2 * w * (bin - 1) -
+	       2 * w;
+}
+
 /* ---- the parts ----------------------------------------------------------------------------- */
 
 /* find.c: main arena, layout, mp_. *@ret_found false: no glibc malloc here. */
@@ -108,15 +132,25 @@ struct hf_error *glibc_add_region(struct glibc *glibc, uint64_t start, uint64_t 
 uint32_t glibc_region_at(const struct glibc *glibc, uint64_t address);
 void glibc_sort_regions(struct glibc *glibc);
 
+/* mangling.c: whether links are mangled, by what they hold. Needs sorted regions. */
+void glibc_settle_mangling(struct glibc *glibc);
+
 /* mmapped.c */
 struct hf_error *glibc_find_mmapped(struct glibc *glibc);
 /* The mmapped chunk whose mapping starts at @start: chunk address and mapping's length. */
 bool glibc_mmapped_at(const struct glibc *glibc, uint64_t start, uint64_t limit,
 		      uint64_t *ret_chunk, uint64_t *ret_length);
 
-/* lists.c, tcache.c: free chunks into glibc->free (unsorted until glibc_sort_free). */
+/* tcache.c, then lists.c and bins.c: free chunks into glibc->free (unsorted until glibc_sort_free).
+ */
 struct hf_error *glibc_walk_lists(struct glibc *glibc);
+struct hf_error *glibc_walk_bin(struct glibc *glibc, uint32_t arena, uint32_t bin);
 struct hf_error *glibc_walk_tcaches(struct glibc *glibc);
+/* May @chunk be a node of a list of @arena? */
+bool glibc_plausible_node(const struct glibc *glibc, uint64_t chunk, uint32_t arena);
+/* The first block of each list in @thread's tcache, if one is found near its thread pointer. */
+void glibc_tcache_heads(const struct glibc *glibc, uint32_t thread,
+			void (*visit)(void *ctx, uint64_t mem), void *ctx);
 struct hf_error *glibc_add_free(struct glibc *glibc, uint64_t chunk, uint32_t owner, uint32_t bin,
 				enum hf_chunk_state state);
 void glibc_sort_free(struct glibc *glibc);
@@ -131,6 +165,20 @@ void glibc_walk(const struct hf_allocator *allocator, uint32_t region, hf_chunk_
 uint32_t glibc_chunks(const struct hf_allocator *allocator, uint32_t region, uint64_t *at,
 		      struct hf_chunk *ret, uint32_t max);
 bool glibc_chunk_at(const struct hf_allocator *allocator, uint64_t address, struct hf_chunk *ret);
+
+/*
+ * found.c: report a broken invariant. @arena HF_NO_ARENA: any. severity HF_SEV_ERROR becomes a
+ * note where lists may be half updated. Thread-safe.
+ */
+void glibc_found(const struct glibc *glibc, uint32_t arena, struct hf_finding finding,
+		 const char *fmt, ...) HF_PRINTF(4, 5);
+/* The chain of chunks is lost in [start, end), which counts as one block in use. Thread-safe. */
+void glibc_doubtful(const struct glibc *glibc, uint64_t start, uint64_t end);
+/* What malloc said before abort(), and whether some thread stands in malloc code. */
+void glibc_read_crash(struct glibc *glibc);
+
+/* integrity.c */
+struct hf_error *glibc_check(struct hf_allocator *allocator);
 
 /* figures.c */
 void glibc_finish(struct hf_allocator *allocator);

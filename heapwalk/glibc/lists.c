@@ -9,31 +9,14 @@
  * length costs no memory. What is broken is told in the words that glibc itself would use
  * when it aborts. In an arena whose lock is held, lists may be half updated: told as a note.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "heapwalk/glibc/brent.h"
 #include "heapwalk/glibc/glibc.h"
 
 /* Brent's cycle detection: feed each node; true when one came back. */
-struct brent {
-	uint64_t tortoise, steps, limit;
-};
-
-static bool came_back(struct brent *brent, uint64_t node)
-{
-	if (brent->limit && node == brent->tortoise)
-		return true;
-	if (++brent->steps >= brent->limit) {
-		brent->tortoise = node;
-		brent->limit = brent->limit ? 2 * brent->limit : 2;
-		brent->steps = 0;
-	}
-	return false;
-}
-
-static enum hf_severity severity_in(const struct glibc *glibc, uint32_t arena)
-{
-	return glibc->base.arenas.data[arena].in_flux ? HF_SEV_NOTE : HF_SEV_ERROR;
-}
+enum { MAX_TWICE_SEARCHES = 1024 };
 
 struct hf_error *glibc_add_free(struct glibc *glibc, uint64_t chunk, uint32_t owner, uint32_t bin,
 				enum hf_chunk_state state)
@@ -51,6 +34,14 @@ static int compare_chunks(const void *a, const void *b)
 }
 
 /* Sort by chunk and drop doubles, which are double frees. */
+/* What free() says when it is given a block of @state again. */
+static const char *twice_text(uint8_t state)
+{
+	return state == HF_CHUNK_TCACHE	   ? "free(): double free detected in tcache 2"
+	       : state == HF_CHUNK_FASTBIN ? "double free or corruption (fasttop)"
+					   : "double free or corruption (!prev)";
+}
+
 void glibc_sort_free(struct glibc *glibc)
 {
 	struct glibc_free_list *list = &glibc->free;
@@ -64,9 +55,21 @@ void glibc_sort_free(struct glibc *glibc)
 			list->data[++kept] = list->data[i];
 			continue;
 		}
-		hf_diag_add(glibc->diags, HF_DIAG_HEAP, HF_SEV_ERROR, "double-free",
-			    list->data[i].chunk + 2ull * glibc->layout.word,
-			    "this block is free twice: in the %s and the %s lists",
+		uint64_t mem = glibc_mem(glibc, list->data[i].chunk);
+		if (list->data[i].state == list->data[kept].state &&
+		    list->data[i].state != HF_CHUNK_TCACHE)
+			continue; /* a circle, which was told */
+		glibc_found(glibc, HF_NO_ARENA,
+			    (struct hf_finding){.code = "double-free",
+						.lockless = true,
+						.severity = HF_SEV_ERROR,
+						.blame = HF_BLAME_DOUBLE_FREE,
+						.address = mem,
+						.culprit = mem,
+						.abort_text = twice_text(list->data[i].state)},
+			    list->data[kept].state == list->data[i].state
+				? "this block is free twice: it is in the %s twice"
+				: "this block is free twice: it is in the %s and in the %s lists",
 			    hf_chunk_state_name(list->data[kept].state),
 			    hf_chunk_state_name(list->data[i].state));
 	}
@@ -86,56 +89,148 @@ size_t glibc_free_from(const struct glibc *glibc, uint64_t chunk)
 	return low;
 }
 
-/* May @chunk be a node of a list of @arena? */
-static bool plausible_node(const struct glibc *glibc, uint64_t chunk, uint32_t arena)
+bool glibc_plausible_node(const struct glibc *glibc, uint64_t chunk, uint32_t arena)
 {
 	uint32_t region = glibc_aligned(glibc, chunk) ? glibc_region_at(glibc, chunk) : UINT32_MAX;
 	return region != UINT32_MAX && glibc->base.regions.data[region].arena == arena;
 }
 
-/* ---- fastbins -------------------------------------------------------------------------------- */
+/* ---- fastbins ----------------------------------------------------------------------------- */
+
+/*
+ * A list's link leads nowhere: the block that holds the link was written to after free(), or
+ * the list's head was smashed.
+ */
+static void link_broken(const struct glibc *glibc, uint32_t arena, const char *code,
+			uint64_t holder, uint64_t word, const char *abort_text, const char *list,
+			uint64_t value)
+{
+	uint64_t own = glibc->base.arenas.data[arena].address;
+	bool head = word >= own && word < own + glibc->layout.state_size;
+	glibc_found(glibc, arena,
+		    (struct hf_finding){.code = code,
+					.lockless = true,
+					.severity = HF_SEV_ERROR,
+					.blame = head ? HF_BLAME_UNKNOWN : HF_BLAME_USE_AFTER_FREE,
+					.address = head ? own : glibc_mem(glibc, holder),
+					.word = word,
+					.culprit = head ? 0 : glibc_mem(glibc, holder),
+					.abort_text = abort_text},
+		    "%s of arena %u leads to 0x%lx, which is no chunk of that arena", list, arena,
+		    (unsigned long)value);
+}
+
+/* The chunk after @chunk in its fastbin; 0 if there is none. */
+static uint64_t next_fast(const struct glibc *glibc, uint64_t chunk)
+{
+	uint64_t link = 0, at = glibc_mem(glibc, chunk);
+	return glibc_word(glibc, at, &link) ? glibc_unmangle(glibc, at, link) : 0;
+}
+
+/*
+ * A block that is in a tcache as well has the tcache's link where the fastbin's should be. The
+ * double free is told when the lists are sorted; its consequences need not be.
+ */
+static bool in_tcache(struct glibc *glibc, uint64_t chunk)
+{
+	if (glibc->twice_searches++ >= MAX_TWICE_SEARCHES)
+		return false;
+	hf_vec_foreach (free, &glibc->free) {
+		if (free->chunk == chunk && free->state == HF_CHUNK_TCACHE)
+			return true;
+	}
+	return false;
+}
+
+/* Where the circle that the fastbin at @link_at runs into begins (Floyd 1967). */
+static uint64_t circle_start(const struct glibc *glibc, uint64_t first, uint64_t inside)
+{
+	uint64_t length = 1, ahead, behind = first;
+
+	for (uint64_t at = next_fast(glibc, inside); at && at != inside; at = next_fast(glibc, at))
+		length++;
+	ahead = first;
+	for (uint64_t i = 0; i < length; i++)
+		ahead = next_fast(glibc, ahead);
+	while (ahead != behind) {
+		ahead = next_fast(glibc, ahead);
+		behind = next_fast(glibc, behind);
+	}
+	return behind;
+}
+
+/* Tests of one fastbin chunk; false: the list cannot be followed any further. */
+static bool fastbin_node_good(struct glibc *glibc, uint32_t arena, uint32_t index, uint64_t chunk,
+			      uint64_t link_at, uint64_t expected, struct brent *brent)
+{
+	uint64_t word = 0;
+	char list[32];
+
+	snprintf(list, sizeof(list), "fastbin %u", index);
+	if (!glibc_plausible_node(glibc, chunk, arena) || !glibc_size_word(glibc, chunk, &word)) {
+		if (in_tcache(glibc, link_at - 2ull * glibc->layout.word))
+			return false;
+		link_broken(glibc, arena, "fastbin-corrupt", link_at - 2ull * glibc->layout.word,
+			    link_at, "malloc(): unaligned fastbin chunk detected", list, chunk);
+		return false;
+	}
+	if (brent_came_back(brent, chunk)) {
+		uint64_t first = 0, own = glibc->base.arenas.data[arena].address;
+		glibc_word(glibc, own + glibc->layout.fastbins + index * glibc->layout.word,
+			   &first);
+		uint64_t mem = glibc_mem(glibc, circle_start(glibc, first, chunk));
+		glibc_found(
+		    glibc, arena,
+		    (struct hf_finding){.code = "double-free",
+					.lockless = true,
+					.severity = HF_SEV_ERROR,
+					.blame = HF_BLAME_DOUBLE_FREE,
+					.address = mem,
+					.culprit = mem,
+					.abort_text = "double free or corruption (fasttop)"},
+		    "this block is free twice: fastbin %u runs in a circle from here", index);
+		return false;
+	}
+	if ((word & ~(uint64_t)GLIBC_FLAGS) != expected) {
+		if (in_tcache(glibc, link_at - 2ull * glibc->layout.word))
+			return false;
+		glibc_found(glibc, arena,
+			    (struct hf_finding){.code = "fastbin-size",
+						.lockless = true,
+						.severity = HF_SEV_ERROR,
+						.blame = HF_BLAME_OVERFLOW,
+						.address = glibc_mem(glibc, chunk),
+						.word = chunk + glibc->layout.word,
+						.has_expected = true,
+						.expected = expected | (word & GLIBC_FLAGS),
+						.abort_text = "malloc(): memory corruption (fast)"},
+			    "a chunk of %lu bytes is in the fastbin of %lu",
+			    (unsigned long)(word & ~(uint64_t)GLIBC_FLAGS),
+			    (unsigned long)expected);
+	}
+	return true;
+}
 
 static struct hf_error *walk_fastbin(struct glibc *glibc, uint32_t arena, uint32_t index)
 {
 	const struct glibc_layout *layout = &glibc->layout;
-	uint64_t w = layout->word, head = glibc->base.arenas.data[arena].address + layout->fastbins;
+	uint64_t w = layout->word;
+	uint64_t link_at = glibc->base.arenas.data[arena].address + layout->fastbins + index * w;
 	uint64_t size = (w == 8 ? 16ull : 8ull) * (index + 2), count = 0, chunk = 0;
 	struct brent brent = {0};
 
-	if (!glibc_word(glibc, head + index * w, &chunk))
+	if (!glibc_word(glibc, link_at, &chunk))
 		return NULL;
-	while (chunk) {
-		uint64_t word = 0, link = 0;
-		if (!plausible_node(glibc, chunk, arena) || !glibc_size_word(glibc, chunk, &word)) {
-			hf_diag_add(glibc->diags, HF_DIAG_HEAP, severity_in(glibc, arena),
-				    "fastbin-corrupt", chunk,
-				    "fastbin %u leads to 0x%lx, which is no chunk of its arena "
-				    "(\"malloc(): unaligned fastbin chunk detected\")",
-				    index, (unsigned long)chunk);
-			break;
-		}
-		if (came_back(&brent, chunk)) {
-			hf_diag_add(glibc->diags, HF_DIAG_HEAP, severity_in(glibc, arena),
-				    "fastbin-cycle", chunk,
-				    "fastbin %u runs in a circle: a double free "
-				    "(\"double free or corruption (fasttop)\")",
-				    index);
-			break;
-		}
-		if ((word & ~(uint64_t)GLIBC_FLAGS) != size)
-			hf_diag_add(glibc->diags, HF_DIAG_HEAP, severity_in(glibc, arena),
-				    "fastbin-size", chunk,
-				    "a chunk of %lu bytes is in the fastbin of %lu "
-				    "(\"malloc(): memory corruption (fast)\")",
-				    (unsigned long)(word & ~(uint64_t)GLIBC_FLAGS),
-				    (unsigned long)size);
+	while (chunk && fastbin_node_good(glibc, arena, index, chunk, link_at, size, &brent)) {
+		uint64_t link = 0;
 		struct hf_error *err = glibc_add_free(glibc, chunk, arena, index, HF_CHUNK_FASTBIN);
 		if (err)
 			return err;
 		count++;
-		if (!glibc_word(glibc, chunk + 2 * w, &link))
+		link_at = chunk + 2 * w;
+		if (!glibc_word(glibc, link_at, &link))
 			break;
-		chunk = glibc_unmangle(glibc, chunk + 2 * w, link);
+		chunk = glibc_unmangle(glibc, link_at, link);
 	}
 	struct hf_bin_row row = {.arena = arena,
 				 .state = HF_CHUNK_FASTBIN,
@@ -143,82 +238,13 @@ static struct hf_error *walk_fastbin(struct glibc *glibc, uint32_t arena, uint32
 				 .from_bytes = size - (layout->align - 1),
 				 .to_bytes = size,
 				 .total_bytes = count * size,
-				 .count = count};
+				 .count = count,
+				 .broken = chunk != 0};
+	glibc->base.lists_cut += row.broken;
 	glibc->info.smblks += count;
 	glibc->info.fsmblks += count * size;
 	glibc->info.fordblks += count * size;
 	return count == 0 || hf_vec_push(&glibc->base.bins, row) ? NULL : hf_error_nomem();
-}
-
-/* ---- bins ---------------------------------------------------------------------------------------
- */
-
-static enum hf_chunk_state state_of_bin(uint32_t bin)
-{
-	return bin == 1 ? HF_CHUNK_UNSORTED : bin < 64 ? HF_CHUNK_SMALL : HF_CHUNK_LARGE;
-}
-
-/* Why a bin's walk cannot go on at @chunk, or false. */
-static bool bin_broken(struct glibc *glibc, uint32_t arena, uint32_t bin, uint64_t chunk,
-		       uint64_t previous, struct brent *brent)
-{
-	uint64_t back = 0;
-	enum hf_severity severity = severity_in(glibc, arena);
-
-	if (!plausible_node(glibc, chunk, arena)) {
-		hf_diag_add(glibc->diags, HF_DIAG_HEAP, severity, "bin-corrupt", previous,
-			    "bin %u of arena %u leads to 0x%lx, which is no chunk of that arena "
-			    "(\"corrupted double-linked list\")",
-			    bin, arena, (unsigned long)chunk);
-		return true;
-	}
-	if (came_back(brent, chunk)) {
-		hf_diag_add(glibc->diags, HF_DIAG_HEAP, severity, "bin-cycle", chunk,
-			    "bin %u of arena %u runs in a circle that does not pass its head", bin,
-			    arena);
-		return true;
-	}
-	if (glibc_word(glibc, chunk + 3ull * glibc->layout.word, &back) && back != previous)
-		hf_diag_add(
-		    glibc->diags, HF_DIAG_HEAP, severity, bin == 1 ? "unsorted-links" : "bin-links",
-		    chunk, "the free chunk's back pointer is 0x%lx, but 0x%lx leads to it (\"%s\")",
-		    (unsigned long)back, (unsigned long)previous,
-		    bin == 1 ? "malloc(): unsorted double linked list corrupted"
-			     : "corrupted double-linked list");
-	return false;
-}
-
-static struct hf_error *walk_bin(struct glibc *glibc, uint32_t arena, uint32_t bin)
-{
-	const struct glibc_layout *layout = &glibc->layout;
-	uint64_t w = layout->word;
-	uint64_t head =
-	    glibc->base.arenas.data[arena].address + layout->bins + 2ull * (bin - 1) * w - 2 * w;
-	uint64_t chunk = 0, previous = head, word = 0;
-	struct hf_bin_row row = {.arena = arena,
-				 .state = (uint8_t)state_of_bin(bin),
-				 .bin = bin,
-				 .from_bytes = UINT64_MAX};
-	struct brent brent = {0};
-
-	if (!glibc_word(glibc, head + 2 * w, &chunk))
-		return NULL;
-	while (chunk != head && !bin_broken(glibc, arena, bin, chunk, previous, &brent) &&
-	       glibc_size_word(glibc, chunk, &word)) {
-		struct hf_error *err = glibc_add_free(glibc, chunk, arena, bin, state_of_bin(bin));
-		if (err)
-			return err;
-		row.count++;
-		row.total_bytes += word;
-		row.from_bytes = word < row.from_bytes ? word : row.from_bytes;
-		row.to_bytes = word > row.to_bytes ? word : row.to_bytes;
-		glibc->info.fordblks += word & ~(uint64_t)GLIBC_FLAGS;
-		previous = chunk;
-		if (!glibc_word(glibc, chunk + 2 * w, &chunk))
-			break;
-	}
-	glibc->info.ordblks += row.count;
-	return row.count == 0 || hf_vec_push(&glibc->base.bins, row) ? NULL : hf_error_nomem();
 }
 
 /* ---- all
@@ -248,9 +274,9 @@ struct hf_error *glibc_walk_lists(struct glibc *glibc)
 		for (uint32_t i = 0; !err && i < glibc->layout.fastbin_count; i++)
 			err = walk_fastbin(glibc, arena, i);
 		for (uint32_t bin = 2; !err && bin <= GLIBC_BINS; bin++)
-			err = walk_bin(glibc, arena, bin);
+			err = glibc_walk_bin(glibc, arena, bin);
 		if (!err)
-			err = walk_bin(glibc, arena, 1);
+			err = glibc_walk_bin(glibc, arena, 1);
 		if (err)
 			return err;
 		add_top(glibc, arena);

@@ -71,6 +71,11 @@ bool glibc_mmapped_at(const struct glibc *glibc, uint64_t start, uint64_t limit,
 	struct mmapped_header plain, inner;
 	uint64_t chunk = start + glibc->layout.chunk_skew, inner_chunk;
 
+	if (glibc->mended.end && start == glibc->mended.start) {
+		*ret_chunk = chunk;
+		*ret_length = glibc->mended.end - start;
+		return true;
+	}
 	if (!read_header(glibc, start, chunk, &plain))
 		return false;
 	if (inner_header(glibc, start, limit, plain.length, &inner_chunk, &inner)) {
@@ -143,7 +148,9 @@ static bool search_part(void *ctx, uint64_t start, uint64_t end)
 
 	for (uint64_t at = (start + page - 1) & ~(page - 1); at < end;) {
 		if (!glibc_mmapped_at(glibc, at, end, &chunk, &length)) {
-			at += page;
+			/* Memory that is not there is not stepped through page by page. */
+			uint64_t next = hf_image_next(glibc->image, at + page) & ~(page - 1);
+			at = next > at ? next : end;
 			continue;
 		}
 		if (at != search->run_end) {
@@ -159,6 +166,97 @@ static bool search_part(void *ctx, uint64_t start, uint64_t end)
 	return flush_run(search);
 }
 
+/* Call search_part-like @fn for all memory that may hold a mmapped chunk. */
+static struct hf_error *each_part(const struct glibc *glibc, hf_span_fn *fn, void *ctx)
+{
+	struct hf_spans taken = {0};
+	uint64_t start = 0, end = 0;
+	struct hf_error *err = taken_memory(glibc, &taken);
+
+	/* Coalesce adjacent mappings: a chunk may span several. */
+	hf_vec_foreach (mapping, &glibc->process->mappings) {
+		if (err || !may_hold(mapping))
+			continue;
+		if (mapping->start != end) {
+			hf_spans_outside(&taken, start, end, fn, ctx);
+			start = mapping->start;
+		}
+		end = mapping->end;
+	}
+	if (!err)
+		hf_spans_outside(&taken, start, end, fn, ctx);
+	free(taken.data);
+	return err;
+}
+
+/* ---- a header that is broken ------------------------------------------------------------------
+ */
+
+struct gap_search {
+	uint64_t length, start;
+	unsigned found;
+};
+
+static bool match_gap(void *ctx, uint64_t start, uint64_t end)
+{
+	struct gap_search *search = ctx;
+	if (end - start == search->length) {
+		search->start = start;
+		search->found++;
+	}
+	return true;
+}
+
+/*
+ * One chunk is missing, and malloc's own figures say how long it is: if just one hole between
+ * what is known has that length, the chunk is there, and its header is broken.
+ */
+static struct hf_error *mend_one(struct glibc *glibc, bool *ret_mended)
+{
+	const struct hf_allocator *base = &glibc->base;
+	struct gap_search search = {.length = glibc->mmapped_mem - base->mmapped_bytes};
+	uint64_t w = glibc->layout.word, page = glibc->image->page_bytes;
+
+	*ret_mended = false;
+	if (glibc->n_mmaps != base->mmapped_count + 1 ||
+	    base->mmapped_bytes >= glibc->mmapped_mem || search.length % page)
+		return NULL;
+	struct hf_error *err = each_part(glibc, match_gap, &search);
+	if (err || search.found != 1)
+		return err;
+	uint64_t chunk = search.start + glibc->layout.chunk_skew, before = 0;
+	uint64_t trailer = glibc->layout.class->mmapped_trailer ? 2 * w : 0;
+	hf_vec_foreach (region, &base->regions) {
+		uint64_t length = 0;
+		for (uint64_t at = region->start; region->end == search.start && at < region->end;
+		     at += length) {
+			if (!glibc_mmapped_at(glibc, at, region->end, &before, &length))
+				break;
+		}
+	}
+	glibc_found(
+	    glibc, HF_NO_ARENA,
+	    (struct hf_finding){.code = "mmapped-header",
+				.severity = HF_SEV_ERROR,
+				.blame = before ? HF_BLAME_OVERFLOW : HF_BLAME_UNKNOWN,
+				.address = glibc_mem(glibc, chunk),
+				.word = chunk + w,
+				.has_expected = true,
+				.expected = (search.start + search.length - chunk - trailer) |
+					    GLIBC_IS_MMAPPED,
+				.culprit = before ? glibc_mem(glibc, before) : 0,
+				.abort_text = "munmap_chunk(): invalid pointer"},
+	    "the header of this mmapped block is broken; malloc's figures say that it has "
+	    "a mapping of %lu bytes",
+	    (unsigned long)search.length);
+	glibc->mended = (struct hf_range){search.start, search.start + search.length};
+	glibc->base.mmapped_count++;
+	glibc->base.mmapped_bytes += search.length;
+	*ret_mended = true;
+	return glibc_add_region(glibc, glibc->mended.start, glibc->mended.end, HF_NO_ARENA,
+				HF_REGION_MMAPPED, 0);
+}
+
 static void compare_with_par(struct glibc *glibc)
 {
 	const struct hf_allocator *base = &glibc->base;
@@ -172,10 +270,15 @@ static void compare_with_par(struct glibc *glibc)
 			   drift % (2ull * glibc->layout.word) == 0;
 	if (base->mmapped_count != glibc->n_mmaps ||
 	    (base->mmapped_bytes != glibc->mmapped_mem && !known_drift))
-		hf_diag_add(glibc->diags, HF_DIAG_HEAP, HF_SEV_WARNING, "mmapped-differs",
-			    glibc->par,
+		glibc_found(glibc, HF_NO_ARENA,
+			    (struct hf_finding){
+				.code = "mmapped-differs",
+				/* In a core that is cut, it may be what is missing. */
+				.severity = glibc->process->info.missing_bytes ? HF_SEV_NOTE
+									       : HF_SEV_WARNING,
+				.address = glibc->par},
 			    "%lu mmapped chunks of %lu bytes were found, but malloc counts %lu "
-			    "of %lu",
+			    "of %lu: a header at the start of a mapping may be overwritten",
 			    (unsigned long)base->mmapped_count, (unsigned long)base->mmapped_bytes,
 			    (unsigned long)glibc->n_mmaps, (unsigned long)glibc->mmapped_mem);
 }
@@ -183,28 +286,18 @@ static void compare_with_par(struct glibc *glibc)
 struct hf_error *glibc_find_mmapped(struct glibc *glibc)
 {
 	struct mmapped_search search = {.glibc = glibc};
-	struct hf_spans taken = {0};
-	uint64_t start = 0, end = 0;
+	bool mended = false;
 
 	if (glibc->par && glibc->n_mmaps == 0)
 		return NULL;
-	search.err = taken_memory(glibc, &taken);
-	/* Coalesce adjacent mappings: a chunk may span several. */
-	hf_vec_foreach (mapping, &glibc->process->mappings) {
-		if (search.err || !may_hold(mapping))
-			continue;
-		if (mapping->start != end) {
-			hf_spans_outside(&taken, start, end, search_part, &search);
-			start = mapping->start;
-		}
-		end = mapping->end;
-	}
-	if (!search.err)
-		hf_spans_outside(&taken, start, end, search_part, &search);
-	free(taken.data);
-	if (!search.err) {
-		compare_with_par(glibc);
-		glibc_sort_regions(glibc);
-	}
-	return search.err;
+	struct hf_error *err = each_part(glibc, search_part, &search);
+	if (!err)
+		err = search.err;
+	if (!err && glibc->par)
+		err = mend_one(glibc, &mended);
+	if (err)
+		return err;
+	compare_with_par(glibc);
+	glibc_sort_regions(glibc);
+	return NULL;
 }

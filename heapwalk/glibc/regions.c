@@ -11,7 +11,11 @@
 
 #include "heapwalk/glibc/glibc.h"
 
-enum { MAX_ARENAS = 1 << 16, MAX_HEAPS = 1 << 20 };
+enum {
+	MAX_ARENAS = 1 << 16,
+	MAX_HEAPS = 1 << 20,
+	MOST_ABSENT = 16, /* a region is at most this many times what the core holds at all */
+};
 
 struct hf_error *glibc_add_region(struct glibc *glibc, uint64_t start, uint64_t end, uint32_t arena,
 				  enum hf_region_kind kind, uint64_t top)
@@ -20,6 +24,14 @@ struct hf_error *glibc_add_region(struct glibc *glibc, uint64_t start, uint64_t 
 	struct glibc_region walk = {.top = top};
 	if (start >= end)
 		return NULL;
+	if (end - start > MOST_ABSENT * glibc->present_bytes) {
+		/* Terabytes that only a header promises: what is indexed is bounded by what is
+		 * there. */
+		region.end = start + (MOST_ABSENT * glibc->present_bytes & ~UINT64_C(0xfff));
+		hf_diag_add(glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "heap-missing", start,
+			    "a heap of %lu bytes is mostly not in the core: its end is left out",
+			    (unsigned long)(end - start));
+	}
 	if (!hf_vec_push(&glibc->base.regions, region))
 		return hf_error_nomem();
 	if (!hf_vec_push(&glibc->walks, walk)) {
@@ -46,7 +58,7 @@ static struct hf_error *add_arena(struct glibc *glibc, uint64_t address)
 	uint64_t attached = 0;
 
 	hf_image_u32(glibc->image, address, &mutex);
-	arena.in_flux = mutex != 0;
+	arena.in_flux = mutex == 1 || mutex == 2; /* else it is overwritten */
 	if (layout->attached && glibc_word(glibc, address + layout->attached, &attached))
 		arena.attached_threads = (uint32_t)attached;
 	glibc_word(glibc, address + layout->system_mem, &arena.system_bytes);
@@ -54,18 +66,67 @@ static struct hf_error *add_arena(struct glibc *glibc, uint64_t address)
 	return hf_vec_push(&glibc->base.arenas, arena) ? NULL : hf_error_nomem();
 }
 
+/* A thread's arena stands behind the header of its first heap. */
+static bool valid_thread_arena(const struct glibc *glibc, uint64_t arena)
+{
+	uint64_t heap = arena - glibc->layout.heap_info, owner = 0, prev = 1;
+	return arena > glibc->layout.heap_info && heap % glibc->layout.heap_max == 0 &&
+	       glibc_word(glibc, heap, &owner) && owner == arena &&
+	       glibc_word(glibc, heap + glibc->layout.word, &prev) && prev == 0;
+}
+
+static bool known_arena(const struct glibc *glibc, uint64_t address)
+{
+	hf_vec_foreach (arena, &glibc->base.arenas) {
+		if (arena->address == address)
+			return true;
+	}
+	return false;
+}
+
+/* The ring is broken: heaps stand at multiples of their maximum, so look at those. */
+static struct hf_error *find_lost_arenas(struct glibc *glibc)
+{
+	uint64_t step = glibc->layout.heap_max;
+
+	hf_vec_foreach (mapping, &glibc->process->mappings) {
+		if (!(mapping->flags & HF_SEGMENT_W) || mapping->module != HF_NO_INDEX)
+			continue;
+		for (uint64_t heap = (mapping->start + step - 1) & ~(step - 1);
+		     heap >= mapping->start && heap < mapping->end; heap += step) {
+			uint64_t arena = heap + glibc->layout.heap_info;
+			if (!valid_thread_arena(glibc, arena) || known_arena(glibc, arena) ||
+			    glibc->base.arenas.count >= MAX_ARENAS)
+				continue;
+			struct hf_error *err = add_arena(glibc, arena);
+			if (err)
+				return err;
+		}
+	}
+	return NULL;
+}
+
 static struct hf_error *walk_ring(struct glibc *glibc)
 {
 	uint64_t at = glibc->main_arena;
 	do {
+		uint64_t link = at + glibc->layout.next;
 		struct hf_error *err = add_arena(glibc, at);
 		if (err)
 			return err;
-		if (!glibc_word(glibc, at + glibc->layout.next, &at)) {
-			hf_diag_add(glibc->diags, HF_DIAG_HEAP, HF_SEV_ERROR, "arena-ring-broken",
-				    at, "the ring of arenas cannot be followed to its end");
-			break;
-		}
+		if (glibc_word(glibc, link, &at) &&
+		    (at == glibc->main_arena ||
+		     (valid_thread_arena(glibc, at) && !known_arena(glibc, at))))
+			continue;
+		glibc_found(glibc, HF_NO_ARENA,
+			    (struct hf_finding){.code = "arena-ring-broken",
+						.severity = HF_SEV_ERROR,
+						.address = link - glibc->layout.next,
+						.word = link},
+			    "the ring of arenas goes from here to 0x%lx, which is no arena; the "
+			    "rest is looked for in memory",
+			    (unsigned long)at);
+		return find_lost_arenas(glibc);
 	} while (at != glibc->main_arena && glibc->base.arenas.count < MAX_ARENAS);
 	return NULL;
 }
@@ -78,14 +139,70 @@ struct heap {
 
 static bool read_heap(const struct glibc *glibc, uint64_t address, struct heap *ret)
 {
-	uint64_t w = glibc->layout.word, page = glibc->image->page_bytes;
+	uint64_t w = glibc->layout.word;
 	ret->address = address;
 	return glibc_word(glibc, address, &ret->arena) &&
 	       glibc_word(glibc, address + w, &ret->prev) &&
 	       glibc_word(glibc, address + 2 * w, &ret->size) &&
-	       glibc_word(glibc, address + 3 * w, &ret->mprotect_size) && ret->size != 0 &&
-	       ret->size % page == 0 && ret->size <= ret->mprotect_size &&
-	       ret->mprotect_size <= glibc->layout.heap_max;
+	       glibc_word(glibc, address + 3 * w, &ret->mprotect_size);
+}
+
+static bool good_heap_size(const struct glibc *glibc, uint64_t size)
+{
+	return size && size % glibc->image->page_bytes == 0 && size <= glibc->layout.heap_max;
+}
+
+static void heap_broken(const struct glibc *glibc, uint32_t arena, uint64_t heap, unsigned word,
+			const char *what, uint64_t value)
+{
+	glibc_found(glibc, arena,
+		    (struct hf_finding){.code = "heap-info-broken",
+					.severity = HF_SEV_ERROR,
+					.address = heap,
+					.word = heap + (uint64_t)word * glibc->layout.word},
+		    "the header of this heap of arena %u has an impossible %s, 0x%lx", arena, what,
+		    (unsigned long)value);
+}
+
+/* How far the heap reaches, where its own header does not tell: to the end of its top. */
+static uint64_t heap_reach(const struct glibc *glibc, const struct heap *heap, uint64_t top)
+{
+	const struct hf_mapping *mapping = hf_process_mapping(glibc->process, heap->address);
+	uint64_t limit = heap->address + glibc->layout.heap_max, word = 0;
+	uint64_t end = mapping && mapping->end < limit ? mapping->end : limit;
+
+	if (top > heap->address && top < end && glibc_size_word(glibc, top, &word)) {
+		uint64_t top_end = top + (word & ~(uint64_t)GLIBC_FLAGS);
+		if (top_end > top && top_end <= end && top_end % glibc->image->page_bytes == 0)
+			end = top_end;
+	}
+	return end - heap->address;
+}
+
+/* Tell each broken field, and put in its place what must be there. */
+static void mend_heap(const struct glibc *glibc, uint32_t arena, uint64_t first, uint64_t top,
+		      struct heap *heap)
+{
+	uint64_t owner = glibc->base.arenas.data[arena].address;
+	bool is_first = heap->address == first;
+	bool prev_good = is_first ? heap->prev == 0
+				  : heap->prev && heap->prev % glibc->layout.heap_max == 0 &&
+					hf_process_mapping(glibc->process, heap->prev);
+
+	if (heap->arena != owner)
+		heap_broken(glibc, arena, heap->address, 0, "arena", heap->arena);
+	if (!prev_good) {
+		heap_broken(glibc, arena, heap->address, 1, "heap before it", heap->prev);
+		heap->prev = is_first ? 0 : first;
+	}
+	if (!good_heap_size(glibc, heap->size)) {
+		heap_broken(glibc, arena, heap->address, 2, "size", heap->size);
+		heap->size = heap_reach(glibc, heap, top);
+	}
+	if (!good_heap_size(glibc, heap->mprotect_size) || heap->mprotect_size < heap->size) {
+		heap_broken(glibc, arena, heap->address, 3, "mprotect_size", heap->mprotect_size);
+		heap->mprotect_size = heap->size;
+	}
 }
 
 static struct hf_error *add_heap(struct glibc *glibc, uint32_t index, const struct heap *heap,
@@ -110,37 +227,42 @@ static struct hf_error *add_heap(struct glibc *glibc, uint32_t index, const stru
 	return err;
 }
 
-static struct hf_error *broken_heap(struct glibc *glibc, uint64_t arena, uint64_t heap)
-{
-	hf_diag_add(glibc->diags, HF_DIAG_HEAP, HF_SEV_ERROR, "heap-info-broken", heap,
-		    "a heap of the arena at 0x%lx has an impossible header: its objects are "
-		    "missing from here on",
-		    (unsigned long)arena);
-	return NULL;
-}
-
 static struct hf_error *add_thread_arena(struct glibc *glibc, uint32_t index)
 {
 	uint64_t arena = glibc->base.arenas.data[index].address, top = 0, total = 0;
 	uint64_t first = arena - glibc->layout.heap_info;
 
-	if (!glibc_word(glibc, arena + glibc->layout.top, &top))
-		return broken_heap(glibc, arena, arena);
+	glibc_word(glibc, arena + glibc->layout.top, &top);
 	uint64_t at = top & ~(glibc->layout.heap_max - 1);
+	/* A top that is in no heap is told later; then the first heap is what there is. */
+	if (!hf_process_mapping(glibc->process, at))
+		at = first;
 	for (unsigned i = 0; i < MAX_HEAPS; i++) {
 		struct heap heap;
-		if (!read_heap(glibc, at, &heap) || heap.arena != arena ||
-		    (heap.prev == 0) != (at == first))
-			return broken_heap(glibc, arena, at);
+		if (!read_heap(glibc, at, &heap)) {
+			hf_diag_add(glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "heap-missing",
+				    at, "the header of a heap of arena %u is not in the core",
+				    index);
+			break;
+		}
+		mend_heap(glibc, index, first, top, &heap);
 		struct hf_error *err = add_heap(glibc, index, &heap, top);
 		total += heap.size;
-		if (err || heap.prev == 0)
+		if (err)
+			return err;
+		if (heap.prev == 0)
 			break;
 		at = heap.prev;
 	}
 	uint64_t expected = glibc->base.arenas.data[index].system_bytes;
 	if (total != expected && !glibc->base.arenas.data[index].in_flux)
-		hf_diag_add(glibc->diags, HF_DIAG_HEAP, HF_SEV_WARNING, "system-mem-differs", arena,
+		glibc_found(glibc, index,
+			    (struct hf_finding){.code = "system-mem-differs",
+						.severity = HF_SEV_WARNING,
+						.address = arena,
+						.word = arena + glibc->layout.system_mem,
+						.has_expected = true,
+						.expected = total},
 			    "heaps of %lu bytes were found, but the arena counts %lu",
 			    (unsigned long)total, (unsigned long)expected);
 	return NULL;
@@ -166,7 +288,8 @@ static bool chain_ends(const struct glibc *glibc, uint64_t start, uint64_t limit
 			*ret_end = at + bytes;
 			return bytes >= glibc->layout.min_size && *ret_end <= limit;
 		}
-		if (size == (2 * w | 1)) {
+		/* The first fencepost's P bit is clear where the old top before it is free. */
+		if (bytes == 2 * w) {
 			uint64_t next;
 			if (!glibc_size_word(glibc, at + 2 * w, &next) || next != (2 * w | 1))
 				return false;
@@ -209,21 +332,29 @@ static struct hf_error *find_mmap_regions(struct glibc *glibc, uint64_t top, uin
 				at = end;
 				continue;
 			}
-			at += page;
+			/* Memory that is not there is not stepped through page by page. */
+			uint64_t next = hf_image_next(glibc->image, at + page) & ~(page - 1);
+			at = next > at ? next : mapping->end;
 		}
 	}
 	return NULL;
 }
 
 /* End of the first brk region: its top, or the fenceposts where sbrk stopped serving. */
-static uint64_t brk_end(const struct glibc *glibc, uint64_t start, uint64_t top, bool top_inside)
+static uint64_t brk_end(const struct glibc *glibc, uint64_t start, uint64_t top, bool top_inside,
+			uint64_t contiguous_end)
 {
-	uint64_t size = 0, end = 0;
+	uint64_t size = 0, end = 0, page = glibc->image->page_bytes;
 	const struct hf_mapping *mapping = hf_process_mapping(glibc->process, start);
 	uint64_t limit = mapping ? mapping->end : start;
 
-	if (top_inside && glibc_size_word(glibc, top, &size))
-		return top + (size & ~(uint64_t)GLIBC_FLAGS);
+	if (top_inside && glibc_size_word(glibc, top, &size)) {
+		end = top + (size & ~(uint64_t)GLIBC_FLAGS);
+		bool sane =
+		    end > top && end % page == 0 && hf_process_mapping(glibc->process, end - 1);
+		/* A smashed top: the arena still knows how much it has. */
+		return sane ? end : contiguous_end > top ? contiguous_end : limit;
+	}
 	if (chain_ends(glibc, start, limit, 0, &end))
 		return end;
 	return limit;
@@ -254,7 +385,10 @@ static struct hf_error *add_main_arena(struct glibc *glibc)
 		uint64_t start = glibc_first_chunk(glibc, base);
 		const struct hf_mapping *mapping = hf_process_mapping(glibc->process, base);
 		inside = top >= start && ((mapping && top < mapping->end) || contiguous);
-		uint64_t end = brk_end(glibc, start, top, inside);
+		uint64_t reach = base + arena->system_bytes;
+		if (!contiguous || !hf_process_mapping(glibc->process, reach - 1))
+			reach = 0;
+		uint64_t end = brk_end(glibc, start, top, inside, reach);
 		err = glibc_add_region(glibc, start, end, 0, HF_REGION_BRK, inside ? top : 0);
 		if (!err)
 			err = add_own(glibc, base, start);
@@ -294,8 +428,11 @@ void glibc_sort_regions(struct glibc *glibc)
 	uint64_t last_end = 0;
 	for (size_t i = 0; i < count; i++) {
 		if (pairs[i].start < last_end) {
-			hf_diag_add(glibc->diags, HF_DIAG_HEAP, HF_SEV_ERROR, "regions-overlap",
-				    pairs[i].start, "two heap regions claim the same memory");
+			glibc_found(glibc, pairs[i].region.arena,
+				    (struct hf_finding){.code = "regions-overlap",
+							.severity = HF_SEV_ERROR,
+							.address = pairs[i].start},
+				    "two heap regions claim the same memory");
 			continue;
 		}
 		glibc->base.regions.data[kept] = pairs[i].region;

@@ -173,49 +173,155 @@ static bool known_cache(const struct glibc *glibc, uint64_t mem)
 /* ---- walking
  * -------------------------------------------------------------------------------------- */
 
-static enum hf_severity chain_severity(const struct glibc *glibc)
+/* Entries bear a key from 2.29 on; a backport may have it, but need not. */
+static bool has_keys(const struct glibc *glibc)
 {
-	hf_vec_foreach (arena, &glibc->base.arenas) {
-		if (arena->in_flux)
-			return HF_SEV_NOTE;
+	return glibc->version >= 29;
+}
+
+/* The link at @word leads to @mem, which is no block: who was written to? */
+static void entry_broken(const struct glibc *glibc, const struct cache *cache, unsigned bin,
+			 uint64_t word, uint64_t mem)
+{
+	bool head = word >= cache->mem && word < cache->mem + cache->layout->chunk_size;
+	glibc_found(
+	    glibc, HF_NO_ARENA,
+	    (struct hf_finding){.code = "tcache-corrupt",
+				.severity = HF_SEV_ERROR,
+				.blame = head ? HF_BLAME_OVERFLOW : HF_BLAME_USE_AFTER_FREE,
+				.address = head ? cache->mem : word,
+				.word = word,
+				.culprit = head ? 0 : word,
+				.abort_text = "malloc(): unaligned tcache chunk detected"},
+	    head ? "the tcache's list of %lu-byte chunks starts at 0x%lx, which is no such chunk"
+		 : "the link in this freed block (tcache, %lu-byte chunks) leads to 0x%lx, "
+		   "which is no such chunk",
+	    (unsigned long)bin_chunk_size(glibc, bin), (unsigned long)mem);
+}
+
+/* The chain of bin @bin, @actual blocks of which @last is the last, is not as long as counted. */
+static void count_differs(const struct glibc *glibc, const struct cache *cache, unsigned bin,
+			  uint64_t expected, uint64_t actual, uint64_t last, bool goes_on)
+{
+	struct hf_finding finding = {.code = "tcache-count",
+				     .severity = HF_SEV_ERROR,
+				     .blame = HF_BLAME_USE_AFTER_FREE,
+				     .address = last,
+				     .word = last,
+				     .culprit = last};
+	if (actual == 0) {
+		/* Nothing was freed: the counter itself must be wrong. */
+		finding.blame = HF_BLAME_UNKNOWN;
+		finding.address = cache->mem;
+		finding.word = cache->mem + (uint64_t)bin * cache->layout->count_bytes;
+		finding.word_bytes = cache->layout->count_bytes;
+		finding.has_expected = true;
+		finding.expected = cache->layout->inverted ? glibc->tcache_count : 0;
 	}
-	return HF_SEV_ERROR;
+	glibc_found(glibc, HF_NO_ARENA, finding,
+		    "the tcache's list of %lu-byte chunks should hold %lu of them, but %s",
+		    (unsigned long)bin_chunk_size(glibc, bin), (unsigned long)expected,
+		    actual == 0 ? "is empty"
+		    : goes_on	? "goes on after this one: its link was overwritten"
+				: "ends here: its link was overwritten");
+}
+
+struct chain {
+	const struct cache *cache;
+	unsigned bin;
+	uint64_t head, count, last; /* blocks so far, and the last of them; 0: none */
+};
+
+/* Is @mem, where the chain goes on after its last block, on it already? */
+static bool chain_has(const struct glibc *glibc, const struct chain *chain, uint64_t mem)
+{
+	uint64_t at = chain->head, link;
+
+	for (uint64_t i = 0; i < chain->count; i++) {
+		if (at == mem)
+			return true;
+		if (!glibc_word(glibc, at, &link))
+			return false;
+		at = glibc_unmangle(glibc, at, link);
+	}
+	return false;
+}
+
+/*
+ * Is @mem, to which the chain's last block leads, another's block? Then it has neither this
+ * list's size nor the key that all on the chain bear.
+ */
+static bool is_foreign(const struct glibc *glibc, const struct chain *chain, uint64_t mem)
+{
+	uint64_t w = glibc->layout.word, word = 0, key = 0, last_key = 0;
+
+	if (!chain->count || chain->bin >= chain->cache->layout->small_bins || !has_keys(glibc) ||
+	    !glibc_size_word(glibc, mem - 2 * w, &word) ||
+	    (word & ~(uint64_t)GLIBC_FLAGS) == bin_chunk_size(glibc, chain->bin))
+		return false;
+	return glibc_word(glibc, mem + w, &key) && glibc_word(glibc, chain->last + w, &last_key) &&
+	       key != last_key;
+}
+
+/*
+ * Not all of the chain was found. What is left of it still bears the key, by which the walk
+ * knows it; if there is a key, and it is known.
+ */
+static void chain_cut(struct glibc *glibc, const struct chain *chain)
+{
+	uint64_t address, size, key = 0;
+
+	if (glibc->cut_key)
+		return;
+	glibc->base.lists_cut++;
+	if (!has_keys(glibc))
+		return;
+	bool told =
+	    glibc->symbols && glibc->libc_module != HF_NO_INDEX &&
+	    hf_symbols_find(glibc->symbols, glibc->libc_module, "tcache_key", &address, &size) &&
+	    glibc_word(glibc, address, &key);
+	if (!told && chain->count)
+		glibc_word(glibc, chain->head + glibc->layout.word, &key);
+	/* A key is random, or the address of a struct: no small number. */
+	glibc->cut_key = key >> 12 ? key : 0;
+	glibc->base.lists_cut -= glibc->cut_key != 0;
 }
 
 static struct hf_error *walk_chain(struct glibc *glibc, const struct cache *cache, unsigned bin,
 				   uint64_t expected, struct hf_thread_cache *row)
 {
-	uint64_t w = glibc->layout.word, mem = 0, count = 0, word, link;
+	uint64_t w = glibc->layout.word, mem = 0, word, link;
+	uint64_t link_at = cache->mem + cache->layout->entries + (uint64_t)bin * w;
+	struct chain chain = {.cache = cache, .bin = bin};
 
 	bin_head(glibc, cache, bin, &mem);
-	while (mem && count <= expected && count < MAX_CHAIN) {
-		if (!plausible_entry(glibc, mem) || !glibc_size_word(glibc, mem - 2 * w, &word)) {
-			hf_diag_add(glibc->diags, HF_DIAG_HEAP, chain_severity(glibc),
-				    "tcache-corrupt", mem,
-				    "the tcache's list of %lu-byte chunks leads to 0x%lx, which is "
-				    "no chunk (\"malloc(): unaligned tcache chunk detected\")",
-				    (unsigned long)bin_chunk_size(glibc, bin), (unsigned long)mem);
+	chain.head = mem;
+	while (mem && chain.count < expected && chain.count < MAX_CHAIN) {
+		if (!plausible_entry(glibc, mem) || !glibc_size_word(glibc, mem - 2 * w, &word) ||
+		    is_foreign(glibc, &chain, mem)) {
+			entry_broken(glibc, cache, bin, link_at, mem);
+			chain_cut(glibc, &chain);
 			return NULL;
 		}
-		if (count == expected)
-			break;
 		struct hf_error *err =
 		    glibc_add_free(glibc, mem - 2 * w, row->thread, bin, HF_CHUNK_TCACHE);
 		if (err)
 			return err;
-		count++;
+		chain.count++;
 		row->count++;
 		row->bytes += word & ~(uint64_t)GLIBC_FLAGS;
+		chain.last = link_at = mem;
 		if (!glibc_word(glibc, mem, &link))
 			return NULL;
 		mem = glibc_unmangle(glibc, mem, link);
 	}
-	if (mem || count != expected)
-		hf_diag_add(glibc->diags, HF_DIAG_HEAP, chain_severity(glibc), "tcache-count",
-			    cache->mem,
-			    "the tcache's list of %lu-byte chunks should hold %lu of them, but %s",
-			    (unsigned long)bin_chunk_size(glibc, bin), (unsigned long)expected,
-			    mem ? "goes on: a double free, or an overwritten link" : "ends early");
+	if (mem && !plausible_entry(glibc, mem)) {
+		entry_broken(glibc, cache, bin, link_at, mem);
+	} else if ((mem || chain.count != expected) && !(mem && chain_has(glibc, &chain, mem))) {
+		/* A circle is a double free, and told when the lists are sorted. */
+		count_differs(glibc, cache, bin, expected, chain.count, chain.last, mem != 0);
+		chain_cut(glibc, &chain);
+	}
 	return NULL;
 }
 
@@ -228,11 +334,16 @@ static struct hf_error *walk_cache(struct glibc *glibc, const struct cache *cach
 	for (unsigned bin = 0; bin < cache->layout->bins; bin++) {
 		uint64_t expected = 0;
 		if (!bin_count(glibc, cache, bin, &expected)) {
-			hf_diag_add(glibc->diags, HF_DIAG_HEAP, chain_severity(glibc),
-				    "tcache-count", cache->mem,
-				    "the tcache's counter of bin %u is impossible "
-				    "(\"free(): too many chunks detected in tcache\")",
-				    bin);
+			glibc_found(glibc, HF_NO_ARENA,
+				    (struct hf_finding){
+					.code = "tcache-count",
+					.severity = HF_SEV_ERROR,
+					.blame = HF_BLAME_OVERFLOW,
+					.address = cache->mem,
+					.word = cache->mem + bin * cache->layout->count_bytes,
+					.word_bytes = cache->layout->count_bytes,
+					.abort_text = "free(): too many chunks detected in tcache"},
+				    "the tcache's counter of bin %u is impossible", bin);
 			expected = MAX_CHAIN;
 		}
 		struct hf_error *err = walk_chain(glibc, cache, bin, expected, row);
@@ -334,6 +445,16 @@ static struct hf_error *walk_by_content(struct glibc *glibc)
 	return err;
 }
 
+/* Not every thread could be asked where its cache is. */
+static bool lacks_thread_pointers(const struct glibc *glibc)
+{
+	hf_vec_foreach (thread, &glibc->process->threads) {
+		if (thread->tp == 0)
+			return true;
+	}
+	return false;
+}
+
 struct hf_error *glibc_walk_tcaches(struct glibc *glibc)
 {
 	struct slots slots = find_slots(glibc);
@@ -343,9 +464,24 @@ struct hf_error *glibc_walk_tcaches(struct glibc *glibc)
 		return NULL;
 	for (uint32_t i = 0; !err && i < glibc->process->threads.count; i++)
 		err = walk_thread(glibc, i, &slots);
-	if (!err && glibc->tcaches.count == 0 && !slots.has_cache)
+	if (!err && (glibc->tcaches.count == 0 || lacks_thread_pointers(glibc)))
 		err = walk_by_content(glibc);
 	if (glibc->tcaches.count > 1)
 		qsort(glibc->tcaches.data, glibc->tcaches.count, sizeof(uint64_t), compare_words);
 	return err;
+}
+
+void glibc_tcache_heads(const struct glibc *glibc, uint32_t thread,
+			void (*visit)(void *ctx, uint64_t mem), void *ctx)
+{
+	struct cache cache = {0};
+
+	if (!cache_near_tp(glibc, &glibc->process->threads.data[thread], &cache))
+		return;
+	for (unsigned bin = 0; bin < cache.layout->bins; bin++) {
+		uint64_t count = 0, head = 0;
+		if (bin_count(glibc, &cache, bin, &count) && count &&
+		    bin_head(glibc, &cache, bin, &head) && head)
+			visit(ctx, head);
+	}
 }

@@ -21,7 +21,8 @@
 enum {
 	BATCH = 512,
 	CHECKPOINT_BYTES = 64 << 10,
-	PLAUSIBLE_STEPS = 24, /* chunks that a resumed chain must make sense for */
+	MAX_SIZE_SEARCHES = 256, /* a walk: each may look at 4,096 places */
+	PLAUSIBLE_STEPS = 24,	 /* chunks that a resumed chain must make sense for */
 };
 
 /* ---- reading ------------------------------------------------------------------------------------
@@ -64,14 +65,29 @@ static bool size_word(struct glibc_walker *walker, uint64_t chunk, uint64_t *ret
 
 static bool good_size(const struct glibc_walker *walker, uint64_t at, uint64_t word)
 {
-	uint64_t bytes = word & ~(uint64_t)GLIBC_FLAGS;
+	uint64_t bytes = word & ~(uint64_t)GLIBC_FLAGS, top = walker->walk->top;
 	return !(word & GLIBC_IS_MMAPPED) && bytes >= walker->glibc->layout.min_size &&
-	       bytes % walker->glibc->layout.align == 0 && bytes <= walker->region->end - at;
+	       bytes % walker->glibc->layout.align == 0 && bytes <= walker->region->end - at &&
+	       !(top > at && top - at < bytes);
 }
 
-static bool is_fence(const struct glibc_walker *walker, uint64_t word)
+/*
+ * Fenceposts: 2W|1 twice where sbrk stopped serving, 2W then 0 at the end of an old heap. The
+ * first one's P bit is clear when the rest of the old top, freed before it, is in a bin.
+ */
+static bool is_fence(struct glibc_walker *walker, uint64_t at, uint64_t word)
 {
-	return word == (2ull * walker->glibc->layout.word | GLIBC_PREV_INUSE);
+	uint64_t w = walker->glibc->layout.word, next = 0, before = 0, end = walker->region->end;
+
+	if ((word & ~(uint64_t)GLIBC_PREV_INUSE) != 2 * w)
+		return false;
+	if (walker->region->kind == HF_REGION_HEAP)
+		return end - at <= 4 * w + walker->glibc->layout.align;
+	if (at + 2 * w < end && size_word(walker, at + 2 * w, &next) && next == (2 * w | 1))
+		return true;
+	return word == (2 * w | 1) && at >= walker->region->start + 2 * w &&
+	       size_word(walker, at - 2 * w, &before) &&
+	       (before & ~(uint64_t)GLIBC_PREV_INUSE) == 2 * w;
 }
 
 /* Does a chain of sane chunks start at @at? */
@@ -85,7 +101,7 @@ static bool plausible_from(struct glibc_walker *walker, uint64_t at)
 			return true;
 		if (at >= walker->region->end || !size_word(walker, at, &word))
 			return at == walker->region->end && step > 2;
-		if (is_fence(walker, word))
+		if (is_fence(walker, at, word))
 			return step > 0;
 		if (!good_size(walker, at, word) || (main_arena && (word & GLIBC_NON_MAIN)))
 			return false;
@@ -151,15 +167,12 @@ void glibc_walker_init(struct glibc_walker *walker, const struct glibc *glibc, u
 	};
 }
 
-static void complain(const struct glibc_walker *walker, enum hf_severity severity, const char *code,
-		     uint64_t address, const char *what)
+static void complain(const struct glibc_walker *walker, struct hf_finding finding, const char *what)
 {
 	if (walker->quiet)
 		return;
-	if (walker->region->arena != HF_NO_ARENA &&
-	    walker->glibc->base.arenas.data[walker->region->arena].in_flux)
-		severity = HF_SEV_NOTE;
-	hf_diag_add(walker->glibc->diags, HF_DIAG_HEAP, severity, code, address, "%s", what);
+	finding.severity = HF_SEV_ERROR;
+	glibc_found(walker->glibc, walker->region->arena, finding, "%s", what);
 }
 
 static bool give(struct glibc_walker *walker, struct hf_chunk *chunk, uint64_t size,
@@ -174,6 +187,7 @@ static bool give(struct glibc_walker *walker, struct hf_chunk *chunk, uint64_t s
 				   .state = (uint8_t)state,
 				   .kind = HF_OBJECT_MALLOC};
 	walker->at += size;
+	walker->last = chunk->address;
 	return true;
 }
 
@@ -210,23 +224,54 @@ static bool give_fence(struct glibc_walker *walker, struct hf_chunk *chunk)
 		/* The end of a heap or of a region: nothing but overhead follows. */
 		return give(walker, chunk, end - walker->at, HF_CHUNK_FENCEPOST);
 	}
-	bool second = size_word(walker, walker->at + 2 * w, &next) && is_fence(walker, next);
+	bool first = size_word(walker, walker->at + 2 * w, &next) && next == (2 * w | 1);
 	give(walker, chunk, 2 * w, HF_CHUNK_FENCEPOST);
-	walker->gap_follows = !second;
+	walker->gap_follows = !first;
 	return true;
+}
+
+/* The flags of a block in use after a block in use: nearly all are. */
+static uint64_t usual_flags(const struct glibc_walker *walker)
+{
+	return GLIBC_PREV_INUSE | (walker->region->kind == HF_REGION_HEAP ? GLIBC_NON_MAIN : 0);
+}
+
+/* The header of the chunk at walker->at says @word, but its neighbours make it @size bytes. */
+static void tell_size_broken(struct glibc_walker *walker, uint64_t word, uint64_t size)
+{
+	const struct glibc *glibc = walker->glibc;
+	uint64_t before = walker->last, w = glibc->layout.word, shared = 0;
+	char what[160];
+
+	/* What ran over the end of the block before went through its last word. */
+	bool through = before && glibc_word(glibc, walker->at, &shared) && (shared || !word);
+	snprintf(
+	    what, sizeof(what),
+	    "the block's header says size 0x%lx, which cannot be: its neighbours make it 0x%lx",
+	    (unsigned long)word, (unsigned long)size);
+	complain(walker,
+		 (struct hf_finding){.code = "chunk-size-broken",
+				     .blame = through ? HF_BLAME_OVERFLOW : HF_BLAME_UNKNOWN,
+				     .address = glibc_mem(glibc, walker->at),
+				     .word = walker->at + w,
+				     .has_expected = walker->at + size < walker->region->end,
+				     .expected = size | usual_flags(walker),
+				     .culprit = before ? glibc_mem(glibc, before) : 0,
+				     .abort_text = "free(): invalid size"},
+		 what);
 }
 
 /* The chain is broken at walker->at: give what lies up to where it can be resumed. */
 static bool give_broken(struct glibc_walker *walker, struct hf_chunk *chunk, uint64_t word)
 {
 	uint64_t start = walker->at, next = resume_after(walker, start);
-	char what[160];
 
-	snprintf(what, sizeof(what),
-		 "the chunk's size is 0x%lx, which cannot be (overwritten by the block before "
-		 "it?); the walk goes on at 0x%lx",
-		 (unsigned long)word, (unsigned long)next);
-	complain(walker, HF_SEV_ERROR, "chunk-size-broken", start, what);
+	if (!walker->quiet) {
+		tell_size_broken(walker, word, next - start);
+		/* Less than two of the smallest is one block for sure. */
+		if (next - start >= 2ull * walker->glibc->layout.min_size)
+			glibc_doubtful(walker->glibc, start, next);
+	}
 	/* It may be in use: what it points at must not be called lost. */
 	give(walker, chunk, next - start, HF_CHUNK_INUSE);
 	walker->free_at = glibc_free_from(walker->glibc, next);
@@ -254,37 +299,173 @@ static bool skip_missing(struct glibc_walker *walker)
 	return walker->at < walker->region->end;
 }
 
-/* State of the ordinary chunk at walker->at, by the lists and the next chunk's P bit. */
-static enum hf_chunk_state ordinary_state(struct glibc_walker *walker, uint64_t bytes)
+static bool is_binned(enum hf_chunk_state state)
+{
+	return state == HF_CHUNK_UNSORTED || state == HF_CHUNK_SMALL || state == HF_CHUNK_LARGE;
+}
+
+/* What the lists say of the chunk at walker->at. */
+static enum hf_chunk_state listed_state(struct glibc_walker *walker)
 {
 	const struct glibc *glibc = walker->glibc;
-	uint64_t next_word = GLIBC_PREV_INUSE;
-	enum hf_chunk_state listed = HF_CHUNK_INUSE;
+	const struct glibc_free_list *list = &glibc->free;
 
-	while (walker->free_at < glibc->free.count &&
-	       glibc->free.data[walker->free_at].chunk < walker->at) {
-		complain(walker, HF_SEV_ERROR, "free-chunk-misplaced",
-			 glibc->free.data[walker->free_at].chunk,
-			 "a free list leads into the middle of a chunk");
-		walker->free_at++;
+	for (; walker->free_at < list->count && list->data[walker->free_at].chunk < walker->at;
+	     walker->free_at++) {
+		uint64_t mem = glibc_mem(glibc, list->data[walker->free_at].chunk);
+		complain(walker,
+			 (struct hf_finding){.code = "free-chunk-misplaced",
+					     .address = mem,
+					     .culprit =
+						 walker->last ? glibc_mem(glibc, walker->last) : 0},
+			 "a free list leads into the middle of a chunk: that chunk's size is too "
+			 "large, or the list's link was overwritten");
 	}
-	if (walker->free_at < glibc->free.count &&
-	    glibc->free.data[walker->free_at].chunk == walker->at)
-		listed = glibc->free.data[walker->free_at++].state;
-	if (walker->at + bytes < walker->region->end)
-		size_word(walker, walker->at + bytes, &next_word);
-	bool binned =
-	    listed == HF_CHUNK_UNSORTED || listed == HF_CHUNK_SMALL || listed == HF_CHUNK_LARGE;
-	if (binned && (next_word & GLIBC_PREV_INUSE))
-		complain(walker, HF_SEV_ERROR, "binned-chunk-in-use", walker->at,
-			 "a chunk is in a bin, but the chunk after it says that it is in use "
-			 "(\"double free or corruption (!prev)\")");
-	if (listed == HF_CHUNK_INUSE && !(next_word & GLIBC_PREV_INUSE)) {
-		complain(walker, HF_SEV_ERROR, "free-chunk-lost", walker->at,
+	if (walker->free_at < list->count && list->data[walker->free_at].chunk == walker->at)
+		return list->data[walker->free_at++].state;
+	return HF_CHUNK_INUSE;
+}
+
+/* The header at @next is smashed: its P bit says nothing either. */
+static bool header_smashed(struct glibc_walker *walker, uint64_t next, uint64_t word)
+{
+	uint64_t bytes = word & ~(uint64_t)GLIBC_FLAGS;
+	if (next >= walker->region->end)
+		return false;
+	if (next == walker->walk->top)
+		return bytes != walker->region->end - next;
+	return !good_size(walker, next, word) && !is_fence(walker, next, word);
+}
+
+/* Does the size in the header at @next lead to where no header is? */
+static bool next_misleads(struct glibc_walker *walker, uint64_t next, uint64_t word)
+{
+	uint64_t after = next + (word & ~(uint64_t)GLIBC_FLAGS), after_word;
+	return after < walker->region->end && size_word(walker, after, &after_word) &&
+	       header_smashed(walker, after, after_word);
+}
+
+/*
+ * Not on a list, but the next chunk's P bit says free. If the footer agrees, no list has it
+ * (lists are broken or in flux); else the bit was cleared by what ran over the block's end.
+ */
+static enum hf_chunk_state unlisted_state(struct glibc_walker *walker, uint64_t bytes,
+					  uint64_t next_word)
+{
+	const struct glibc *glibc = walker->glibc;
+	uint64_t next = walker->at + bytes, footer = 0, mem = glibc_mem(glibc, walker->at);
+
+	if (glibc_word(glibc, next, &footer) && footer == bytes) {
+		complain(walker, (struct hf_finding){.code = "free-chunk-lost", .address = mem},
 			 "the chunk after it says that this one is free, but no list has it");
 		return HF_CHUNK_LOST;
 	}
+	/* The whole size word was overwritten: that is told when the walk comes to it. */
+	if (next_misleads(walker, next, next_word))
+		return HF_CHUNK_INUSE;
+	complain(
+	    walker,
+	    (struct hf_finding){.code = "chunk-flags-broken",
+				.blame = HF_BLAME_OVERFLOW,
+				.address = glibc_mem(glibc, next),
+				.word = next + glibc->layout.word,
+				.has_expected = true,
+				.expected = next_word | GLIBC_PREV_INUSE,
+				.culprit = mem,
+				.abort_text = "corrupted size vs. prev_size"},
+	    "the block's header says that the block before it is free, but that one is in use");
+	return HF_CHUNK_INUSE;
+}
+
+/* Does the chunk at walker->at reach over a chunk that a free list knows, and rightly? */
+static bool swallows_free(struct glibc_walker *walker, uint64_t bytes)
+{
+	const struct glibc_free_list *list = &walker->glibc->free;
+	size_t next = walker->free_at;
+
+	while (next < list->count && list->data[next].chunk <= walker->at)
+		next++;
+	return next < list->count && list->data[next].chunk - walker->at < bytes &&
+	       plausible_from(walker, list->data[next].chunk);
+}
+
+/* State of the ordinary chunk at walker->at, by the lists and the next chunk's P bit. */
+static enum hf_chunk_state ordinary_state(struct glibc_walker *walker, uint64_t bytes,
+					  uint64_t next_word, bool smashed)
+{
+	uint64_t mem = glibc_mem(walker->glibc, walker->at);
+	enum hf_chunk_state listed = listed_state(walker);
+
+	if (smashed)
+		return listed;
+	if (is_binned(listed) && (next_word & GLIBC_PREV_INUSE))
+		complain(
+		    walker,
+		    (struct hf_finding){.code = "binned-chunk-in-use",
+					.blame = HF_BLAME_OVERFLOW,
+					.address = mem,
+					.word = walker->at + bytes + walker->glibc->layout.word,
+					.has_expected = true,
+					.expected = next_word & ~(uint64_t)GLIBC_PREV_INUSE,
+					.culprit = mem,
+					.abort_text = "double free or corruption (!prev)"},
+		    "the block is in a bin, but the chunk after it says that it is in use");
+	if (listed == HF_CHUNK_INUSE && !(next_word & GLIBC_PREV_INUSE))
+		return unlisted_state(walker, bytes, next_word);
+	uint64_t key = 0;
+	if (walker->glibc->cut_key && listed == HF_CHUNK_INUSE &&
+	    glibc_word(walker->glibc, mem + walker->glibc->layout.word, &key) &&
+	    key == walker->glibc->cut_key)
+		return HF_CHUNK_TCACHE;
 	return listed;
+}
+
+/* Is @size, for the chunk at walker->at, one that leads on to a sane chain? */
+static bool leads_on(struct glibc_walker *walker, uint64_t size)
+{
+	uint64_t at = walker->at;
+	return size >= walker->glibc->layout.min_size && size % walker->glibc->layout.align == 0 &&
+	       size < walker->region->end - at &&
+	       !(walker->walk->top > at && walker->walk->top - at < size) &&
+	       plausible_from(walker, at + size);
+}
+
+/*
+ * The size at walker->at is possible, but what it leads to is no header. Was it changed in its
+ * low byte or two, by a string that ran over from the block before?
+ *
+ *	 before: ... a a a a a a a | a 00 00 00 ..   0x131 became 0x161: too long
+ *	 before: ... a a a a a a a | 00 01 00 00 ..  0x131 became 0x100: too short
+ *
+ * Too long: the true next header is within what the size spans. Too short: then only if the
+ * byte is what a string leaves, its end or one more of the same; else it is the next header
+ * that was smashed. *@bytes becomes the size that leads on.
+ */
+static bool overrun_size(struct glibc_walker *walker, uint64_t word, uint64_t *bytes)
+{
+	const struct glibc *glibc = walker->glibc;
+	uint64_t align = glibc->layout.align, w = glibc->layout.word;
+	uint8_t around[3] = {0}; /* the last byte before the size, its two lowest */
+
+	if (glibc->image->big_endian || walker->at < walker->region->start + w ||
+	    !hf_image_read(glibc->image, walker->at + w - 1, around, sizeof(around)) || !around[0])
+		return false;
+	bool string = around[1] == 0 || around[1] == around[0];
+	for (uint64_t size = word & ~UINT64_C(0xff); size <= (word | 0xff); size += align) {
+		if (size != *bytes && (size < *bytes || string) && leads_on(walker, size)) {
+			*bytes = size;
+			return true;
+		}
+	}
+	if (around[1] != around[0] || around[2] == 0 || walker->searches++ >= MAX_SIZE_SEARCHES)
+		return false;
+	for (uint64_t size = word & ~UINT64_C(0xffff); size < *bytes; size += align) {
+		if (leads_on(walker, size)) {
+			*bytes = size;
+			return true;
+		}
+	}
+	return false;
 }
 
 static bool give_mmapped(struct glibc_walker *walker, struct hf_chunk *chunk)
@@ -330,17 +511,22 @@ bool glibc_walker_next(struct glibc_walker *walker, struct hf_chunk *chunk)
 	}
 	if (walker->at == walker->walk->top)
 		return give(walker, chunk, walker->region->end - walker->at, HF_CHUNK_TOP);
-	if (is_fence(walker, word))
+	if (is_fence(walker, walker->at, word))
 		return give_fence(walker, chunk);
-	if (!good_size(walker, walker->at, word))
+	uint64_t bytes = word & ~(uint64_t)GLIBC_FLAGS, next_word = GLIBC_PREV_INUSE;
+	if (!good_size(walker, walker->at, word) || swallows_free(walker, bytes))
 		return give_broken(walker, chunk, word);
-	uint64_t bytes = word & ~(uint64_t)GLIBC_FLAGS;
 	/* A chunk that fills an old heap to its end is what was left of its top. */
 	if (walker->region->kind == HF_REGION_HEAP && walker->at + bytes == walker->region->end)
 		return give(walker, chunk, bytes, HF_CHUNK_FENCEPOST);
+	if (walker->at + bytes < walker->region->end)
+		size_word(walker, walker->at + bytes, &next_word);
+	bool smashed = header_smashed(walker, walker->at + bytes, next_word);
+	if (smashed && overrun_size(walker, word, &bytes) && !walker->quiet)
+		tell_size_broken(walker, word, bytes);
 	give(walker, chunk, bytes, HF_CHUNK_INUSE);
 	walker->at -= bytes; /* the state looks at the chunk where it stands */
-	chunk->state = (uint8_t)ordinary_state(walker, bytes);
+	chunk->state = (uint8_t)ordinary_state(walker, bytes, next_word, smashed);
 	walker->at += bytes;
 	if (chunk->state == HF_CHUNK_INUSE && is_tcache_struct(walker->glibc, chunk->object))
 		chunk->kind = HF_OBJECT_ALLOCATOR;

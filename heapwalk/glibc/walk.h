@@ -17,6 +17,8 @@ struct glibc_walker {
 	const uint8_t *view;
 	uint64_t view_start, view_end; /* target addresses that @view shows */
 	uint64_t next_checkpoint;
+	uint64_t last;	   /* the chunk given last; 0: none yet */
+	unsigned searches; /* for a size whose low bytes were overwritten */
 };
 
 /* Start at chunk @from of region @region. */

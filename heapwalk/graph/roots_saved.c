@@ -4,9 +4,8 @@
  * Strings stand end to end in a section of their own; a holder has their offsets, 0 for none.
  */
 #include <stdlib.h>
-#include <string.h>
 
-#include "core/base/strpool.h"
+#include "core/base/stash_text.h"
 #include "heapwalk/graph/roots.h"
 
 struct saved_holder {
@@ -16,28 +15,10 @@ struct saved_holder {
 	uint32_t kind, unused;
 };
 
-HF_VEC(text, char);
-
-/* Offset of a copy of @string in @text; 0 for NULL. */
-static bool add_text(struct text *text, const char *string, uint32_t *ret)
-{
-	size_t bytes = string ? strlen(string) + 1 : 0;
-
-	*ret = 0;
-	if (!bytes)
-		return true;
-	if (text->count + bytes > UINT32_MAX || !hf_vec_reserve(text, text->count + bytes))
-		return false;
-	memcpy(text->data + text->count, string, bytes);
-	*ret = (uint32_t)text->count;
-	text->count += bytes;
-	return true;
-}
-
 struct hf_error *hf_roots_save(const struct hf_roots *roots, struct hf_stash_writer *writer)
 {
-	struct text text = {0};
-	bool done = hf_vec_push(&text, '\0');
+	struct hf_stash_text text = {0};
+	bool done = true;
 
 	hf_stash_begin(writer, "roots.holders");
 	hf_vec_foreach (holder, &roots->holders) {
@@ -50,32 +31,25 @@ struct hf_error *hf_roots_save(const struct hf_roots *roots, struct hf_stash_wri
 		    .line = holder->line,
 		    .kind = holder->kind,
 		};
-		done = done && add_text(&text, holder->name, &saved.name) &&
-		       add_text(&text, holder->file, &saved.file);
+		done = done && hf_stash_text_add(&text, holder->name, &saved.name) &&
+		       hf_stash_text_add(&text, holder->file, &saved.file);
 		hf_stash_append(writer, &saved, sizeof(saved));
 	}
-	hf_stash_add(writer, "roots.text", text.data, text.count);
+	hf_stash_text_save(&text, writer, "roots.text");
 	hf_stash_add(writer, "roots.ranges", roots->ranges.data,
 		     roots->ranges.count * sizeof(*roots->ranges.data));
 	hf_stash_add(writer, "roots.values", roots->values.data,
 		     roots->values.count * sizeof(*roots->values.data));
-	hf_vec_free(&text);
 	return done ? NULL : hf_error_nomem();
-}
-
-/* A copy of the text at @offset; NULL for 0. */
-static const char *text_at(struct hf_strpool *pool, const char *text, size_t bytes, uint32_t offset)
-{
-	return offset && offset < bytes ? hf_strpool_dup(pool, text + offset) : NULL;
 }
 
 static bool load_holders(const struct hf_stash *stash, struct hf_roots *roots)
 {
-	size_t bytes = 0, length = 0;
+	size_t bytes = 0;
 	const struct saved_holder *saved = hf_stash_get(stash, "roots.holders", &bytes);
-	const char *text = hf_stash_get(stash, "roots.text", &length);
+	struct hf_stash_strings strings;
 
-	if (!saved || !text || !length || text[length - 1])
+	if (!saved || !hf_stash_strings_open(stash, "roots.text", &strings))
 		return false;
 	for (size_t i = 0; i < bytes / sizeof(*saved); i++) {
 		struct hf_holder holder = {
@@ -83,8 +57,8 @@ static bool load_holders(const struct hf_stash *stash, struct hf_roots *roots)
 		    .module = saved[i].module,
 		    .thread = saved[i].thread,
 		    .frame = saved[i].frame,
-		    .name = text_at(roots->strings, text, length, saved[i].name),
-		    .file = text_at(roots->strings, text, length, saved[i].file),
+		    .name = hf_stash_string(&strings, roots->strings, saved[i].name),
+		    .file = hf_stash_string(&strings, roots->strings, saved[i].file),
 		    .line = saved[i].line,
 		    .address = saved[i].address,
 		    .size = saved[i].size,

@@ -286,6 +286,14 @@ static bool cut_ranges(struct root_scan *scan)
 {
 	hf_vec_foreach (range, &scan->graph->roots->ranges) {
 		for (uint64_t at = range->start; at < range->end;) {
+			/* A header may promise terabytes: only what is there is cut in pieces. */
+			uint64_t there = hf_image_next(scan->graph->image, at);
+			if (there >= range->end)
+				break;
+			/* A piece begins where a word may: not inside one that is cut in two. */
+			at = there - at > ROOT_PIECE_BYTES
+				 ? at + (there - at) / ROOT_PIECE_BYTES * ROOT_PIECE_BYTES
+				 : at;
 			uint64_t end =
 			    range->end - at > ROOT_PIECE_BYTES ? at + ROOT_PIECE_BYTES : range->end;
 			struct root_piece piece = {

@@ -146,7 +146,7 @@ struct hf_error *hf_diff_growth_of(const struct hf_diff *diff, const char *name,
 		growth.after += node->side[DIFF_AFTER].retained;
 		found = true;
 	}
-	if (!found)
+	if (!found && strcmp(name, "lost")) /* nothing may be lost, before and after */
 		return hf_error_create(HF_ERR_NOT_FOUND,
 				       "no type and no holder is called \"%s\", before or after",
 				       name);

@@ -166,6 +166,37 @@ void hf_doc_text_field(struct hf_doc *doc, const char *label, struct hf_value va
 				  .text_only = true});
 }
 
+void hf_doc_text_begin(struct hf_doc *doc, const char *label)
+{
+	add(doc,
+	    (struct hf_item){
+		.kind = HF_ITEM_GROUP_BEGIN, .key = "text", .label = label, .text_only = true});
+}
+
+void hf_doc_text_end(struct hf_doc *doc)
+{
+	add(doc, (struct hf_item){.kind = HF_ITEM_GROUP_END, .text_only = true});
+}
+
+void hf_doc_text_raw(struct hf_doc *doc, const char *text)
+{
+	add(doc,
+	    (struct hf_item){
+		.kind = HF_ITEM_RAW, .key = "text", .value = hf_text(text), .text_only = true});
+}
+
+void hf_doc_json_only(struct hf_doc *doc)
+{
+	if (doc->items.count)
+		doc->items.data[doc->items.count - 1].json_only = true;
+}
+
+void hf_doc_text_only(struct hf_doc *doc)
+{
+	if (doc->items.count)
+		doc->items.data[doc->items.count - 1].text_only = true;
+}
+
 void hf_doc_emphasize(struct hf_doc *doc, enum hf_emphasis emphasis)
 {
 	if (doc->items.count)

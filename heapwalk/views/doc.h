@@ -169,6 +169,13 @@ void hf_doc_field(struct hf_doc *doc, const char *key, const char *label, struct
 /* In JSON only, or in text only. */
 void hf_doc_json_field(struct hf_doc *doc, const char *key, struct hf_value value);
 void hf_doc_text_field(struct hf_doc *doc, const char *label, struct hf_value value);
+/* A group for people only: in JSON it is not there. Nothing but text_only items belongs inside. */
+void hf_doc_text_begin(struct hf_doc *doc, const char *label);
+void hf_doc_text_end(struct hf_doc *doc);
+void hf_doc_text_raw(struct hf_doc *doc, const char *text);
+/* The item added last (a table) is for machines only, or for people only. */
+void hf_doc_json_only(struct hf_doc *doc);
+void hf_doc_text_only(struct hf_doc *doc);
 /* The emphasis of the item added last. */
 void hf_doc_emphasize(struct hf_doc *doc, enum hf_emphasis emphasis);
 void hf_doc_paragraph(struct hf_doc *doc, const char *key, const char *fmt, ...) HF_PRINTF(3, 4);

@@ -77,11 +77,9 @@ static uint32_t holders_of(const struct hf_analysis *analysis, uint32_t object,
 	return count;
 }
 
-/* Why an object stands at the top: several holders share it, or it is lost. */
-static const char *note_of(struct hf_analysis *analysis, struct hf_doc *doc,
-			   const struct hf_tree_node *node)
+const char *hf_node_note(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t object)
 {
-	uint32_t object = node->example, strongest = HF_NO_NODE;
+	uint32_t strongest = HF_NO_NODE;
 
 	if (object == HF_NO_NODE || !is_object(analysis, object) ||
 	    hf_graph_idom(analysis->graph, object) != hf_graph_root(analysis->graph))
@@ -128,7 +126,7 @@ static void add_row(struct hf_analysis *analysis, struct hf_doc *doc, struct hf_
 	hf_doc_cell(doc, table, hf_count(node->objects));
 	hf_doc_cell(doc, table, hf_count(node->count));
 	hf_doc_cell(doc, table, hf_bytes(node->shallow_bytes));
-	hf_doc_cell(doc, table, hf_text(note_of(analysis, doc, node)));
+	hf_doc_cell(doc, table, hf_text(hf_node_note(analysis, doc, node->example)));
 }
 
 static struct hf_error *add_tree(struct hf_analysis *analysis, struct hf_doc *doc, uint32_t start,

@@ -12,27 +12,14 @@
 
 enum { DUMP_BYTES = 128, MAX_CHAIN = 64 };
 
-/* Hexdump of the first bytes, 16 a line, as gdb users know it. */
+/* The first bytes, as gdb users know them. */
 static void tell_dump(const struct hf_analysis *analysis, struct hf_doc *doc, uint64_t address,
 		      uint64_t bytes)
 {
-	uint8_t data[DUMP_BYTES];
-	char text[DUMP_BYTES / 16 * 96] = "", *to = text, *end = text + sizeof(text);
-
-	bytes = bytes < sizeof(data) ? bytes : sizeof(data);
-	if (!bytes || !hf_image_read(&analysis->process->image, address, data, bytes))
+	bytes = bytes < DUMP_BYTES ? bytes : DUMP_BYTES;
+	const char *text = hf_hexdump(analysis, doc, address, bytes, 0, 0);
+	if (!text)
 		return;
-	for (uint64_t at = 0; at < bytes; at += 16) {
-		to += snprintf(to, (size_t)(end - to), "0x%" PRIx64 "  ", address + at);
-		for (uint64_t i = at; i < at + 16; i++)
-			to += i < bytes ? snprintf(to, (size_t)(end - to), "%02x%s", data[i],
-						   i % 8 == 7 ? "  " : " ")
-					: snprintf(to, (size_t)(end - to), "   ");
-		for (uint64_t i = at; i < at + 16 && i < bytes; i++)
-			*to++ = data[i] >= 0x20 && data[i] < 0x7f ? (char)data[i] : '.';
-		*to++ = '\n';
-	}
-	*to = '\0';
 	hf_doc_begin(doc, "content", "CONTENT");
 	hf_doc_raw(doc, "hexdump", text);
 	hf_doc_end(doc);

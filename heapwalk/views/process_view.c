@@ -68,6 +68,15 @@ const char *hf_thread_name(const struct hf_analysis *analysis, struct hf_doc *do
 	return hf_doc_printf(doc, "thread %u", thread->number);
 }
 
+const char *hf_thread_place(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t index)
+{
+	if (index >= analysis->process->threads.count)
+		return NULL;
+	const struct hf_frame *frame =
+	    telling_frame(analysis, &analysis->process->threads.data[index]);
+	return frame ? frame_text(doc, frame) : NULL;
+}
+
 /* What si_code adds. */
 static const char *signal_detail(struct hf_doc *doc, const struct hf_process_info *info)
 {

@@ -51,6 +51,7 @@ struct hf_error *hf_view_report(struct hf_analysis *analysis, const struct hf_vi
 
 	if (options->oom_log)
 		hf_section_oom(options->oom_log, analysis, doc);
+	hf_section_abort(analysis, doc);
 	hf_section_process(analysis, doc);
 	hf_section_snapshot(analysis, doc);
 	hf_section_verdict(analysis, doc);
@@ -83,6 +84,7 @@ struct hf_error *hf_view_summary(struct hf_analysis *analysis,
 	struct hf_heap_totals totals;
 	struct hf_view_options few = *options;
 
+	hf_section_abort(analysis, doc);
 	hf_section_process(analysis, doc);
 	hf_section_verdict(analysis, doc);
 	if (!analysis->graph) {

@@ -39,12 +39,29 @@ struct hf_error *hf_section_suspects(struct hf_analysis *analysis,
 				     const struct hf_view_options *options, struct hf_doc *doc);
 void hf_section_types(struct hf_analysis *analysis, uint64_t top, struct hf_doc *doc);
 void hf_section_findings(const struct hf_analysis *analysis, struct hf_doc *doc);
+/* What malloc complained of when it called abort(); nothing if it did not. */
+void hf_section_abort(struct hf_analysis *analysis, struct hf_doc *doc);
 void hf_section_evidence(const struct hf_analysis *analysis, struct hf_doc *doc);
 
 /* "stack of thread 3 \"worker\", in read_loop()" and the like: owned by the document. */
 const char *hf_thread_name(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t thread);
 
+/* "main() (server.c:96)" of the frame where the thread left the program's own code; or NULL. */
+const char *hf_thread_place(const struct hf_analysis *analysis, struct hf_doc *doc,
+			    uint32_t thread);
+
+/*
+ * @bytes from @address on, 16 a line with the characters beside them; [ ] around the
+ * @mark_bytes at @mark. The document's; NULL where there is no memory.
+ */
+const char *hf_hexdump(const struct hf_analysis *analysis, struct hf_doc *doc, uint64_t address,
+		       uint64_t bytes, uint64_t mark, uint64_t mark_bytes);
+
 /* Holder or object for people, with what it holds where that is one thing; the document's. */
 const char *hf_node_name(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t node);
+
+/* Why an object stands at the top of the dominator tree: several holders share it, or it is lost.
+ * NULL for any other node. The document's. */
+const char *hf_node_note(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t object);
 
 #endif

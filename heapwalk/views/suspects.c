@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "heapwalk/views/sections.h"
+#include "heapwalk/views/suspects.h"
 
 enum { SUSPECT_PERCENT = 10, BIG_CHILD_PERCENT = 70, MAX_DEPTH = 1000, MAX_SUSPECTS = 10 };
 
@@ -23,13 +24,6 @@ static const struct hf_column columns[] = {
     {"accumulation_bytes", "bytes there", HF_COLUMN_OPTIONAL},
 };
 
-struct suspect {
-	uint32_t node; /* the biggest, of a group */
-	uint64_t count, retained;
-};
-
-HF_VEC(suspects, struct suspect);
-
 static uint32_t biggest_child(const struct hf_graph *graph, uint32_t node)
 {
 	uint32_t best = HF_NO_NODE;
@@ -42,7 +36,7 @@ static uint32_t biggest_child(const struct hf_graph *graph, uint32_t node)
 	return best;
 }
 
-static uint32_t accumulation_point(const struct hf_graph *graph, uint32_t node)
+uint32_t hf_accumulation_point(const struct hf_graph *graph, uint32_t node)
 {
 	for (unsigned depth = 0; depth < MAX_DEPTH; depth++) {
 		uint32_t child = biggest_child(graph, node);
@@ -56,28 +50,31 @@ static uint32_t accumulation_point(const struct hf_graph *graph, uint32_t node)
 
 static int by_retained(const void *a, const void *b)
 {
-	const struct suspect *x = a, *y = b;
+	const struct hf_suspect *x = a, *y = b;
 	return x->retained < y->retained ? 1 : x->retained > y->retained ? -1 : 0;
 }
 
-static struct hf_error *find(struct hf_analysis *analysis, struct suspects *ret)
+struct hf_error *hf_suspects_find(struct hf_analysis *analysis, struct hf_suspects *ret)
 {
 	const struct hf_graph *graph = analysis->graph;
 	uint32_t root = hf_graph_root(graph), types = hf_typing_types(analysis->typing);
 	uint64_t limit = hf_graph_retained(graph, root) / 100 * SUSPECT_PERCENT;
-	struct suspect *groups = calloc(types + 1, sizeof(*groups));
+	struct hf_suspect *groups = calloc(types + 1, sizeof(*groups));
 
-	if (!groups)
-		return hf_error_nomem();
+	struct hf_error *err = groups ? hf_graph_open_tree(analysis->graph) : hf_error_nomem();
+	if (err) {
+		free(groups);
+		return err;
+	}
 	bool fine = true;
 	for (uint32_t node = hf_graph_first_child(graph, root); node != HF_NO_NODE && fine;
 	     node = hf_graph_next_sibling(graph, node)) {
 		uint64_t retained = hf_graph_retained(graph, node);
 		if (retained > limit) {
-			struct suspect single = {node, 1, retained};
+			struct hf_suspect single = {node, 1, retained};
 			fine = hf_vec_push(ret, single);
 		} else if (node < hf_graph_objects(graph)) {
-			struct suspect *group = &groups[hf_typing_of(analysis->typing, node)];
+			struct hf_suspect *group = &groups[hf_typing_of(analysis->typing, node)];
 			if (group->count++ == 0 || retained > hf_graph_retained(graph, group->node))
 				group->node = node;
 			group->retained += retained;
@@ -94,10 +91,10 @@ static struct hf_error *find(struct hf_analysis *analysis, struct suspects *ret)
 }
 
 static void add_row(const struct hf_analysis *analysis, struct hf_doc *doc, struct hf_table *table,
-		    const struct suspect *suspect)
+		    const struct hf_suspect *suspect)
 {
 	uint64_t whole = hf_graph_retained(analysis->graph, hf_graph_root(analysis->graph));
-	uint32_t point = accumulation_point(analysis->graph, suspect->node);
+	uint32_t point = hf_accumulation_point(analysis->graph, suspect->node);
 	bool object = point < hf_graph_objects(analysis->graph);
 	const char *name = hf_node_name(analysis, doc, suspect->node);
 
@@ -126,12 +123,10 @@ static void add_row(const struct hf_analysis *analysis, struct hf_doc *doc, stru
 struct hf_error *hf_section_suspects(struct hf_analysis *analysis,
 				     const struct hf_view_options *options, struct hf_doc *doc)
 {
-	struct suspects suspects = {0};
-	struct hf_error *err = hf_graph_open_tree(analysis->graph);
+	struct hf_suspects suspects = {0};
+	struct hf_error *err = hf_suspects_find(analysis, &suspects);
 
 	(void)options;
-	if (!err)
-		err = find(analysis, &suspects);
 	if (!err && suspects.count) {
 		hf_doc_begin(doc, "suspects", "SUSPECTS (each keeps over a tenth of the heap)");
 		struct hf_table *table = hf_doc_table(doc, "suspects", NULL, columns,

@@ -12,20 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "heapwalk/views/findings.h"
 #include "heapwalk/views/human.h"
-#include "heapwalk/views/sections.h"
 
 enum { LEAK_PERCENT = 10, RETENTION_PERCENT = 30, MIN_FREE_BYTES = 16 << 20 };
-
-static const struct hf_diag *first_heap_error(const struct hf_analysis *analysis)
-{
-	for (size_t i = 0; i < hf_diags_count(analysis->diags); i++) {
-		const struct hf_diag *diag = hf_diags_get(analysis->diags, i);
-		if (diag->kind == HF_DIAG_HEAP && diag->severity == HF_SEV_ERROR)
-			return diag;
-	}
-	return NULL;
-}
 
 /* "2,411,022 x struct session": what most of @node's retained bytes are. */
 static const char *mostly(struct hf_analysis *analysis, struct hf_doc *doc, uint32_t node)
@@ -69,14 +59,22 @@ static const char *percent_of(struct hf_doc *doc, uint64_t part, uint64_t whole)
 			     hf_human_share(whole ? (double)part / (double)whole : 0, buffer));
 }
 
-static void tell_broken(const struct hf_analysis *analysis, struct hf_doc *doc,
-			const struct hf_diag *diag)
+/* The finding that tells most, if it is an error. */
+static void tell_broken(struct hf_analysis *analysis, struct hf_doc *doc)
 {
-	hf_doc_paragraph(doc, "sentence",
-			 "The heap is corrupt: at 0x%lx %s. Figures beyond that place may be off.",
-			 (unsigned long)diag->address, diag->message);
+	const struct hf_finding **sorted = hf_findings_sorted(analysis);
+	const struct hf_finding *first = sorted ? sorted[0] : NULL;
+
+	free(sorted);
+	if (!first || first->severity != HF_SEV_ERROR)
+		return;
+	const char *blame = hf_finding_blame(analysis, doc, first);
+	const char *doubt = hf_findings_doubt_text(analysis, doc);
+	hf_doc_paragraph(doc, "sentence", "The heap is corrupt: at 0x%lx %s%s%s.%s%s%s",
+			 (unsigned long)first->address, first->message, blame ? "; " : "",
+			 blame ? blame : "", doubt ? " Doubtful: " : "", doubt ? doubt : "",
+			 doubt ? "." : "");
 	hf_doc_emphasize(doc, HF_BAD);
-	(void)analysis;
 }
 
 static const char *lost_text(struct hf_doc *doc, const struct hf_heap_totals *totals)
@@ -157,7 +155,6 @@ static void tell_free(struct hf_doc *doc, const struct hf_heap_totals *totals, u
 void hf_section_verdict(struct hf_analysis *analysis, struct hf_doc *doc)
 {
 	struct hf_heap_totals totals;
-	const struct hf_diag *broken = first_heap_error(analysis);
 
 	hf_doc_begin(doc, "verdict", "VERDICT");
 	if (!analysis->graph) {
@@ -178,8 +175,7 @@ void hf_section_verdict(struct hf_analysis *analysis, struct hf_doc *doc)
 	uint64_t retained = node == HF_NO_NODE ? 0 : hf_graph_retained(analysis->graph, node);
 	uint64_t free_bytes = totals.bins_bytes + totals.top_bytes + totals.tcache_bytes;
 
-	if (broken)
-		tell_broken(analysis, doc, broken);
+	tell_broken(analysis, doc);
 	if (totals.lost_bytes && totals.lost_bytes * 100 >= totals.inuse_bytes * LEAK_PERCENT)
 		tell_leak(doc, &totals);
 	else if (retained && retained * 100 >= totals.inuse_bytes * RETENTION_PERCENT)

@@ -24,8 +24,9 @@ function rank(path) {
 	if (path ~ /^heapwalk\/views\//) return 16
 	if (path ~ /^heapwalk\/output\//) return 17
 	if (path ~ /^heapwalk\/query\//) return 18
-	if (path ~ /^heapwalk\/cli\//) return 19
-	if (path ~ /^gdbplugin\//) return 20
+	if (path ~ /^heapwalk\/explore\//) return 19
+	if (path ~ /^heapwalk\/cli\//) return 20
+	if (path ~ /^gdbplugin\//) return 21
 	return 0
 }
 function complain(what) { printf "%s:%d: %s\n", FILENAME, FNR, what; bad = 1 }
@@ -43,6 +44,9 @@ function complain(what) { printf "%s:%d: %s\n", FILENAME, FNR, what; bad = 1 }
 /^#include <sqlite3/ {
 	if (FILENAME !~ /^heapwalk\/query\// && FILENAME !~ /^heapwalk\/output\/export_sqlite/)
 		complain("SQL belongs in heapwalk/query/")
+}
+/^#include <(n?curses|term\.h)/ {
+	if (FILENAME !~ /^heapwalk\/explore\/screen/) complain("the terminal belongs in heapwalk/explore/screen*.c")
 }
 END { exit bad }
 '

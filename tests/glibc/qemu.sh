@@ -1,0 +1,63 @@
+#!/bin/sh
+# qemu.sh - the program that knows its own heap as a process of other machines: aarch64, ppc64le and
+# s390x (big endian), with the glibc that Debian builds for them, run and dumped by qemu-user.
+# These cores have no NT_FILE and no thread pointers, so a thread's TLS is told as memory only.
+. fixtures/core.sh
+command -v python3 >/dev/null || { echo "python3 is not installed"; exit 77; }
+status=0 done=0
+work=$(new_folder)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/empty"
+
+# qemu writes the guest's core to the working folder; the host's, of qemu itself, is kept away.
+qemu_dump() { # CORE QEMU LIBRARIES PROGRAM ARG...
+	to=$1 qemu=$2 libraries=$3
+	shift 3
+	mkdir "$work/run" || return 1
+	(cd "$work/run" && ulimit -c unlimited && exec "$qemu" -L "$libraries" "$@") >/dev/null 2>&1
+	mv "$work"/run/qemu_*.core "$to"
+	found=$?
+	rm -rf "$work/run"
+	return $found
+}
+
+check() { # TITLE CORE BINARY TRUTH SYSROOT
+	printf '%s: ' "$1"
+	python3 tests/oracle/check_random_heap.py --nameless "$HF" "$2" "$3" "$4" --sysroot="$5" ||
+		status=1
+}
+
+for target in aarch64:aarch64 powerpc64le:ppc64le s390x:s390x; do
+	machine=${target%:*}
+	qemu=qemu-${target#*:}-static
+	for need in "$machine-linux-gnu-gcc" "$qemu"; do
+		command -v "$need" >/dev/null || { echo "$need is not installed"; continue 2; }
+	done
+	for flag in "" -static; do
+		"$machine-linux-gnu-gcc" -std=gnu11 -D_GNU_SOURCE -g -O1 -fno-builtin-malloc -I. \
+			-pthread $flag -o "$work/program" fixtures/random_heap.c || exit 1
+		"$machine-linux-gnu-strip" -o "$work/stripped" "$work/program"
+		for case in 1:300:0 2:2000:3 3:6000:8; do
+			seed=${case%%:*} rest=${case#*:}
+			title="$machine${flag:+, static}, seed $seed"
+			for program in program stripped; do
+				qemu_dump "$work/dumped" "$qemu" "/usr/$machine-linux-gnu" \
+					"$work/$program" "$seed" "${rest%%:*}" "${rest#*:}" \
+					"$work/truth" || exit 1
+				if [ $program = program ]; then
+					check "$title, symbols" "$work/dumped" "$work/program" \
+						"$work/truth" "/usr/$machine-linux-gnu"
+				else
+					mv "$work/stripped" "$work/hidden"
+					check "$title, nothing" "$work/dumped" - "$work/truth" \
+						"$work/empty"
+					mv "$work/hidden" "$work/stripped"
+				fi
+				done=$((done + 1))
+				rm -f "$work/dumped"
+			done
+		done
+	done
+done
+[ $done -gt 0 ] || { echo "no cross compiler and qemu-user are installed"; exit 77; }
+exit $status

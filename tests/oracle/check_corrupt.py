@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""check_corrupt.py HEAPFORENSICS CORE TRUTH: what `check` says of a heap that one bug broke.
+
+Each finding of the truth is there: the right name, at the right address, with the right word and
+the right culprit. Nothing else is told but what the truth says may follow. No bystander is lost.
+Prints one line; exits 1 if it was wrong.
+"""
+import json
+import subprocess
+import sys
+
+program, core, truth_path = sys.argv[1:]
+
+
+def number(text):
+    return int(text, 16) if text else 0
+
+
+def run(*arguments):
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60)
+    if done.returncode:
+        sys.exit(f"WRONG: {' '.join(arguments)}: exit {done.returncode}: {done.stderr}")
+    return done.stdout
+
+
+def same(wanted, told):
+    return wanted == 0 or wanted == told
+
+
+truth, also, bystanders, free = [], [], set(), set()
+for line in open(truth_path):
+    kind, *rest = line.split()
+    if kind == "finding":
+        truth.append((rest[0], *map(number, rest[1:])))
+    elif kind == "also":
+        also.append((rest[0], number(rest[1])))
+    elif kind == "object":
+        bystanders.add(rest[0])
+    elif kind == "free":
+        free.add(rest[0])
+
+told = json.loads(run("check", "--json", "-q", "--all", core))
+findings = [(f["code"], number(f["address"]), number(f["word"]), number(f["culprit"]), f)
+            for f in told["integrity"]["findings"]]
+wrong = []
+for code, address, word, culprit in truth:
+    fits = [f for f in findings if f[0] == code and same(address, f[1]) and same(word, f[2])
+            and same(culprit, f[3])]
+    if not fits:
+        wrong.append(f"{code} at {address:#x}, word {word:#x}, culprit {culprit:#x} is not told")
+    for fit in fits:
+        if fit[4]["severity"] != "error":
+            wrong.append(f"{code} is only a {fit[4]['severity']}")
+        if word and f"{fit[2]:x}"[:-1] not in fit[4]["hexdump"]:
+            wrong.append(f"the hexdump of {code} does not show its word")
+        findings.remove(fit)
+for finding in findings:
+    if not any(code == finding[0] and same(address, finding[1]) for code, address in also):
+        wrong.append("beside it is told: " + json.dumps(finding[4]))
+
+if "abort-" in truth_path.rsplit("/", 1)[-1]:
+    if told.get("abort", {}).get("code") != truth[0][0]:
+        wrong.append(f"malloc aborted for it, but check says {told.get('abort')}")
+    first = next(line for line in run("-q", core).splitlines() if line)
+    if first != "MALLOC ABORTED THE PROCESS":
+        wrong.append(f"the report begins with {first}")
+
+lost = run("query", "--csv", "-q", core,
+           "SELECT address FROM objects WHERE leak_kind IN ('reachable', 'possible')").split()
+missing = bystanders - set(lost)
+if missing:
+    wrong.append(f"{len(missing)} of {len(bystanders)} bystanders are lost: {sorted(missing)[:4]}")
+
+objects = run("query", "--csv", "-q", core, "SELECT address FROM objects").split()
+taken = free.intersection(objects)
+if taken:
+    wrong.append(f"{sorted(taken)} are free, but told as in use")
+
+for sentence in wrong:
+    print("WRONG:", sentence)
+print(f"{truth[0][0]}: {len(told['integrity']['findings'])} findings, {len(bystanders)} bystanders")
+sys.exit(bool(wrong))
