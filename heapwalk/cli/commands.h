@@ -45,9 +45,9 @@ enum {
 	HF_GROUP_SARIF = 2048,
 	HF_GROUP_METRICS = 4096,
 	HF_GROUP_JUNIT = 8192,
-	HF_GROUP_CAPTURE = 512, /* --freeze, --zstd, ... */
-	HF_GROUP_WATCH = 16384, /* --at, ... */
-	HF_GROUP_BY = 32768,	/* --by */
+	HF_GROUP_CAPTURE = 1 << 20, /* --freeze, --zstd, ... */
+	HF_GROUP_WATCH = 1 << 21,   /* --at, ... */
+	HF_GROUP_BY = 32768,	    /* --by */
 };
 
 struct hf_option {

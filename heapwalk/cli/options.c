@@ -78,7 +78,7 @@ const struct hf_option hf_option_table[] = {
     {'e', "executable", "FILE", "the program that the core is of (else found by the core)",
      HF_GROUP_INPUT, OPT_EXECUTABLE},
     {0, "core", "FILE", "the core (else the first word that is one)", HF_GROUP_INPUT, OPT_CORE},
-    {'p', "pid", "PID", "analyse a running process, by way of a private snapshot",
+    {'p', "pid", "PID", "a running process (it is analysed by way of a private snapshot)",
      HF_GROUP_INPUT | HF_GROUP_CAPTURE, OPT_PID},
     {0, "sysroot", "DIR", "look for the files that the core names below DIR", HF_GROUP_INPUT,
      OPT_SYSROOT},
@@ -90,7 +90,8 @@ const struct hf_option hf_option_table[] = {
     {0, "csv", NULL, "short for --format=csv", HF_GROUP_OUTPUT, OPT_CSV},
     {0, "html", NULL, "short for --format=html: one page for a browser, with -o FILE",
      HF_GROUP_OUTPUT, OPT_HTML},
-    {'o', "output", "FILE", "write to FILE instead of standard output",
+    {'o', "output", "FILE",
+     "write to FILE instead of standard output; of watch: the folder for cores",
      HF_GROUP_OUTPUT | HF_GROUP_CAPTURE, OPT_OUTPUT},
     {0, "pause", NULL, "stop all threads while memory is read (the default)", HF_GROUP_CAPTURE,
      OPT_PAUSE},
@@ -656,7 +657,7 @@ static int split_command(int argc, char **argv, char ***ret)
 
 struct hf_error *hf_options_parse(int argc, char **argv, struct hf_options *ret)
 {
-	struct option table[64] = {0};
+	struct option table[128] = {0};
 	char letters[64] = ":"; /* a missing argument is told apart */
 	struct hf_options options = {.heuristics = HF_HEURISTIC_ALL,
 				     .watch = {.keep = 3, .cooldown = 60, .window = 10}};
