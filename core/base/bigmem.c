@@ -2,14 +2,26 @@
  * bigmem.c - big flat arrays by mmap (see bigmem.h).
  *
  * Invariant: every array is at least one page, so that its pointer is unique.
+ *
+ * With a working folder an array is a shared mapping of a file of its own, whose name is gone as
+ * soon as it is open: it ends with the process. Such memory is no part of RLIMIT_DATA, so that
+ * --max-memory and --work-dir go together. The folder is the one thing here that is global: it
+ * is set once, like a resource limit, before anything else happens.
  */
 #include "core/base/bigmem.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
-enum { HUGE_FROM = 4 << 20, PAGE = 4096 };
+enum { HUGE_FROM = 4 << 20, FILE_FROM = 128 << 10, PAGE = 4096 };
+
+static char *work_folder; /* NULL: memory */
 
 static size_t rounded(size_t bytes)
 {
@@ -83,6 +95,71 @@ void hf_bigmem_trim(struct hf_bigmem_account *account)
 	}
 }
 
+/* A file in the working folder that has no name. */
+static int nameless_file(void)
+{
+	char path[4096];
+	int fd = open(work_folder, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT))
+		return fd;
+	/* A file system without O_TMPFILE. */
+	if (snprintf(path, sizeof(path), "%s/heapforensics.XXXXXX", work_folder) >=
+	    (int)sizeof(path))
+		return -1;
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd >= 0)
+		unlink(path);
+	return fd;
+}
+
+/* Its space is taken at once: a full disk is an error now, and no SIGBUS later. */
+static void *map_file(size_t size)
+{
+	int fd = nameless_file();
+	void *memory = MAP_FAILED;
+
+	if (fd < 0)
+		return NULL;
+	if (posix_fallocate(fd, 0, (off_t)size) == 0)
+		memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static void *map_memory(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (memory == MAP_FAILED)
+		return NULL;
+	if (size >= HUGE_FROM)
+		madvise(memory, size, MADV_HUGEPAGE);
+	return memory;
+}
+
+static bool goes_to_file(size_t size)
+{
+	return work_folder && size >= FILE_FROM;
+}
+
+struct hf_error *hf_bigmem_use_folder(const char *folder)
+{
+	char *copy = folder ? strdup(folder) : NULL;
+
+	if (folder && !copy)
+		return hf_error_nomem();
+	free(work_folder);
+	work_folder = copy;
+	if (!folder)
+		return NULL;
+	int fd = nameless_file();
+	if (fd < 0)
+		return hf_error_errno(errno, "--work-dir=%s", folder);
+	close(fd);
+	return NULL;
+}
+
 void *hf_bigmem_alloc(struct hf_bigmem_account *account, size_t bytes)
 {
 	size_t size = rounded(bytes);
@@ -91,14 +168,22 @@ void *hf_bigmem_alloc(struct hf_bigmem_account *account, size_t bytes)
 	void *spare = size >= HUGE_FROM ? take_spare(account, size) : NULL;
 	if (spare)
 		return spare;
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (memory == MAP_FAILED)
-		return NULL;
-	if (size >= HUGE_FROM)
-		madvise(memory, size, MADV_HUGEPAGE);
-	charge(account, size);
+	void *memory = goes_to_file(size) ? map_file(size) : map_memory(size);
+	if (memory)
+		charge(account, size);
 	return memory;
+}
+
+/* A file's mapping does not grow with mremap(): what is behind the file's end cannot be touched. */
+static void *move(void *memory, size_t old_size, size_t size)
+{
+	void *moved = goes_to_file(size) ? map_file(size) : map_memory(size);
+
+	if (!moved)
+		return NULL;
+	memcpy(moved, memory, old_size < size ? old_size : size);
+	munmap(memory, old_size);
+	return moved;
 }
 
 void *hf_bigmem_resize(struct hf_bigmem_account *account, void *memory, size_t old_bytes,
@@ -111,10 +196,12 @@ void *hf_bigmem_resize(struct hf_bigmem_account *account, void *memory, size_t o
 		return hf_bigmem_alloc(account, bytes);
 	if (size == old_size)
 		return memory;
-	void *moved = mremap(memory, old_size, size, MREMAP_MAYMOVE);
-	if (moved == MAP_FAILED)
+	void *moved = goes_to_file(size) || goes_to_file(old_size)
+			  ? move(memory, old_size, size)
+			  : mremap(memory, old_size, size, MREMAP_MAYMOVE);
+	if (!moved || moved == MAP_FAILED)
 		return NULL;
-	if (size >= HUGE_FROM)
+	if (size >= HUGE_FROM && !goes_to_file(size))
 		madvise(moved, size, MADV_HUGEPAGE);
 	if (account)
 		account->now -= old_size;

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/error.h"
+
 enum { HF_BIGMEM_SPARES = 8 };
 
 struct hf_bigmem_account {
@@ -21,6 +23,13 @@ struct hf_bigmem_account {
 		size_t size;
 	} spares[HF_BIGMEM_SPARES];
 };
+
+/*
+ * From now on big arrays lie in files without a name in @folder, not in memory: the kernel writes
+ * what does not fit to them (--work-dir). For the whole process; call it before anything is
+ * allocated and before there are threads. NULL: in memory again.
+ */
+struct hf_error *hf_bigmem_use_folder(const char *folder);
 
 /* @bytes of zeroed memory, NULL when there is none. 0 bytes give a valid pointer. */
 void *hf_bigmem_alloc(struct hf_bigmem_account *account, size_t bytes);

@@ -1,10 +1,13 @@
 /*
  * main.c - heapforensics [COMMAND] [OPTION...] CORE|PID [BINARY]
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
+#include "core/base/bigmem.h"
 #include "heapwalk/cli/commands.h"
 #include "heapwalk/cli/complete.h"
 #include "heapwalk/cli/help.h"
@@ -40,6 +43,20 @@ static bool print_help(int argc, char **argv)
 	return true;
 }
 
+/* --max-memory by the kernel's own limit, which no mistake of ours can pass; --work-dir. */
+static struct hf_error *settle_memory(const struct hf_options *options)
+{
+	struct rlimit limit;
+
+	if (options->max_memory && getrlimit(RLIMIT_DATA, &limit) == 0) {
+		limit.rlim_cur =
+		    options->max_memory < limit.rlim_max ? options->max_memory : limit.rlim_max;
+		if (setrlimit(RLIMIT_DATA, &limit))
+			return hf_error_errno(errno, "--max-memory");
+	}
+	return options->work_folder ? hf_bigmem_use_folder(options->work_folder) : NULL;
+}
+
 int main(int argc, char **argv)
 {
 	struct hf_options options;
@@ -60,6 +77,11 @@ int main(int argc, char **argv)
 	struct hf_error *err = hf_options_parse(argc, argv, &options);
 	if (err)
 		return hf_fail(err);
+	err = settle_memory(&options);
+	if (err) {
+		hf_options_deinit(&options);
+		return hf_fail(err);
+	}
 	const struct hf_command *named = options.command;
 	const struct hf_command *command = named ? named : &hf_commands[0];
 	int status = HF_EXIT_DONE;

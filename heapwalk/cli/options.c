@@ -38,6 +38,8 @@ enum option_id {
 	OPT_ROOTS,
 	OPT_NO_HEURISTICS,
 	OPT_THREADS,
+	OPT_MAX_MEMORY,
+	OPT_WORK_DIR,
 	OPT_INDEX,
 	OPT_NO_INDEX,
 	OPT_TOP,
@@ -119,6 +121,13 @@ const struct hf_option hf_option_table[] = {
      "--leak-check-heuristics)",
      HF_GROUP_ANALYSIS, OPT_NO_HEURISTICS},
     {0, "threads", "N", "processors to use", HF_GROUP_ANALYSIS, OPT_THREADS},
+    {0, "max-memory", "SIZE",
+     "give up rather than take more memory of one's own than SIZE (the core's pages, which the "
+     "kernel can drop, do not count)",
+     HF_GROUP_ANALYSIS, OPT_MAX_MEMORY},
+    {0, "work-dir", "DIR",
+     "keep big arrays in files in DIR instead of memory: for heaps that are larger than memory",
+     HF_GROUP_ANALYSIS, OPT_WORK_DIR},
     {0, "index", "[=DIR]",
      "keep what was found in DIR (~/.cache/heapforensics), so that the next command on this core "
      "answers at once; done by itself when the analysis takes over two seconds",
@@ -459,6 +468,11 @@ static struct hf_error *take_option(int id, const char *text, struct hf_options 
 		return parse_roots(text, &options->root_kinds);
 	case OPT_NO_HEURISTICS:
 		options->heuristics = 0;
+		return NULL;
+	case OPT_MAX_MEMORY:
+		return parse_size("max-memory", text, &options->max_memory);
+	case OPT_WORK_DIR:
+		options->work_folder = text;
 		return NULL;
 	case OPT_INDEX:
 		options->index_mode = HF_INDEX_ON;

@@ -49,6 +49,8 @@ struct hf_options {
 	uint32_t root_kinds; /* 0: all */
 	uint32_t heuristics;
 	unsigned threads;
+	uint64_t max_memory;	 /* bytes; 0: no limit */
+	const char *work_folder; /* NULL: memory */
 	enum hf_index_mode index_mode;
 	const char *index_folder; /* NULL: the default */
 	/* output */

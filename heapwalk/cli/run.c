@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,7 +22,16 @@
 
 int hf_fail(struct hf_error *err)
 {
+	struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
+
 	fprintf(stderr, "heapforensics: %s\n", hf_error_message(err));
+	if (hf_error_code(err) == HF_ERR_NOMEM && getrlimit(RLIMIT_DATA, &limit) == 0 &&
+	    limit.rlim_cur != RLIM_INFINITY)
+		fprintf(
+		    stderr,
+		    "heapforensics: %lu MiB of its own memory were not enough (--max-memory, or "
+		    "ulimit -d); --work-dir=DIR keeps big arrays in files\n",
+		    (unsigned long)(limit.rlim_cur >> 20));
 	hf_error_destroy(err);
 	return HF_EXIT_FAILED;
 }

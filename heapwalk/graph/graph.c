@@ -53,7 +53,8 @@ void hf_graph_destroy(struct hf_graph *graph)
 		return;
 	uint64_t nodes = hf_graph_nodes(graph), objects = graph->objects;
 	for (uint32_t i = 0; graph->blocks && i < graph->block_count && !graph->mapped; i++)
-		free(graph->blocks[i].targets);
+		hf_bigmem_free(NULL, graph->blocks[i].targets,
+			       graph->blocks[i].capacity * sizeof(uint32_t));
 	free(graph->blocks);
 	if (graph->mapped) {
 		free(graph);

@@ -138,7 +138,8 @@ static bool grow_block(struct hf_row_block *block)
 	uint64_t capacity = block->capacity ? (uint64_t)block->capacity * 3 / 2 : MIN_ROW_CAPACITY;
 	if (capacity > UINT32_MAX)
 		return false;
-	uint32_t *targets = realloc(block->targets, capacity * sizeof(*targets));
+	uint32_t *targets = hf_bigmem_resize(
+	    NULL, block->targets, block->capacity * sizeof(*targets), capacity * sizeof(*targets));
 	if (!targets)
 		return false;
 	block->targets = targets;
@@ -234,7 +235,9 @@ static struct hf_error *scan_objects(struct hf_graph *graph)
 	for (uint32_t i = 0; i < graph->block_count; i++) {
 		struct hf_row_block *block = &graph->blocks[i];
 		graph->edges += (uint64_t)block->count + block->singles;
-		uint32_t *fitted = realloc(block->targets, (block->count + 1) * sizeof(uint32_t));
+		uint32_t *fitted =
+		    hf_bigmem_resize(NULL, block->targets, block->capacity * sizeof(uint32_t),
+				     (block->count + 1ull) * sizeof(uint32_t));
 		block->targets = fitted ? fitted : block->targets;
 		block->capacity = block->count + 1;
 	}
