@@ -154,7 +154,7 @@ units: $(UNIT_BINS)
 BUILD_DEPS := gcc g++ make pkg-config libdw-dev libelf-dev libsqlite3-dev libzstd-dev zlib1g-dev \
               liblzma-dev liblz4-dev libjson-c-dev libxxhash-dev libncurses-dev libcmocka-dev gdb
 TEST_DEPS  := $(BUILD_DEPS) clang clang-format valgrind elfutils python3 python3-jsonschema sqlite3 libc6-dbg procps \
-              tmux zsh fish
+              tmux zsh fish groff-base
 GLIBC_DEPS := debootstrap qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
               gcc-powerpc64le-linux-gnu libc6-dev-ppc64el-cross gcc-s390x-linux-gnu \
               libc6-dev-s390x-cross musl-tools libjemalloc2 libtcmalloc-minimal4

@@ -1,7 +1,8 @@
 /*
  * complete.c - what the arguments of options can be (see complete.h).
  *
- * The option table names each argument (FILE, WHEN, ...); here stands what such a name means.
+ * The option table names each argument (FILE, WHEN, ...); here stands what such a name means, and
+ * what it means for one option in particular.
  */
 #include "heapwalk/cli/complete.h"
 
@@ -26,8 +27,14 @@ static const char *figure_word(unsigned index)
 	return hf_gate_figure(index, &help);
 }
 
+static const char *sum_word(unsigned index)
+{
+	static const char *const words[] = {"type", "holder", "module"};
+	return index < sizeof(words) / sizeof(words[0]) ? words[index] : NULL;
+}
+
 static const struct {
-	const char *argument;
+	const char *name; /* of an option, or of an argument */
 	enum hf_completes kind;
 	const char *(*word)(unsigned index);
 } arguments[] = {
@@ -37,7 +44,9 @@ static const struct {
     {"PID", HF_COMPLETES_PROCESS, NULL},
     {"FORMAT", HF_COMPLETES_WORD, hf_format_name},
     {"WHEN", HF_COMPLETES_WORD, color_word},
-    {"LIST", HF_COMPLETES_WORDS, root_word},
+    {"roots", HF_COMPLETES_WORDS, root_word},
+    {"by", HF_COMPLETES_WORD, sum_word},
+    {"OLDER", HF_COMPLETES_FILE, NULL},
     {"CONDITION", HF_COMPLETES_WORD, figure_word},
 };
 
@@ -49,7 +58,8 @@ bool hf_completion_optional(const struct hf_option *option)
 static int argument_of(const struct hf_option *option)
 {
 	for (size_t i = 0; i < sizeof(arguments) / sizeof(arguments[0]); i++) {
-		if (option->argument && !strcmp(option->argument, arguments[i].argument))
+		if (option->argument && (!strcmp(option->argument, arguments[i].name) ||
+					 !strcmp(option->name, arguments[i].name)))
 			return (int)i;
 	}
 	return -1;

@@ -79,6 +79,8 @@ BASH
 	refuses 'heapforensics report --format=' pprof
 	offers 'heapforensics export --format=pprof -o ' core.1
 	offers 'heapforensics --roots=variable,t' variable,tls
+	offers 'heapforensics dominators --by=' type holder module
+	refuses 'heapforensics watch --at=' stack
 	offers 'heapforensics --fail-if ' leaked_bytes heap_bytes
 	offers 'heapforensics --sysroot ' 'a folder'
 	refuses 'heapforensics --sysroot ' core.1
