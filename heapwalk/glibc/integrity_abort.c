@@ -114,7 +114,7 @@ static bool header_fits(const struct search *search, uint64_t mem)
 	case BAD_MMAPPED:
 		return word & GLIBC_IS_MMAPPED;
 	case BAD_SIZE:
-		return !beyond && !sane && !(word & GLIBC_IS_MMAPPED);
+		return !sane && !(word & GLIBC_IS_MMAPPED);
 	default:
 		return !beyond && sane && !(word & GLIBC_IS_MMAPPED);
 	}

@@ -19,6 +19,7 @@
 enum {
 	SLOT_SEARCH_BYTES = 0x1000, /* further from tp lie stale copies, other threads' slots */
 	MAX_CHAIN = 65535,
+	KEY_RANDOM_SINCE = 34, /* before: the address of the thread's struct */
 };
 
 struct cache {
@@ -280,7 +281,9 @@ static void chain_cut(struct glibc *glibc, const struct chain *chain)
 	    glibc->symbols && glibc->libc_module != HF_NO_INDEX &&
 	    hf_symbols_find(glibc->symbols, glibc->libc_module, "tcache_key", &address, &size) &&
 	    glibc_word(glibc, address, &key);
-	if (!told && chain->count)
+	if (glibc->version < KEY_RANDOM_SINCE)
+		key = chain->cache->mem;
+	else if (!told && chain->count)
 		glibc_word(glibc, chain->head + glibc->layout.word, &key);
 	/* A key is random, or the address of a struct: no small number. */
 	glibc->cut_key = key >> 12 ? key : 0;

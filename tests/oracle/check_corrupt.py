@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""check_corrupt.py HEAPFORENSICS CORE TRUTH: what `check` says of a heap that one bug broke.
+"""check_corrupt.py HEAPFORENSICS CORE TRUTH [BINARY OPTION...]: what `check` says of a heap that
+one bug broke.
 
 Each finding of the truth is there: the right name, at the right address, with the right word and
 the right culprit. Nothing else is told but what the truth says may follow. No bystander is lost.
@@ -9,7 +10,7 @@ import json
 import subprocess
 import sys
 
-program, core, truth_path = sys.argv[1:]
+program, core, truth_path, *more = sys.argv[1:]
 
 
 def number(text):
@@ -39,7 +40,7 @@ for line in open(truth_path):
     elif kind == "free":
         free.add(rest[0])
 
-told = json.loads(run("check", "--json", "-q", "--all", core))
+told = json.loads(run("check", "--json", "-q", "--all", core, *more))
 findings = [(f["code"], number(f["address"]), number(f["word"]), number(f["culprit"]), f)
             for f in told["integrity"]["findings"]]
 wrong = []
@@ -61,17 +62,17 @@ for finding in findings:
 if "abort-" in truth_path.rsplit("/", 1)[-1]:
     if told.get("abort", {}).get("code") != truth[0][0]:
         wrong.append(f"malloc aborted for it, but check says {told.get('abort')}")
-    first = next(line for line in run("-q", core).splitlines() if line)
+    first = next(line for line in run("report", "-q", core, *more).splitlines() if line)
     if first != "MALLOC ABORTED THE PROCESS":
         wrong.append(f"the report begins with {first}")
 
-lost = run("query", "--csv", "-q", core,
+lost = run("query", "--csv", "-q", core, *more,
            "SELECT address FROM objects WHERE leak_kind IN ('reachable', 'possible')").split()
 missing = bystanders - set(lost)
 if missing:
     wrong.append(f"{len(missing)} of {len(bystanders)} bystanders are lost: {sorted(missing)[:4]}")
 
-objects = run("query", "--csv", "-q", core, "SELECT address FROM objects").split()
+objects = run("query", "--csv", "-q", core, *more, "SELECT address FROM objects").split()
 taken = free.intersection(objects)
 if taken:
     wrong.append(f"{sorted(taken)} are free, but told as in use")
