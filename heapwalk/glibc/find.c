@@ -395,15 +395,102 @@ static void read_par(struct glibc *glibc)
 		glibc->layout.heap_max = 4 * huge;
 }
 
+/* ---- without the main arena
+ * ---------------------------------------------------------------------- */
+
+/* Is memory missing where the main arena would be? */
+static bool main_arena_missing(const struct glibc *glibc)
+{
+	if (glibc->process->info.missing_bytes)
+		return true;
+	hf_vec_foreach (mapping, &glibc->process->mappings) {
+		if (mapping->module != HF_NO_INDEX && (mapping->flags & HF_SEGMENT_W) &&
+		    glibc->process->modules.data[mapping->module].is_libc &&
+		    (mapping->present < mapping->end - mapping->start ||
+		     hf_process_zero_at(glibc->process, mapping->start, glibc->image->page_bytes)))
+			return true;
+	}
+	return false;
+}
+
+/* Arenas of threads under the current layout: each stands behind its heap's header. */
+static unsigned count_thread_arenas(const struct glibc *glibc)
+{
+	uint64_t step = glibc->layout.heap_max, owner = 0, prev = 1;
+	unsigned count = 0;
+
+	hf_vec_foreach (mapping, &glibc->process->mappings) {
+		if (!(mapping->flags & HF_SEGMENT_W) || mapping->module != HF_NO_INDEX)
+			continue;
+		uint64_t heap = (mapping->start + step - 1) & ~(step - 1);
+		uint64_t arena = heap + glibc->layout.heap_info;
+		if (heap >= mapping->start && heap < mapping->end &&
+		    glibc_word(glibc, heap, &owner) && owner == arena &&
+		    glibc_word(glibc, heap + glibc->layout.word, &prev) && prev == 0 &&
+		    good_pairs(glibc, arena + glibc->layout.bins) >= MIN_GOOD_PAIRS)
+			count++;
+	}
+	return count;
+}
+
+/*
+ * The main arena was not dumped, or cut off: the layout is told by the threads' arenas and libc's
+ * version alone, and regions.c looks for the heap by the chain of its chunks.
+ */
+static bool settle_without_main(struct glibc *glibc)
+{
+	unsigned count, best_score = 0;
+	const struct glibc_class *classes = glibc_classes(&count), *best = NULL;
+
+	if (!main_arena_missing(glibc))
+		return false;
+	for (uint32_t i = 0; i < glibc->process->modules.count; i++) {
+		if (glibc->process->modules.data[i].is_libc) {
+			glibc->libc_module = i;
+			glibc->version = libc_version(glibc, &glibc->process->modules.data[i]);
+		}
+	}
+	for (unsigned i = 0; i < count; i++) {
+		if (classes[i].word != glibc->image->word_bytes)
+			continue;
+		take_class(glibc, &classes[i]);
+		unsigned score =
+		    4 * count_thread_arenas(glibc) +
+		    (glibc->version >= classes[i].first && glibc->version <= classes[i].last) * 2u;
+		/* Without any evidence: what most systems run. */
+		score += classes[i].first == 35;
+		if (score > best_score) {
+			best_score = score;
+			best = &classes[i];
+		}
+	}
+	if (!best)
+		return false;
+	take_class(glibc, best);
+	glibc->main_arena = glibc->par = 0;
+	hf_diag_add(
+	    glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "main-arena-missing", 0,
+	    "malloc's main arena, in libc's data, is not in the core: its blocks are told by "
+	    "their chain alone; freed ones that caches and fast lists keep look in use");
+	return true;
+}
+
 struct hf_error *glibc_find(struct glibc *glibc, bool *ret_found)
 {
 	uint64_t bins = 0, par = 0;
 
 	*ret_found = false;
 	glibc->layout.word = glibc->image->word_bytes;
-	if (!find_bins(glibc, &bins, &par))
+	bool found = find_bins(glibc, &bins, &par);
+	bool settled = found && choose_class(glibc, bins, par);
+	if (!settled && settle_without_main(glibc)) {
+		name_version(glibc, layout_from_dwarf(glibc));
+		*ret_found = true;
 		return NULL;
-	if (!choose_class(glibc, bins, par)) {
+	}
+	if (!found)
+		return NULL;
+	if (!settled) {
 		hf_diag_add(glibc->diags, HF_DIAG_HEAP, HF_SEV_ERROR, "arena-ring-broken", bins,
 			    "lists of free chunks that look like a glibc arena are here, but no "
 			    "known layout's ring of arenas closes");

@@ -14,6 +14,8 @@
 enum {
 	MAX_ARENAS = 1 << 16,
 	MAX_HEAPS = 1 << 20,
+	MIN_CHAIN = 4,
+	MAX_BRK_SKIP = 64 << 10,
 	MOST_ABSENT = 16, /* a region is at most this many times what the core holds at all */
 };
 
@@ -399,6 +401,76 @@ static struct hf_error *add_main_arena(struct glibc *glibc)
 	return err;
 }
 
+/* ---- without the main arena
+ * ---------------------------------------------------------------------- */
+
+/*
+ * May a brk heap's chunks begin at @start? They must lead to @limit, whose last one is the top, or
+ * to where the core ends.
+ */
+static bool plausible_brk(const struct glibc *glibc, uint64_t start, uint64_t limit,
+			  uint64_t *ret_top)
+{
+	uint64_t at = start, size = 0;
+	unsigned steps = 0;
+
+	*ret_top = 0;
+	for (; at < limit && glibc_size_word(glibc, at, &size); steps++) {
+		uint64_t bytes = size & ~(uint64_t)GLIBC_FLAGS;
+		if ((size & (GLIBC_IS_MMAPPED | GLIBC_NON_MAIN)) ||
+		    (steps == 0 && !(size & GLIBC_PREV_INUSE)) || bytes < glibc->layout.min_size ||
+		    bytes % glibc->layout.align || bytes > limit - at)
+			return false;
+		if (at + bytes == limit)
+			*ret_top = at;
+		at += bytes;
+	}
+	return steps >= MIN_CHAIN;
+}
+
+/* The brk heap follows the program: the first written memory above it without a file. */
+static struct hf_error *find_brk(struct glibc *glibc)
+{
+	uint64_t above = 0, top = 0, align = glibc->layout.align;
+
+	hf_vec_foreach (module, &glibc->process->modules)
+		above = module->is_executable ? module->end : above;
+	hf_vec_foreach (mapping, &glibc->process->mappings) {
+		if (mapping->start < above || mapping->module != HF_NO_INDEX || mapping->path ||
+		    !(mapping->flags & HF_SEGMENT_W) || !mapping->present)
+			continue;
+		uint64_t first = glibc_first_chunk(glibc, mapping->start);
+		/* A static program's TLS stands before its first chunk. */
+		for (uint64_t at = first; at < first + MAX_BRK_SKIP && at < mapping->end;
+		     at += align) {
+			if (!plausible_brk(glibc, at, mapping->end, &top))
+				continue;
+			struct hf_arena *arena = &glibc->base.arenas.data[0];
+			arena->system_bytes = arena->max_system_bytes = mapping->end - at;
+			struct hf_error *err = add_own(glibc, mapping->start, at);
+			return err ? err
+				   : glibc_add_region(glibc, at, mapping->end, 0, HF_REGION_BRK,
+						      top);
+		}
+		break;
+	}
+	return NULL;
+}
+
+static struct hf_error *find_without_main(struct glibc *glibc)
+{
+	struct hf_error *err = add_arena(glibc, 0);
+	if (!err)
+		err = find_lost_arenas(glibc);
+	if (!err)
+		err = find_brk(glibc);
+	for (uint32_t i = 1; !err && i < glibc->base.arenas.count; i++)
+		err = add_thread_arena(glibc, i);
+	if (!err)
+		glibc_sort_regions(glibc);
+	return err;
+}
+
 /* ---- all ----------------------------------------------------------------------------------------
  */
 
@@ -461,6 +533,8 @@ uint32_t glibc_region_at(const struct glibc *glibc, uint64_t address)
 
 struct hf_error *glibc_find_regions(struct glibc *glibc)
 {
+	if (!glibc->main_arena)
+		return find_without_main(glibc);
 	struct hf_error *err = walk_ring(glibc);
 	if (!err)
 		err =
