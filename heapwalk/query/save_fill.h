@@ -6,6 +6,7 @@
 
 #include "heapwalk/output/export.h"
 
+/* Texts but the names of types are short: fields 512 bytes at most. */
 enum save_tree {
 	SAVE_OBJECTS,
 	SAVE_REFS,

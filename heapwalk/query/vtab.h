@@ -11,7 +11,8 @@
 
 enum query_cell_kind { QUERY_NULL, QUERY_NUMBER, QUERY_TEXT };
 
-/* What a column holds in a row. A text lives as long as the analysis, or is owned. */
+/* What a column holds in a row. A text lives as long as the analysis, or is owned: never a buffer.
+ */
 struct query_cell {
 	enum query_cell_kind kind;
 	int64_t number;
