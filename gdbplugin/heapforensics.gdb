@@ -85,9 +85,10 @@ define _hf-failed
   pipe with language c -- set $hf_status = 2 | cat >/dev/null
 end
 
-# _hf-ask PRODUCER STAGE WORD WORD WORD: what PRODUCER prints goes to the program.
+# _hf-ask PRODUCER STAGE WORD WORD WORD: what PRODUCER prints goes to the program. What that does not
+# read `cat` does: a pipe without a reader kills older GDBs.
 define _hf-ask
-  pipe $arg0 | "${HEAPFORENSICS:-heapforensics}" gdb-helper $arg1 $PPID $arg2 $arg3 $arg4; s=$?; case $s in 1[1-9]|[2-9]?|100) exit $s;; 127) exit 1;; 129|1[3-5]?) ulimit -c 0; kill -$((s-128)) $$;; esac; exit 2
+  pipe $arg0 | "${HEAPFORENSICS:-heapforensics}" gdb-helper $arg1 $PPID $arg2 $arg3 $arg4; s=$?; cat >/dev/null; case $s in 1[1-9]|[2-9]?|100) exit $s;; 127) exit 1;; 129|1[3-5]?) ulimit -c 0; kill -$((s-128)) $$;; esac; exit 2
   _hf-check
 end
 

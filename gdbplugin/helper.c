@@ -79,6 +79,9 @@ static struct hf_error *load(struct stage *stage)
 
 static struct hf_error *forget(const struct stage *stage)
 {
+	if (stage->context.target == HF_GDB_CORE)
+		return hf_gdb_tell(&stage->folder, HF_EXIT_DONE,
+				   "A core does not change: there is nothing to take anew.");
 	hf_gdb_live_forget(&stage->folder);
 	return hf_gdb_tell(&stage->folder, HF_EXIT_DONE,
 			   "The next heap command looks at the process anew.");
@@ -194,8 +197,9 @@ static void own_path(char ret[PATH_MAX])
 static struct hf_error *ask_words(const struct stage *stage, unsigned long count)
 {
 	/* As _hf-ask has it, which cannot be used: its $arg0 would be its own. */
-	static const char sort[] = "s=$?; case $s in 1[1-9]|[2-9]?|100) exit $s;; 127) exit 1;; "
-				   "129|1[3-5]?) ulimit -c 0; kill -$((s-128)) $$;; esac; exit 2";
+	static const char sort[] =
+	    "s=$?; cat >/dev/null; case $s in 1[1-9]|[2-9]?|100) exit $s;; 127) exit 1;; "
+	    "129|1[3-5]?) ulimit -c 0; kill -$((s-128)) $$;; esac; exit 2";
 	char program[PATH_MAX];
 	FILE *file = NULL;
 	struct hf_error *err = hf_gdb_folder_create(&stage->folder, "ask", &file);

@@ -152,6 +152,10 @@ check_helpers() {
 	HF=$work/killed; heap_gdb "$gdb" "$work/one" "$exe" "$work/core" >"$work/out"
 	expect one 'ended by signal 9'
 	expect one '^2$'
+	# One that ends without having read what GDB has for it, again and again.
+	{ yes heap-leaks | head -n 10; cat "$work/one"; } >"$work/ten"
+	HF=$work/failing; heap_gdb "$gdb" "$work/ten" "$exe" "$work/core" >"$work/out"
+	expect one '^2$'
 	HF=$work/failing; heap_gdb "$gdb" "$work/one" "$exe" "$work/core" >"$work/out"
 	expect one '^heapforensics could not answer'
 	HF=$work/absent; heap_gdb "$gdb" "$work/one" "$exe" "$work/core" >"$work/out"
