@@ -248,6 +248,7 @@ fuzz-bins: $(FUZZ_BINS)
 bench: all
 	@$(MAKE) --no-print-directory fixtures
 	@sh tests/bench/bench.sh $(BUILD)/heapforensics build/fixtures
+	@sh tests/bench/snapshot.sh $(BUILD)/heapforensics build/fixtures
 
 format:
 	@find core heapwalk gdbplugin include fixtures tests -name '*.[ch]' -o -name '*.cc' | \

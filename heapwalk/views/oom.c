@@ -14,7 +14,7 @@
 #include "heapwalk/views/human.h"
 #include "heapwalk/views/sections.h"
 
-enum { TOP_TASKS = 8, MAX_KILLS = 20 };
+enum { TOP_TASKS = 8, MAX_KILLS = 20, RSS_SLACK = 1 << 20 };
 
 static bool known(uint64_t bytes)
 {
@@ -265,7 +265,8 @@ static void tell_residents(const struct hf_oom_kill *kill, const struct hf_analy
 		hf_doc_cell(doc, table, hf_bytes(value));
 		hf_doc_cell(doc, table, hf_share(value, kill->anon_rss));
 	}
-	if (sum > kill->anon_rss)
+	/* The kernel's own figure lags by some pages a thread. */
+	if (sum > kill->anon_rss + kill->anon_rss / 100 + RSS_SLACK)
 		hf_doc_note(
 		    doc,
 		    "The core holds %s more than the kernel counted: it was not taken at the "
@@ -280,7 +281,8 @@ static void tell_levers(const struct hf_analysis *analysis, struct hf_doc *doc)
 {
 	struct hf_heap_totals totals;
 	size_t arenas = analysis->allocator ? analysis->allocator->arenas.count : 0;
-	size_t threads = analysis->process->threads.count;
+	size_t threads =
+	    analysis->process->threads.count + analysis->process->info.snapshot.threads_missing;
 
 	if (!arenas)
 		return;

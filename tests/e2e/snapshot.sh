@@ -120,6 +120,47 @@ if not top['what'].startswith('g_list') or int(told[0][0]) != top['retained_byte
 PYTHON
 "$HF" report -q $pid "$FIX/idle_heap" | grep -q "process $pid heapforensics snapshot" || wrong "report PID"
 
+# A note that was tampered with is evidence like any other.
+$python - "$work" <<'PYTHON' || exit 1
+import random, sys
+work = sys.argv[1]
+data = bytearray(open(work + '/core.hf', 'rb').read())
+at = data.index(b'{"schema"') if b'{"schema"' in data else data.index(b'heapforensics-snapshot/1') - 12
+random.seed(7)
+for i in range(20):
+    copy = bytearray(data)
+    if i == 0:
+        copy[at:at + 4000] = b'[' * 4000
+    elif i == 1:
+        copy[at:at + 4000] = (b'{"memory":{"page_bytes":9223372036854775807,"pages_skipped":{"swapped":9223372036854775807}}}'
+                              .ljust(4000))
+    else:
+        for _ in range(40):
+            copy[at + random.randrange(2000)] = random.randrange(256)
+    open(work + '/mutated.%d' % i, 'wb').write(copy)
+PYTHON
+for core in "$work"/mutated.*; do
+	"$HF" report --json -q "$core" "$FIX/idle_heap" >"$work/mutated.out" 2>&1
+	[ $? -le 2 ] || wrong "a tampered note: exit status $?"
+	rm -f "$core"
+done
+
+# Frozen, where a cgroup v2 of our own can be made: the same memory, and it runs on.
+v2=$(sed -n 's/^[^ ]* [^ ]* [^ ]* [^ ]* \([^ ]*\) .* - cgroup2 .*/\1/p' /proc/self/mountinfo | head -n 1)
+if [ -n "$v2" ] && mkdir "$v2/heapforensics-test-$$" 2>/dev/null; then
+	group=$v2/heapforensics-test-$$
+	if [ -e "$group/cgroup.freeze" ] && echo $pid >"$group/cgroup.procs" 2>/dev/null; then
+		"$HF" snapshot -q --freeze $pid -o "$work/core.frozen" >/dev/null || wrong "snapshot --freeze failed"
+		grep -q '^frozen 0' "$group/cgroup.events" || wrong "the cgroup is still frozen"
+		"$HF" query -q "$work/core.frozen" "$FIX/idle_heap" \
+			"SELECT address, usable, leak_kind, type, retained, dominator FROM objects ORDER BY 1" \
+			>"$work/objects.frozen"
+		cmp "$work/objects.hf" "$work/objects.frozen" || wrong "the frozen snapshot has another heap"
+		echo $pid >"$v2/cgroup.procs"
+	fi
+	rmdir "$group"
+fi
+
 # Interrupted, refused, gone: nothing is left, and the process runs on.
 for delay in 0 0.005 0.02 0.04; do
 	"$HF" snapshot -q $pid -o "$work/core.cut" >/dev/null 2>&1 &
