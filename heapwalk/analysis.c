@@ -10,16 +10,18 @@
 #include "heapwalk/analysis.h"
 #include "heapwalk/evidence.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "core/base/cleanup.h"
 #include "core/base/parallel.h"
 
-enum { DEFAULT_MAX_FRAMES = 4096 };
+enum { DEFAULT_MAX_FRAMES = 4096, LEAST_ROOM = 16 << 20 };
 
 static double now(void)
 {
@@ -264,6 +266,26 @@ static struct hf_error *open_types(struct hf_analysis *analysis,
 	return err;
 }
 
+/*
+ * Not before the symbols are read: libdw ends the program, or worse, when it gets no memory.
+ */
+static struct hf_error *limit_memory(uint64_t bytes)
+{
+	struct rlimit limit;
+
+	if (bytes == 0 || getrlimit(RLIMIT_DATA, &limit))
+		return NULL;
+	limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+	if (setrlimit(RLIMIT_DATA, &limit))
+		return hf_error_errno(errno, "--max-memory");
+	/* What is taken already counts: is there room at all? */
+	void *room = malloc(LEAST_ROOM);
+	if (!room)
+		return hf_error_nomem();
+	free(room);
+	return NULL;
+}
+
 static struct hf_error *open_stages(struct hf_analysis *analysis,
 				    const struct hf_analysis_options *options)
 {
@@ -278,6 +300,8 @@ static struct hf_error *open_stages(struct hf_analysis *analysis,
 		return err;
 	err = hf_symbols_create(analysis->process, &analysis->symbols);
 	stage_done(analysis, "symbols", &since);
+	if (!err)
+		err = limit_memory(options->max_memory);
 	if (err || options->depth < HF_DEPTH_HEAP)
 		return err;
 	err = open_heap(analysis, options, threads, &since);

@@ -31,6 +31,9 @@ struct hf_analysis_options {
 	uint32_t max_frames;	  /* a thread; 0: the default */
 	const char *const *types; /* what the user says: "ADDR=TYPE", "VARIABLE=TYPE" */
 	size_t type_count;
+	/* Bytes that this process may take from the walk on; 0: no limit. For the whole process, by
+	 * the kernel's own limit on data, which no mistake of ours can pass. */
+	uint64_t max_memory;
 	const struct hf_index *index; /* where it may have been kept; NULL: none */
 };
 

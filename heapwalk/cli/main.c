@@ -1,11 +1,9 @@
 /*
  * main.c - heapforensics [COMMAND] [OPTION...] CORE|PID [BINARY]
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "core/base/bigmem.h"
 #include "heapwalk/cli/commands.h"
@@ -43,20 +41,6 @@ static bool print_help(int argc, char **argv)
 	return true;
 }
 
-/* --max-memory by the kernel's own limit, which no mistake of ours can pass; --work-dir. */
-static struct hf_error *settle_memory(const struct hf_options *options)
-{
-	struct rlimit limit;
-
-	if (options->max_memory && getrlimit(RLIMIT_DATA, &limit) == 0) {
-		limit.rlim_cur =
-		    options->max_memory < limit.rlim_max ? options->max_memory : limit.rlim_max;
-		if (setrlimit(RLIMIT_DATA, &limit))
-			return hf_error_errno(errno, "--max-memory");
-	}
-	return options->work_folder ? hf_bigmem_use_folder(options->work_folder) : NULL;
-}
-
 int main(int argc, char **argv)
 {
 	struct hf_options options;
@@ -77,7 +61,7 @@ int main(int argc, char **argv)
 	struct hf_error *err = hf_options_parse(argc, argv, &options);
 	if (err)
 		return hf_fail(err);
-	err = settle_memory(&options);
+	err = options.work_folder ? hf_bigmem_use_folder(options.work_folder) : NULL;
 	if (err) {
 		hf_options_deinit(&options);
 		return hf_fail(err);

@@ -52,6 +52,7 @@ struct hf_error *hf_run_open(const struct hf_options *options, enum hf_analysis_
 	    .root_kinds = options->root_kinds,
 	    .heuristics = options->heuristics,
 	    .threads = options->threads,
+	    .max_memory = options->max_memory,
 	    .types = options->types.data,
 	    .type_count = options->types.count,
 	};
