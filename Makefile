@@ -58,7 +58,12 @@ SCREEN_LIBS := $(shell pkg-config --libs $(NCURSES))
 $(SCREEN_SRCS:%.c=$(BUILD)/obj/%.o): ALL_CFLAGS += $(shell pkg-config --cflags-only-I $(NCURSES))
 endif
 CLI_SRCS  := $(sort $(wildcard heapwalk/cli/*.c gdbplugin/*.c) $(SCREEN_SRCS))
-LIB_OBJS  := $(LIB_SRCS:%.c=$(BUILD)/obj/%.o)
+LIB_OBJS  := $(LIB_SRCS:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/html_assets.o
+# The page's style sheet and scripts: arrays in the program, so that it needs no files.
+HTML      := heapwalk/output/html
+HTML_CSS  := $(addprefix $(HTML)/,page.css explore.css media.css)
+HTML_JS   := $(addprefix $(HTML)/,util.js data.js tree.js layout.js icicle.js tables.js sizes.js \
+               memory.js leaks.js findings.js page.js)
 CLI_OBJS  := $(CLI_SRCS:%.c=$(BUILD)/obj/%.o)
 UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/tests/%)
@@ -73,6 +78,18 @@ HEADERS   := $(sort $(wildcard include/*.h core/*/*.h heapwalk/*.h heapwalk/*/*.
 all: $(BUILD)/heapforensics $(BUILD)/libheapforensics.a $(BUILD)/libheapforensics.so
 
 $(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/html_assets.c: $(HTML)/embed.sh $(HTML_CSS) $(HTML_JS)
+	@mkdir -p $(@D)
+	$(call say,EMBED,$@)
+	$(Q){ echo '#include "heapwalk/output/html.h"' && \
+	  sh $(HTML)/embed.sh html_css $(HTML_CSS) && \
+	  sh $(HTML)/embed.sh html_js $(HTML_JS); } >$@
+
+$(BUILD)/obj/html_assets.o: $(BUILD)/html_assets.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
@@ -186,7 +203,7 @@ print-build-deps:
 
 # The programs that open our files: Debian's, and npm packages at the versions of the lock file.
 CLIENT_DEPS := golang-go graphviz visualvm default-jdk-headless python3-prometheus-client \
-               python3-junitparser libxml2-utils
+               python3-junitparser libxml2-utils chromium
 
 deps-clients: deps-test
 	$(call install_deps,$(CLIENT_DEPS))
@@ -205,7 +222,6 @@ build/clients/ready: tests/clients/package.json tests/clients/package-lock.json
 check-clients: deps-clients
 	@$(MAKE) --no-print-directory all fixtures build/clients/ready
 	@tests/run clients $(if $(T),-- $(T))
-
 
 check-packaging: deps-test
 	$(call install_deps,$(DEB_DEPS))
@@ -241,6 +257,8 @@ format:
 # ---- installing ---------------------------------------------------------------------------------
 
 INSTALL ?= install
+# GDB sources the files of this folder when it starts (gdb --with-system-gdbinit-dir).
+GDBINIT_DIR ?= /etc/gdb/gdbinit.d
 COMMANDS = $(shell $(BUILD)/heapforensics --help 2>/dev/null | \
              awk '/^Commands/ {on = 1; next} /^$$/ {on = 0} on {print $$1}')
 
@@ -270,8 +288,12 @@ install-bin: $(BUILD)/heapforensics man completion
 	$(INSTALL) -m 644 $(BUILD)/completion/bash $(SHARE)/bash-completion/completions/heapforensics
 	$(INSTALL) -m 644 $(BUILD)/completion/fish $(SHARE)/fish/vendor_completions.d/heapforensics.fish
 	$(INSTALL) -m 644 $(BUILD)/completion/zsh $(DESTDIR)$(ZSHDIR)/_heapforensics
-	for file in $(wildcard gdbplugin/*.gdb); do \
-	  $(INSTALL) -D -m 644 -t $(SHARE)/heapforensics $$file || exit 1; done
+	$(INSTALL) -d $(SHARE)/heapforensics $(DESTDIR)$(GDBINIT_DIR)
+	sed 's|:-heapforensics}|:-$(PREFIX)/bin/heapforensics}|' gdbplugin/heapforensics.gdb \
+	  >$(SHARE)/heapforensics/heapforensics.gdb
+	echo 'source $(PREFIX)/share/heapforensics/heapforensics.gdb' \
+	  >$(DESTDIR)$(GDBINIT_DIR)/heapforensics.gdb
+	chmod 644 $(SHARE)/heapforensics/heapforensics.gdb $(DESTDIR)$(GDBINIT_DIR)/heapforensics.gdb
 
 install-lib: $(BUILD)/libheapforensics.so
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)
@@ -294,7 +316,8 @@ uninstall:
 	  $(DESTDIR)$(LIBDIR)/pkgconfig/heapforensics.pc $(DESTDIR)$(PREFIX)/include/heapforensics.h \
 	  $(SHARE)/man/man1/heapforensics.1 $(SHARE)/man/man1/heapforensics-*.1 \
 	  $(SHARE)/bash-completion/completions/heapforensics \
-	  $(SHARE)/fish/vendor_completions.d/heapforensics.fish $(DESTDIR)$(ZSHDIR)/_heapforensics
+	  $(SHARE)/fish/vendor_completions.d/heapforensics.fish $(DESTDIR)$(ZSHDIR)/_heapforensics \
+	  $(DESTDIR)$(GDBINIT_DIR)/heapforensics.gdb
 	rm -rf $(SHARE)/heapforensics $(SHARE)/doc/heapforensics
 
 # ---- a Debian package ---------------------------------------------------------------------------

@@ -8,6 +8,7 @@
  * known allocator ends after `allocator` (NULL), and that is no error.
  */
 #include "heapwalk/analysis.h"
+#include "heapwalk/evidence.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -194,53 +195,6 @@ static struct hf_error *open_heap(struct hf_analysis *analysis,
 	return err;
 }
 
-/* Bytes of [start, end) that the core lacks. */
-static uint64_t absent_bytes(const struct hf_image *image, uint64_t start, uint64_t end)
-{
-	uint64_t absent = 0;
-	for (uint64_t at = start; at < end;) {
-		const struct hf_segment *segment = hf_image_find(image, at);
-		uint64_t available = 0, stop = segment ? segment->end : at + 1;
-		if (hf_image_at(image, at, &available)) {
-			at += available;
-			continue;
-		}
-		if (!segment) {
-			/* Between segments there is no memory at all: go on at the next one. */
-			at = end;
-			continue;
-		}
-		stop = stop < end ? stop : end;
-		absent += stop - at;
-		at = stop;
-	}
-	return absent;
-}
-
-/* Is memory missing that may hold pointers: of the roots, or of the heap itself? */
-static bool lacks_pointers(const struct hf_analysis *analysis)
-{
-	const struct hf_image *image = &analysis->process->image;
-	uint64_t absent = 0;
-
-	hf_vec_foreach (range, &analysis->roots.ranges) {
-		const struct hf_mapping *mapping =
-		    hf_process_mapping(analysis->process, range->start);
-		/* A shared file's pages are left out of cores by default, and hold no pointers. */
-		if (mapping && (mapping->kind != HF_MAPPING_FILE || mapping->module != HF_NO_INDEX))
-			absent += absent_bytes(image, range->start, range->end);
-	}
-	hf_vec_foreach (region, &analysis->allocator->regions)
-		absent += absent_bytes(image, region->start, region->end);
-	if (absent)
-		hf_diag_add(analysis->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "pointers-missing",
-			    0,
-			    "%" PRIu64 " bytes that may hold pointers are not in the core: what "
-			    "nothing leads to is not called lost, and retained sizes are estimates",
-			    absent);
-	return absent != 0 || analysis->process->info.missing_bytes != 0;
-}
-
 static struct hf_error *open_graph(struct hf_analysis *analysis,
 				   const struct hf_analysis_options *options, unsigned threads,
 				   double *since)
@@ -263,10 +217,50 @@ static struct hf_error *open_graph(struct hf_analysis *analysis,
 	stage_done(analysis, "roots", since);
 	if (err)
 		return err;
-	graph_options.incomplete = lacks_pointers(analysis);
+	graph_options.incomplete = hf_evidence_incomplete(analysis);
 	err = hf_graph_create(&analysis->process->image, analysis->extents, &analysis->roots,
 			      &graph_options, &analysis->graph);
 	stage_done(analysis, "graph", since);
+	return err;
+}
+
+/* "ADDR=TYPE"; of "VARIABLE=TYPE" it is what the variable points at. */
+static struct hf_error *parse_claim(const struct hf_analysis *analysis, const char *text,
+				    struct hf_type_claim *ret)
+{
+	const char *equals = strchr(text, '=');
+	HF_AUTO(free_ptr)
+	char *place = equals ? strndup(text, (size_t)(equals - text)) : NULL;
+	uint32_t node = HF_NO_NODE;
+
+	if (!equals || !equals[1])
+		return hf_error_create(HF_ERR_USAGE, "--type=%s: ADDR=TYPE is meant", text);
+	if (!place)
+		return hf_error_nomem();
+	struct hf_error *err = hf_analysis_resolve(analysis, place, &ret->address, &node);
+	if (!err && hf_extents_find(analysis->extents, ret->address) == HF_NO_OBJECT)
+		hf_image_word(&analysis->process->image, ret->address, &ret->address);
+	ret->name = equals + 1;
+	return err;
+}
+
+static struct hf_error *open_types(struct hf_analysis *analysis,
+				   const struct hf_analysis_options *options)
+{
+	struct hf_type_claims claims = {0};
+	struct hf_error *err = NULL;
+
+	for (size_t i = 0; i < options->type_count && !err; i++) {
+		struct hf_type_claim claim = {0};
+		err = parse_claim(analysis, options->types[i], &claim);
+		if (!err && !hf_vec_push(&claims, claim))
+			err = hf_error_nomem();
+	}
+	if (!err)
+		err = hf_typing_create(analysis->process, analysis->symbols, analysis->extents,
+				       analysis->graph, &analysis->roots, &claims,
+				       options->process.progress, &analysis->typing);
+	hf_vec_free(&claims);
 	return err;
 }
 
@@ -297,9 +291,7 @@ static struct hf_error *open_stages(struct hf_analysis *analysis,
 	err = open_graph(analysis, options, threads, &since);
 	if (err || options->depth < HF_DEPTH_TYPES)
 		return err;
-	err = hf_typing_create(analysis->process, analysis->symbols, analysis->extents,
-			       analysis->graph, &analysis->roots, threads,
-			       options->process.progress, &analysis->typing);
+	err = open_types(analysis, options);
 	stage_done(analysis, "types", &since);
 	return err;
 }
@@ -439,6 +431,26 @@ struct hf_error *hf_analysis_resolve(const struct hf_analysis *analysis, const c
 	}
 	return hf_error_create(HF_ERR_NOT_FOUND,
 			       "no variable or root is called \"%s\", and it is no address", text);
+}
+
+bool hf_analysis_field(const struct hf_analysis *analysis, const struct hf_edge *edge, char *buffer,
+		       size_t size)
+{
+	uint32_t objects = hf_graph_objects(analysis->graph);
+	bool known;
+
+	if (!analysis->typing || !edge->source_address)
+		return false;
+	if (edge->source < objects) {
+		uint64_t base = hf_extents_address(analysis->extents, edge->source);
+		known = hf_typing_field(analysis->typing, edge->source, edge->source_address - base,
+					buffer, size, NULL);
+	} else {
+		uint32_t index = hf_graph_holder_index(analysis->graph, edge->source);
+		known = hf_typing_root_field(analysis->typing, &analysis->roots.holders.data[index],
+					     edge->source_address, buffer, size, NULL);
+	}
+	return known && *buffer;
 }
 
 char *hf_analysis_describe(const struct hf_analysis *analysis, uint32_t node)

@@ -25,10 +25,12 @@ enum hf_analysis_depth { HF_DEPTH_PROCESS, HF_DEPTH_HEAP, HF_DEPTH_GRAPH, HF_DEP
 struct hf_analysis_options {
 	struct hf_process_options process;
 	enum hf_analysis_depth depth;
-	uint32_t root_kinds;	      /* mask of 1 << enum hf_holder_kind; 0: all */
-	uint32_t heuristics;	      /* enum hf_heuristic bits */
-	unsigned threads;	      /* 0: hf_parallel_threads() */
-	uint32_t max_frames;	      /* a thread; 0: the default */
+	uint32_t root_kinds;	  /* mask of 1 << enum hf_holder_kind; 0: all */
+	uint32_t heuristics;	  /* enum hf_heuristic bits */
+	unsigned threads;	  /* 0: hf_parallel_threads() */
+	uint32_t max_frames;	  /* a thread; 0: the default */
+	const char *const *types; /* what the user says: "ADDR=TYPE", "VARIABLE=TYPE" */
+	size_t type_count;
 	const struct hf_index *index; /* where it may have been kept; NULL: none */
 };
 
@@ -69,6 +71,13 @@ double hf_analysis_seconds(const struct hf_analysis *analysis);
  */
 struct hf_error *hf_analysis_resolve(const struct hf_analysis *analysis, const char *text,
 				     uint64_t *ret_address, uint32_t *ret_node);
+
+/*
+ * The field of its source that an edge's word is: "buckets[17]" of an object, ".next" of a
+ * variable that is a structure. False where none is known, or it is the whole variable.
+ */
+bool hf_analysis_field(const struct hf_analysis *analysis, const struct hf_edge *edge, char *buffer,
+		       size_t size);
 
 /* Node's name for people: object type with address, or the holder. Caller frees. */
 char *hf_analysis_describe(const struct hf_analysis *analysis, uint32_t node);

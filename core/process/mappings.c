@@ -300,6 +300,9 @@ struct hf_error *process_fill_from_file(struct hf_process *process, uint32_t mod
 		const struct hf_mapping *mapping = hf_process_mapping(process, segment->start);
 		if (!mapping || mapping->module != module || mapping->kind != HF_MAPPING_FILE)
 			continue;
+		/* A module's data was written to (its relocations, if nothing else). */
+		if (mapping->flags & HF_SEGMENT_W)
+			continue;
 		uint64_t offset = mapping->file_offset + (segment->start - mapping->start);
 		if (offset >= file.size)
 			continue;

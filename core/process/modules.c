@@ -67,8 +67,9 @@ static bool view_of_mapping(const struct hf_process *process, const struct hf_ma
 		return view->loads;
 	HF_AUTO(free_ptr) char *path = NULL;
 	uint8_t byte;
-	/* Only if the page is absent: a page that is there and holds no ELF header is data. */
-	if (hf_image_read(&process->image, mapping->start, &byte, 1) ||
+	/* Only if the page is absent or a hole: one that holds anything else is data. */
+	if ((hf_image_read(&process->image, mapping->start, &byte, 1) &&
+	     !hf_process_zero_at(process, mapping->start, process->image.page_bytes)) ||
 	    asprintf(&path, "%s%s", process->priv->sysroot, mapping->path) < 0)
 		return false;
 	return hf_elf_view_file(path, view) && view->loads;

@@ -226,6 +226,14 @@ HF_VEC(hf_dead_stacks, struct hf_dead_stack);
 struct hf_error *hf_process_dead_stacks(const struct hf_process *process,
 					struct hf_dead_stacks *ret);
 
+/*
+ * Bytes that are zero in the core and cannot have been (zeroed.c): the core has holes. 0 says only
+ * that none was noticed.
+ */
+uint64_t hf_process_zeroed(const struct hf_process *process);
+/* Is all of [address, address + size) in the core, and zero? */
+bool hf_process_zero_at(const struct hf_process *process, uint64_t address, uint64_t size);
+
 /* "SIGSEGV" */
 const char *hf_signal_name(int signal);
 

@@ -31,6 +31,12 @@ struct hf_variable {
 
 HF_VEC(hf_variables, struct hf_variable);
 
+/* Does DWARF tell its type (hf_ctype_of_variable())? */
+static inline bool hf_variable_is_typed(const struct hf_variable *variable)
+{
+	return variable->type_die || variable->type_offset;
+}
+
 struct hf_symbols;
 
 /* Read the variables of every module; no module is an error. */

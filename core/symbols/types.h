@@ -73,6 +73,13 @@ bool hf_ctype_declared(struct hf_symbols *symbols, uint32_t type, const char **r
 /* "struct session *", "int[12]": at most @size bytes, terminated. */
 void hf_ctype_describe(struct hf_symbols *symbols, uint32_t type, char *buffer, size_t size);
 
+/*
+ * What lies at @offset of @type, into @buffer: "buckets[17]", "next"; "" where it is the type
+ * itself. Past the end a flexible array goes on. Returns the scalar type there; 0: nothing is.
+ */
+uint32_t hf_ctype_field(struct hf_symbols *symbols, uint32_t type, uint64_t offset, char *buffer,
+			size_t size);
+
 /* Name of the enumerator of that value, NULL if there is none. */
 const char *hf_ctype_enumerator(struct hf_symbols *symbols, uint32_t type, int64_t value);
 

@@ -43,14 +43,19 @@ const struct hf_command hf_commands[] = {
      "below one node make one line, and chains of one type are folded into it. Retained is what "
      "would be freed if the line went.",
      "heapforensics dominators core.1234 ./server g_sessions\n"
-     "heapforensics dominators core.1234 --depth=6 --top=20 --min=1MiB",
+     "heapforensics dominators core.1234 --depth=6 --top=20 --min=1MiB\n"
+     "heapforensics dominators core.1234 ./server --by=module",
      HF_ARGUMENT_OPTIONAL, HF_DEPTH_TYPES, hf_view_dominators, hf_run_view,
-     VIEW | HF_GROUP_LIST | HF_GROUP_TREE},
+     VIEW | HF_GROUP_LIST | HF_GROUP_TREE | HF_GROUP_BY},
     {"explore", "CORE|PID [BINARY] [ADDR|VARIABLE]",
      "the dominator tree, full screen, to walk through",
-     "A browser of the dominator tree in the terminal, in the manner of ncdu: open what a root or "
-     "an object keeps alive, sort, filter, go to an address, see who points at it, the path from a "
-     "root, its memory. \"?\" lists the keys.",
+     "A browser of the dominator tree in the terminal, in the manner of ncdu. Enter opens what a "
+     "root "
+     "or an object keeps alive, Left goes back; s, S, c, n and o sort by retained size, own size, "
+     "count, name and address; / filters by name, a goes to an address or a variable; p shows the "
+     "path from a root, r who points at it, R whom it points at, x its memory, i all about it; t "
+     "takes groups of one type apart, ? lists all keys, q quits. With ADDR or VARIABLE it starts "
+     "there.",
      "heapforensics explore core.1234 ./server\nheapforensics explore core.1234 ./server "
      "g_sessions",
      HF_ARGUMENT_OPTIONAL, HF_DEPTH_TYPES, NULL, hf_run_explore, SILENT},
@@ -63,11 +68,13 @@ const struct hf_command hf_commands[] = {
      "alive.",
      "heapforensics object core.1234 ./server 0x55d0c0de2a0", HF_ARGUMENT_REQUIRED, HF_DEPTH_TYPES,
      hf_view_object, hf_run_view, VIEW},
-    {"path", "CORE|PID [BINARY] ADDR", "the shortest chain of pointers from a root",
-     "Each hop with the word that points. --all gives a chain through each object that points at "
-     "it.",
-     "heapforensics path core.1234 ./server 0x55d0c0de2a0", HF_ARGUMENT_REQUIRED, HF_DEPTH_TYPES,
-     hf_view_path, hf_run_view, VIEW | HF_GROUP_LIST},
+    {"path", "CORE|PID [BINARY] ADDR|VARIABLE|--type=TYPE",
+     "the shortest chain of pointers from a root",
+     "Each hop with the field that points; long lists are folded. --all gives a chain through each "
+     "object that points at it. --type=TYPE merges the shortest chains to all objects of a type.",
+     "heapforensics path core.1234 ./server 0x55d0c0de2a0\n"
+     "heapforensics path core.1234 ./server --type='struct session'",
+     HF_ARGUMENT_REQUIRED, HF_DEPTH_TYPES, hf_view_path, hf_run_view, VIEW | HF_GROUP_LIST},
     {"refs", "CORE|PID [BINARY] ADDR|VARIABLE", "who points at it, and whom it points at",
      "Every pointing word, with its holder and offset.",
      "heapforensics refs core.1234 ./server 0x55d0c0de2a0", HF_ARGUMENT_REQUIRED, HF_DEPTH_TYPES,

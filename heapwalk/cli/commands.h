@@ -47,6 +47,7 @@ enum {
 	HF_GROUP_JUNIT = 8192,
 	HF_GROUP_CAPTURE = 1 << 20, /* --freeze, --zstd, ... */
 	HF_GROUP_WATCH = 1 << 21,   /* --at, ... */
+	HF_GROUP_BY = 32768,	    /* --by */
 };
 
 struct hf_option {

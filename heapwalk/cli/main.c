@@ -49,6 +49,8 @@ int main(int argc, char **argv)
 		return print_man(argc, argv);
 	if (argc > 1 && !strcmp(argv[1], "help-completion"))
 		return print_completion(argc, argv);
+	if (argc > 1 && !strcmp(argv[1], "gdb-helper"))
+		return hf_gdb_helper(argc, argv);
 	if (print_help(argc, argv))
 		return HF_EXIT_DONE;
 	if (argc < 2) {

@@ -30,6 +30,7 @@ enum option_id {
 	OPT_FORMAT,
 	OPT_JSON,
 	OPT_CSV,
+	OPT_HTML,
 	OPT_OUTPUT,
 	OPT_COLOR,
 	OPT_NO_PAGER,
@@ -66,6 +67,9 @@ enum option_id {
 	OPT_SARIF,
 	OPT_JUNIT,
 	OPT_OPENMETRICS,
+	OPT_TYPE,
+	OPT_TYPE_FILE,
+	OPT_BY,
 	OPT_HELP,
 	OPT_VERSION,
 };
@@ -80,10 +84,12 @@ const struct hf_option hf_option_table[] = {
      OPT_SYSROOT},
     {0, "debuginfo-path", "PATH", "where separate debug files are, as for elfutils", HF_GROUP_INPUT,
      OPT_DEBUGINFO_PATH},
-    {0, "format", "FORMAT", "text, json or csv; of export: pprof, heapsnapshot, ...",
+    {0, "format", "FORMAT", "text, json, csv or html; of export: pprof, heapsnapshot, ...",
      HF_GROUP_OUTPUT, OPT_FORMAT},
     {0, "json", NULL, "short for --format=json", HF_GROUP_OUTPUT, OPT_JSON},
     {0, "csv", NULL, "short for --format=csv", HF_GROUP_OUTPUT, OPT_CSV},
+    {0, "html", NULL, "short for --format=html: one page for a browser, with -o FILE",
+     HF_GROUP_OUTPUT, OPT_HTML},
     {'o', "output", "FILE",
      "write to FILE instead of standard output; of watch: the folder for cores",
      HF_GROUP_OUTPUT | HF_GROUP_CAPTURE, OPT_OUTPUT},
@@ -118,10 +124,17 @@ const struct hf_option hf_option_table[] = {
      "answers at once; done by itself when the analysis takes over two seconds",
      HF_GROUP_ANALYSIS, OPT_INDEX},
     {0, "no-index", NULL, "neither use nor keep an index", HF_GROUP_ANALYSIS, OPT_NO_INDEX},
+    {0, "type", "ADDR=TYPE",
+     "the object at ADDR, or that a variable points at, is of this type; repeatable. Of path: "
+     "--type=TYPE for the chains to all objects of it",
+     HF_GROUP_ANALYSIS, OPT_TYPE},
+    {0, "type-file", "FILE", "the same, a line each; lines with # in front are comments",
+     HF_GROUP_ANALYSIS, OPT_TYPE_FILE},
     {0, "timing", NULL, "tell on standard error what took how long", HF_GROUP_ANALYSIS, OPT_TIMING},
     {0, "top", "N", "rows of a table, children of a node", HF_GROUP_LIST, OPT_TOP},
     {0, "all", NULL, "leave nothing out", HF_GROUP_LIST, OPT_ALL},
     {0, "depth", "N", "levels of the tree", HF_GROUP_TREE, OPT_DEPTH},
+    {0, "by", "WHAT", "no tree but sums: by type, holder or module", HF_GROUP_BY, OPT_BY},
     {0, "min", "SIZE", "leave out what keeps less (1MiB)", HF_GROUP_TREE, OPT_MIN},
     {0, "fail-if", "CONDITION", "exit with 1 if it holds: 'leaked_bytes > 1MiB'; repeatable",
      HF_GROUP_GATE, OPT_FAIL_IF},
@@ -226,7 +239,7 @@ static struct hf_error *parse_roots(const char *list, uint32_t *ret)
 
 const char *hf_format_name(unsigned index)
 {
-	static const char *const names[HF_FORMATS] = {"text", "json", "csv"};
+	static const char *const names[HF_FORMATS] = {"text", "json", "csv", "html"};
 	return index < HF_FORMATS ? names[index] : NULL;
 }
 
@@ -264,6 +277,30 @@ static struct hf_error *add_gate(const char *text, struct hf_options *options)
 	if (!err && !hf_vec_push(&options->gates.list, gate))
 		err = hf_error_nomem();
 	return err;
+}
+
+/* The lines of a file as so many --type. */
+static struct hf_error *read_types(const char *path, struct hf_options *options)
+{
+	FILE *file = fopen(path, "re");
+	size_t size = 0;
+	char *save = NULL;
+
+	if (!file)
+		return hf_error_errno(errno, "%s", path);
+	free(options->type_file);
+	options->type_file = NULL;
+	ssize_t length = getdelim(&options->type_file, &size, '\0', file);
+	fclose(file);
+	if (length <= 0)
+		return NULL;
+	for (char *line = strtok_r(options->type_file, "\r\n", &save); line;
+	     line = strtok_r(NULL, "\r\n", &save)) {
+		line += strspn(line, " \t");
+		if (*line && *line != '#' && !hf_vec_push(&options->types, line))
+			return hf_error_nomem();
+	}
+	return NULL;
 }
 
 static struct hf_error *take_number(int id, const char *text, struct hf_options *options)
@@ -405,6 +442,8 @@ static struct hf_error *take_option(int id, const char *text, struct hf_options 
 		return parse_format("junit", options);
 	case OPT_OPENMETRICS:
 		return parse_format("openmetrics", options);
+	case OPT_HTML:
+		return parse_format("html", options);
 	case OPT_OUTPUT:
 		options->output = text;
 		return NULL;
@@ -430,6 +469,20 @@ static struct hf_error *take_option(int id, const char *text, struct hf_options 
 		return NULL;
 	case OPT_TIMING:
 		options->timing = true;
+		return NULL;
+	case OPT_TYPE:
+		if (!strchr(text, '=')) {
+			options->view.type = text;
+			return NULL;
+		}
+		return hf_vec_push(&options->types, text) ? NULL : hf_error_nomem();
+	case OPT_TYPE_FILE:
+		return read_types(text, options);
+	case OPT_BY:
+		if (strcmp(text, "type") && strcmp(text, "holder") && strcmp(text, "module"))
+			return hf_error_create(HF_ERR_USAGE, "--by=%s: type, holder or module",
+					       text);
+		options->view.by = text;
 		return NULL;
 	case OPT_ALL:
 		options->view.all = true;
@@ -555,20 +608,6 @@ static struct hf_error *take_words(int argc, char **argv, int first, struct hf_o
 	return NULL;
 }
 
-/* watch [OPTION...] -- COMMAND ARG...: what follows is not ours. Returns how many words are. */
-static int split_command(int argc, char **argv, char ***ret)
-{
-	bool watch = false;
-	for (int i = 1; i < argc; i++) {
-		watch |= !strcmp(argv[i], "watch");
-		if (watch && !strcmp(argv[i], "--")) {
-			*ret = argv + i + 1;
-			return i;
-		}
-	}
-	return argc;
-}
-
 /* What is wrong with the option that getopt has just refused. */
 static struct hf_error *bad_option(char **argv, int id, int letter)
 {
@@ -600,6 +639,20 @@ static struct hf_error *bad_option(char **argv, int id, int letter)
 	if (!meant)
 		return hf_error_create(HF_ERR_USAGE, "there is no option --%s (see --help)", typed);
 	return hf_error_create(HF_ERR_USAGE, "--%s is no option; did you mean --%s?", typed, meant);
+}
+
+/* watch [OPTION...] -- COMMAND ARG...: what follows is not ours. Returns how many words are. */
+static int split_command(int argc, char **argv, char ***ret)
+{
+	bool watch = false;
+	for (int i = 1; i < argc; i++) {
+		watch |= !strcmp(argv[i], "watch");
+		if (watch && !strcmp(argv[i], "--")) {
+			*ret = argv + i + 1;
+			return i;
+		}
+	}
+	return argc;
 }
 
 struct hf_error *hf_options_parse(int argc, char **argv, struct hf_options *ret)
@@ -646,5 +699,7 @@ struct hf_error *hf_options_parse(int argc, char **argv, struct hf_options *ret)
 void hf_options_deinit(struct hf_options *options)
 {
 	free(options->gates.list.data);
+	free(options->types.data);
+	free(options->type_file);
 	free(options->words);
 }

@@ -17,6 +17,16 @@ enum { HF_EXIT_DONE = 0, HF_EXIT_GATE = 1, HF_EXIT_FAILED = 2, HF_EXIT_PARTIAL =
 enum hf_color { HF_COLOR_AUTO, HF_COLOR_ALWAYS, HF_COLOR_NEVER };
 
 struct hf_command;
+struct hf_options;
+
+/* For a caller that runs a command inside itself (GDB's helper). */
+struct hf_tap {
+	void *ctx;
+	/* The analysis is open; @options->argument may still be changed. */
+	void (*opened)(void *ctx, struct hf_analysis *analysis, struct hf_options *options);
+	/* The answer is written, the analysis still open. */
+	void (*answered)(void *ctx, struct hf_analysis *analysis);
+};
 
 struct hf_options {
 	const struct hf_command *command; /* NULL: none was named */
@@ -32,7 +42,9 @@ struct hf_options {
 	bool zstd, read_swap;
 	struct hf_watch_options watch; /* what the options below do not hold */
 	const char *watch_exec;
-	char **command_line; /* watch -- COMMAND ARG...; NULL: none */
+	char **command_line;	      /* watch -- COMMAND ARG...; NULL: none */
+	HF_VEC(, const char *) types; /* --type=ADDR=TYPE; for path a type alone is its name */
+	char *type_file;	      /* the text of --type-file, cut into lines */
 	/* analysis */
 	uint32_t root_kinds; /* 0: all */
 	uint32_t heuristics;
@@ -46,6 +58,9 @@ struct hf_options {
 	enum hf_color color;
 	const char *output;
 	bool quiet, no_pager, strict, help, version, timing;
+	unsigned width;		  /* columns; 0: the terminal's */
+	double keep_after;	  /* seconds of analysis that are worth an index; 0: the default */
+	const struct hf_tap *tap; /* NULL: none */
 	struct hf_view_options view;
 	struct hf_gates gates;
 	/* positional words that are neither a core nor a binary */

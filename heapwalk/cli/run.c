@@ -16,6 +16,7 @@
 #include "heapwalk/cli/live.h"
 #include "heapwalk/cli/terminal.h"
 #include "heapwalk/query/query.h"
+#include "heapwalk/views/details.h"
 #include "heapwalk/views/oom.h"
 
 int hf_fail(struct hf_error *err)
@@ -41,6 +42,8 @@ struct hf_error *hf_run_open(const struct hf_options *options, enum hf_analysis_
 	    .root_kinds = options->root_kinds,
 	    .heuristics = options->heuristics,
 	    .threads = options->threads,
+	    .types = options->types.data,
+	    .type_count = options->types.count,
 	};
 	struct hf_index *index = hf_run_index(options);
 	analysis.index = index;
@@ -126,6 +129,8 @@ struct hf_error *hf_sink_open(const struct hf_options *options, struct hf_sink *
 {
 	struct hf_sink sink = {.to = stdout, .output = {.format = options->format}};
 
+	if (options->format == HF_FORMAT_HTML && !options->output && isatty(STDOUT_FILENO))
+		return hf_error_create(HF_ERR_USAGE, "--html: where to? -o FILE");
 	if (options->output) {
 		sink.to = fopen(options->output, "we");
 		if (!sink.to)
@@ -138,6 +143,8 @@ struct hf_error *hf_sink_open(const struct hf_options *options, struct hf_sink *
 		if (sink.output.width && !options->no_pager)
 			start_pager(&sink);
 	}
+	if (options->width && options->format == HF_FORMAT_TEXT)
+		sink.output.width = options->width;
 	if (options->color == HF_COLOR_ALWAYS)
 		sink.output.color = true;
 	*ret = sink;
@@ -238,7 +245,7 @@ struct hf_error *hf_run_check_words(const struct hf_command *command,
 		return hf_error_create(HF_ERR_USAGE, "%s: no such file, and %s takes %s",
 				       options->words[0], command->name,
 				       allowed ? "one argument only" : "no argument");
-	if (command->argument == HF_ARGUMENT_REQUIRED && !options->argument)
+	if (command->argument == HF_ARGUMENT_REQUIRED && !options->argument && !options->view.type)
 		return hf_error_create(HF_ERR_USAGE, "%s of what? heapforensics %s %s",
 				       command->name, command->name, command->arguments);
 	return NULL;
@@ -249,7 +256,8 @@ static struct hf_error *check_words(const struct hf_command *command,
 				    const struct hf_options *options)
 {
 	if (options->format_name)
-		return hf_error_create(HF_ERR_USAGE, "--format=%s: there are text, json and csv",
+		return hf_error_create(HF_ERR_USAGE,
+				       "--format=%s: there are text, json, csv and html",
 				       options->format_name);
 	return hf_run_check_words(command, options);
 }
@@ -262,13 +270,15 @@ void hf_run_complete_view(struct hf_options *options)
 	options->view.argument = options->argument;
 }
 
-static struct hf_error *print_doc(const struct hf_doc *doc, const struct hf_options *options)
+struct hf_error *hf_run_print(const struct hf_doc *doc, const struct hf_doc *details,
+			      const struct hf_options *options)
 {
 	struct hf_sink sink;
 	struct hf_error *err = hf_sink_open(options, &sink);
 
 	if (err)
 		return err;
+	sink.output.details = details;
 	err = hf_output(doc, &sink.output, sink.to);
 	struct hf_error *closing = hf_sink_close(&sink, options);
 	if (!err)
@@ -297,16 +307,51 @@ struct hf_error *hf_run_make_doc(const struct hf_command *command,
 	return err;
 }
 
+/* What a page can explore: of the report, everything; else only the tables that are told. */
+static bool has_details(const struct hf_command *command, const struct hf_options *options)
+{
+	return options->format == HF_FORMAT_HTML && command->view == hf_view_report;
+}
+
+static struct hf_error *make_details(const struct hf_command *command,
+				     const struct hf_options *options, struct hf_analysis *analysis,
+				     struct hf_doc **ret)
+{
+	struct hf_error *err = hf_doc_create(command->name, ret);
+
+	if (!err)
+		err = hf_view_details(analysis, &options->view, *ret);
+	return err ? err : hf_doc_error(*ret);
+}
+
 static struct hf_error *print_view(const struct hf_command *command, struct hf_options *options,
 				   struct hf_analysis *analysis)
 {
-	struct hf_doc *doc = NULL;
+	struct hf_doc *doc = NULL, *details = NULL;
 	struct hf_error *err = hf_run_make_doc(command, &options->view, analysis, &doc);
 
+	if (!err && has_details(command, options))
+		err = make_details(command, options, analysis, &details);
 	if (!err)
-		err = print_doc(doc, options);
+		err = hf_run_print(doc, details, options);
+	hf_doc_destroy(details);
 	hf_doc_destroy(doc);
 	return err;
+}
+
+/* Who taps wants the analysis behind the answer too: it lies in the same index. */
+static int print_kept(struct hf_doc *kept, const struct hf_options *options)
+{
+	struct hf_analysis *analysis = NULL;
+	struct hf_error *err = hf_run_print(kept, NULL, options);
+
+	hf_doc_destroy(kept);
+	if (!err && options->tap)
+		err = hf_run_open(options, HF_DEPTH_TYPES, &analysis);
+	if (!err && options->tap)
+		options->tap->answered(options->tap->ctx, analysis);
+	hf_analysis_close(analysis);
+	return err ? hf_fail(err) : HF_EXIT_DONE;
 }
 
 int hf_run_view(const struct hf_command *command, struct hf_options *options)
@@ -318,18 +363,26 @@ int hf_run_view(const struct hf_command *command, struct hf_options *options)
 	struct hf_error *err = check_words(command, options);
 	enum hf_analysis_depth depth = options->gates.list.count ? HF_DEPTH_TYPES : command->depth;
 
+	if (!err && options->view.type && command->view != hf_view_path)
+		err = hf_error_create(HF_ERR_USAGE,
+				      "--type=%s: ADDR=TYPE is meant; a type alone is for path",
+				      options->view.type);
 	hf_run_complete_view(options);
-	struct hf_doc *kept = err ? NULL : hf_run_kept_answer(command, options);
-	if (kept) {
-		err = print_doc(kept, options);
-		hf_doc_destroy(kept);
-		return err ? hf_fail(err) : HF_EXIT_DONE;
-	}
+	bool whole = err || has_details(command, options); /* no answer alone will do */
+	struct hf_doc *kept = whole ? NULL : hf_run_kept_answer(command, options);
+	if (kept)
+		return print_kept(kept, options);
 	if (!err)
 		err = hf_run_open(options, depth, &analysis);
 	if (err)
 		return hf_fail(err);
+	if (options->tap) {
+		options->tap->opened(options->tap->ctx, analysis, options);
+		hf_run_complete_view(options);
+	}
 	err = print_view(command, options, analysis);
+	if (options->tap && !err)
+		options->tap->answered(options->tap->ctx, analysis);
 	if (options->timing)
 		tell_timing(analysis);
 	int status = err ? hf_fail(err) : hf_run_gates(options, analysis);
@@ -351,7 +404,7 @@ static struct hf_error *print_log_alone(const struct hf_oomlog *log,
 	hf_section_oom(log, NULL, doc);
 	err = hf_doc_error(doc);
 	if (!err)
-		err = print_doc(doc, options);
+		err = hf_run_print(doc, NULL, options);
 	hf_doc_destroy(doc);
 	return err;
 }
@@ -477,11 +530,15 @@ int hf_run_query(const struct hf_command *command, struct hf_options *options)
 	struct hf_error *err = check_words(command, options);
 
 	hf_run_complete_view(options);
+	if (!err && options->format == HF_FORMAT_HTML)
+		err = hf_error_create(HF_ERR_USAGE, "query has no --html");
 	if (!err)
 		err = hf_run_open(options, command->depth, &analysis);
 	if (err)
 		return hf_fail(err);
 	err = run_sql(options, analysis);
+	if (options->tap && !err)
+		options->tap->answered(options->tap->ctx, analysis);
 	if (options->timing)
 		tell_timing(analysis);
 	int status = err ? hf_fail(err) : hf_run_gates(options, analysis);

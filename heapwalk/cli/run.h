@@ -22,6 +22,9 @@ int hf_run_ci(const struct hf_command *command, struct hf_options *options);
 /* Words that --format of export takes; NULL past the last. */
 const char *hf_export_format_name(unsigned index);
 
+/* `heapforensics gdb-helper`: what heapforensics.gdb pipes to (gdbplugin/). */
+int hf_gdb_helper(int argc, char **argv);
+
 /* Are the words of the command line those that @command takes? */
 struct hf_error *hf_run_check_words(const struct hf_command *command,
 				    const struct hf_options *options);
@@ -62,6 +65,10 @@ struct hf_sink {
 };
 struct hf_error *hf_sink_open(const struct hf_options *options, struct hf_sink *ret);
 struct hf_error *hf_sink_close(struct hf_sink *sink, const struct hf_options *options);
+
+/* Print @doc as @options say; @details (or NULL): what a page can explore. */
+struct hf_error *hf_run_print(const struct hf_doc *doc, const struct hf_doc *details,
+			      const struct hf_options *options);
 
 /* The exit status of gates and --strict; tells on standard error what tripped. */
 int hf_run_gates(const struct hf_options *options, struct hf_analysis *analysis);

@@ -66,18 +66,23 @@ static bool partial_pair(const struct pair *pair)
 	return hf_diags_partial(pair->before->diags) || hf_diags_partial(pair->after->diags);
 }
 
-static struct hf_error *print_doc(const struct hf_doc *doc, const struct hf_options *options)
+/* The page has the whole trees beside the answer. */
+static struct hf_error *print_with_details(const struct hf_doc *doc, const char *new_core,
+					   const struct hf_options *options,
+					   const struct pair *pair)
 {
-	struct hf_sink sink;
-	struct hf_error *err = hf_sink_open(options, &sink);
+	struct hf_doc *details = NULL;
+	struct hf_error *err = NULL;
 
-	if (err)
-		return err;
-	err = hf_output(doc, &sink.output, sink.to);
-	struct hf_error *closing = hf_sink_close(&sink, options);
+	if (options->format == HF_FORMAT_HTML)
+		err = hf_doc_create(hf_doc_command(doc), &details);
+	if (!err && details)
+		err = hf_view_diff_details(pair->diff, &options->view, new_core, details);
+	if (!err && details)
+		err = hf_doc_error(details);
 	if (!err)
-		return closing;
-	hf_error_destroy(closing);
+		err = hf_run_print(doc, details, options);
+	hf_doc_destroy(details);
 	return err;
 }
 
@@ -90,15 +95,14 @@ static struct hf_error *write_junit(void *ctx, FILE *to)
 static struct hf_error *print_pair(const struct hf_command *command, struct hf_options *options,
 				   const struct pair *pair, const struct hf_gate_results *results)
 {
+	const char *new_core = pair->new_options.core ? pair->new_options.core : options->words[0];
 	struct hf_doc *doc = NULL;
 	struct hf_error *err = hf_doc_create(command->name, &doc);
 
 	if (err)
 		return err;
 	hf_doc_set_partial(doc, partial_pair(pair));
-	err =
-	    hf_view_diff(pair->diff, &options->view,
-			 pair->new_options.core ? pair->new_options.core : options->words[0], doc);
+	err = hf_view_diff(pair->diff, &options->view, new_core, doc);
 	if (!err)
 		err = hf_doc_error(doc);
 	if (!err && hf_ci_format(options) == HF_CI_JUNIT) {
@@ -110,7 +114,7 @@ static struct hf_error *print_pair(const struct hf_command *command, struct hf_o
 					 .strict = options->strict};
 		err = hf_ci_write(options, write_junit, &junit);
 	} else if (!err) {
-		err = print_doc(doc, options);
+		err = print_with_details(doc, new_core, options, pair);
 	}
 	hf_doc_destroy(doc);
 	return err;
@@ -174,6 +178,8 @@ int hf_run_diff(const struct hf_command *command, struct hf_options *options)
 		}
 		if (!err)
 			err = print_pair(command, options, &pair, &results);
+		if (!err && options->tap)
+			options->tap->answered(options->tap->ctx, pair.after);
 		if (!err)
 			err = gates;
 		else

@@ -206,6 +206,8 @@ int hf_run_export(const struct hf_command *command, struct hf_options *options)
 	if (err)
 		return hf_fail(err);
 	err = export_to(options, format, analysis);
+	if (options->tap && !err)
+		options->tap->answered(options->tap->ctx, analysis);
 	int status = err ? hf_fail(err) : hf_run_gates(options, analysis);
 	hf_run_close(options, analysis);
 	return status;

@@ -47,7 +47,9 @@ struct hf_index *hf_run_index(const struct hf_options *options)
 	};
 	struct hf_index *index = NULL;
 
-	if (!options->core) /* a running process: another heap each time */
+	/* A running process is another heap each time; what the user says of types is not part of
+	 * an index's identity. */
+	if (!options->core || options->types.count)
 		return NULL;
 	if (options->index_mode == HF_INDEX_AUTO && variable && !strcmp(variable, "off"))
 		return NULL;
@@ -72,9 +74,10 @@ static char *answer_name(const struct hf_command *command, const struct hf_view_
 	HF_AUTO(free_ptr) char *text = NULL;
 	char *name = NULL;
 
-	if (asprintf(&text, "%s\n%s\n%" PRIu64 " %" PRIu32 " %" PRIu64 " %d",
+	if (asprintf(&text, "%s\n%s\n%" PRIu64 " %" PRIu32 " %" PRIu64 " %d %s\n%s",
 		     view->core ? view->core : "", view->binary ? view->binary : "", view->top,
-		     view->depth, view->min_bytes, view->all) < 0) {
+		     view->depth, view->min_bytes, view->all, view->by ? view->by : "",
+		     view->type ? view->type : "") < 0) {
 		text = NULL;
 		return NULL;
 	}
@@ -131,7 +134,8 @@ static struct hf_error *keep_answer(const struct hf_index *index, const struct h
 static struct hf_error *keep_answers(const struct hf_index *index, const struct hf_options *options,
 				     struct hf_analysis *analysis)
 {
-	struct hf_view_options plain = {.core = options->view.core, .binary = options->view.binary};
+	/* Not options->view's, which only the commands that print a document fill in. */
+	struct hf_view_options plain = {.core = options->core, .binary = options->binary};
 	struct hf_error *err = NULL;
 
 	for (const struct hf_command *command = hf_commands; command->name && !err; command++) {
@@ -148,7 +152,8 @@ static bool is_worth_it(const struct hf_options *options, const struct hf_analys
 {
 	if (!analysis->typing || analysis->stash)
 		return false;
-	return options->index_mode == HF_INDEX_ON || hf_analysis_seconds(analysis) >= WORTH_KEEPING;
+	double seconds = options->keep_after > 0 ? options->keep_after : WORTH_KEEPING;
+	return options->index_mode == HF_INDEX_ON || hf_analysis_seconds(analysis) >= seconds;
 }
 
 void hf_run_close(const struct hf_options *options, struct hf_analysis *analysis)

@@ -13,6 +13,10 @@
 #include "heapwalk/output/escape.h"
 #include "heapwalk/views/human.h"
 
+/* A jump into the midst of more rows than this finds its goal among them by address: as many by
+ * size would have to be sorted, with a look at the graph for each comparison. */
+enum { MANY_ROWS = 1 << 18 };
+
 struct hf_browser {
 	struct hf_analysis *analysis;
 	struct hf_names *names;
@@ -257,6 +261,8 @@ struct hf_error *hf_browser_go(struct hf_browser *browser, uint32_t node)
 	if (!shows_children(browser, above, node))
 		err = push_node(browser, HF_LIST_CHILDREN, above, true, &found);
 	browser->grouped = grouped;
+	if (!err && hf_browser_rows(browser) > MANY_ROWS)
+		err = hf_browser_sort(browser, HF_SORT_ADDRESS);
 	if (!err)
 		err = hf_list_find(&here(browser)->list, node, &found, &index);
 	if (!err && found) {
@@ -298,7 +304,12 @@ struct hf_error *hf_browser_sort(struct hf_browser *browser, enum hf_sort sort)
 {
 	struct hf_list *list = &here(browser)->list;
 
-	list->reverse = list->sort == sort && !list->reverse && sort != HF_SORT_ORDER;
+	if (list->kind == HF_LIST_PATH && sort == HF_SORT_ADDRESS) {
+		list->reverse = false;
+		list->sort = HF_SORT_ORDER;
+		return refresh(browser);
+	}
+	list->reverse = list->sort == sort && !list->reverse;
 	list->sort = sort;
 	return refresh(browser);
 }

@@ -59,7 +59,7 @@ struct hf_error *hf_browser_selected(struct hf_browser *browser, uint32_t *ret);
 struct hf_error *hf_browser_open(struct hf_browser *browser, enum hf_list_kind kind, bool *ret);
 bool hf_browser_back(struct hf_browser *browser); /* false: at the first list */
 
-/* The same order again is turned round. */
+/* The same order again is turned round. Of a path, by address means as it goes. */
 struct hf_error *hf_browser_sort(struct hf_browser *browser, enum hf_sort sort);
 struct hf_error *hf_browser_group(struct hf_browser *browser); /* by type, or each object alone */
 struct hf_error *hf_browser_filter(struct hf_browser *browser, const char *text);

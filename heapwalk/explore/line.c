@@ -16,7 +16,7 @@
 #include "heapwalk/views/human.h"
 #include "heapwalk/views/sections.h"
 
-enum { SLOTS = 1024 };
+enum { SLOTS = 1024, MAX_FIELD = 512 };
 
 struct slot {
 	uint32_t serial, row; /* serial 0: free */
@@ -121,11 +121,12 @@ static uint64_t address_of(const struct hf_lines *lines, uint32_t node)
 	return analysis->roots.holders.data[hf_graph_holder_index(analysis->graph, node)].address;
 }
 
-/* Where @source's word is that points at @target, and where into that: "+16 -> +0". */
+/* Where @source's word is that points at @target, its field if that is known, and where into the
+ * target it points: "next (+16) -> +8". */
 static char *note_of_pointer(const struct hf_lines *lines, uint32_t source, uint32_t target)
 {
 	struct pointer pointer = {.target = target};
-	char into[32] = "", *text = NULL;
+	char into[32] = "", field[MAX_FIELD], *text = NULL;
 
 	if (source == hf_graph_root(lines->analysis->graph) || !is_object(lines, target))
 		return NULL;
@@ -136,9 +137,14 @@ static char *note_of_pointer(const struct hf_lines *lines, uint32_t source, uint
 	uint64_t offset = pointer.edge.value - address_of(lines, target);
 	if (offset)
 		snprintf(into, sizeof(into), " -> +%" PRIu64, offset);
-	int length = at && base ? asprintf(&text, "at +%" PRIu64 "%s", at - base, into)
-				: asprintf(&text, "register%s", into);
-	return length < 0 ? NULL : text;
+	int length;
+	if (!at || !base)
+		length = asprintf(&text, "register%s", into);
+	else if (hf_analysis_field(lines->analysis, &pointer.edge, field, sizeof(field)))
+		length = asprintf(&text, "%s (+%" PRIu64 ")%s", field, at - base, into);
+	else
+		length = asprintf(&text, "at +%" PRIu64 "%s", at - base, into);
+	return length < 0 ? NULL : escaped(text);
 }
 
 /* The node after @node on the path. */

@@ -354,6 +354,9 @@ static int compare(const struct hf_list *list, uint32_t a, uint32_t b)
 	uint64_t x, y;
 
 	switch (list->sort) {
+	case HF_SORT_ADDRESS:
+		x = hf_list_node(list, b), y = hf_list_node(list, a); /* ids are by address */
+		break;
 	case HF_SORT_NAME:
 		return strcasecmp(hf_names_of(list->names, hf_list_node(list, a)),
 				  hf_names_of(list->names, hf_list_node(list, b)));

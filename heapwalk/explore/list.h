@@ -24,7 +24,14 @@ enum hf_list_kind {
 	HF_LIST_PATH,	  /* the shortest chain of pointers from a root to it */
 };
 
-enum hf_sort { HF_SORT_RETAINED, HF_SORT_SHALLOW, HF_SORT_COUNT, HF_SORT_NAME, HF_SORT_ORDER };
+enum hf_sort {
+	HF_SORT_RETAINED,
+	HF_SORT_SHALLOW,
+	HF_SORT_COUNT,
+	HF_SORT_NAME,
+	HF_SORT_ADDRESS, /* objects by address, then holders */
+	HF_SORT_ORDER,	 /* of HF_LIST_PATH: as the path goes */
+};
 
 #define HF_ROW_GROUP UINT32_C(0x80000000)
 #define HF_NO_ROW    UINT32_MAX

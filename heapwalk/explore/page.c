@@ -4,7 +4,7 @@
  * A dump shows bytes, 16 a line behind their offset, or words, one a line with what they point at:
  *
  *	+0      e0 a2 de c0 d0 55 00 00  07 00 00 00 00 00 00 00  .....U..........
- *	+0      0x000055d0c0dea2e0  struct session 0x55d0c0dea2e0
+ *	+0      0x000055d0c0dea2e0  next            struct session 0x55d0c0dea2e0
  */
 #include "heapwalk/explore/page.h"
 
@@ -29,6 +29,7 @@ struct hf_page {
 	struct hf_view_options options;
 	char *argument;
 	/* a dump */
+	uint32_t node;
 	uint64_t address, bytes;
 	bool words;
 };
@@ -174,6 +175,7 @@ struct hf_error *hf_page_dump(struct hf_analysis *analysis, uint32_t node, struc
 	if (!page)
 		return hf_error_nomem();
 	page->analysis = analysis;
+	page->node = node;
 	page->address = address;
 	page->bytes = bytes;
 	*ret = page;
@@ -209,6 +211,19 @@ static void byte_line(const struct hf_page *page, uint64_t offset, char *to, con
 	snprintf(to, (size_t)(end - to), "%s", text);
 }
 
+/* The name of the field at @address, in a column of its own where fields are known. */
+static char *print_field(const struct hf_page *page, uint64_t address, char *to, const char *end)
+{
+	struct hf_edge word = {.source = page->node, .source_address = address};
+	char field[HF_PAGE_LINE / 2];
+
+	if (!hf_analysis_field(page->analysis, &word, field, sizeof(field)))
+		return to;
+	HF_AUTO(free_ptr) char *safe = hf_escape(field);
+	int length = snprintf(to, (size_t)(end - to), "%-16s  ", safe ? safe : "");
+	return length < end - to ? to + length : to + strlen(to);
+}
+
 static void word_line(const struct hf_page *page, uint64_t offset, char *to, const char *end)
 {
 	const struct hf_analysis *analysis = page->analysis;
@@ -221,6 +236,7 @@ static void word_line(const struct hf_page *page, uint64_t offset, char *to, con
 		return;
 	}
 	to += snprintf(to, (size_t)(end - to), "0x%0*" PRIx64 "  ", digits, value);
+	to = print_field(page, page->address + offset, to, end);
 	uint32_t object = hf_extents_find(analysis->extents, value);
 	if (object != HF_NO_OBJECT) {
 		HF_AUTO(free_ptr) char *name = hf_analysis_describe(analysis, object);

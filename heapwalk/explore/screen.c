@@ -6,6 +6,7 @@
 #include <locale.h>
 #include <ncurses.h>
 #include <stdlib.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "heapwalk/explore/screen_private.h"
@@ -56,6 +57,18 @@ static struct hf_error *cannot_use(void)
 			       term ? term : "");
 }
 
+/* Ctrl-C is a key like others, so that the program ends in order: it quits. */
+static void take_interrupts(void)
+{
+	struct termios modes;
+
+	if (tcgetattr(STDIN_FILENO, &modes))
+		return;
+	modes.c_cc[VINTR] = _POSIX_VDISABLE;
+	if (!tcsetattr(STDIN_FILENO, TCSANOW, &modes))
+		def_prog_mode();
+}
+
 /* A screen on which the cursor can be moved; NULL if this is none. */
 static SCREEN *open_terminal(void)
 {
@@ -85,6 +98,7 @@ struct hf_error *hf_explore(struct hf_analysis *analysis, const struct hf_explor
 		return cannot_use();
 	}
 	cbreak();
+	take_interrupts();
 	noecho();
 	nonl();
 	keypad(stdscr, TRUE);

@@ -186,6 +186,9 @@ static void act_on_page(struct screen *screen, enum screen_action action)
 	case ACT_CANCEL:
 		close_page(screen);
 		break;
+	case ACT_QUIT:
+		screen->quit = true;
+		break;
 	default:
 		break;
 	}
@@ -280,6 +283,9 @@ static void act_on_list(struct screen *screen, enum screen_action action)
 		break;
 	case ACT_SORT_NAME:
 		went_well(screen, hf_browser_sort(browser, HF_SORT_NAME));
+		break;
+	case ACT_SORT_ADDRESS:
+		went_well(screen, hf_browser_sort(browser, HF_SORT_ADDRESS));
 		break;
 	case ACT_GROUP:
 		went_well(screen, hf_browser_group(browser));

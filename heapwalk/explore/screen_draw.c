@@ -22,7 +22,7 @@
 
 enum {
 	BAR = 8,
-	POINTER = 17,
+	POINTER = 19,
 	BAR_COLUMNS = 96,
 	OBJECT_COLUMNS = 56,
 	SHALLOW_COLUMNS = 110,
@@ -144,7 +144,8 @@ static void draw_way(const struct screen *screen)
 }
 
 struct layout {
-	int retained, share, bar, objects, shallow, pointer, name; /* columns; 0: left out */
+	int retained, share, bar, objects, shallow, pointer, pointer_width,
+	    name; /* columns; 0: left out */
 };
 
 static struct layout layout_of(const struct screen *screen)
@@ -163,7 +164,8 @@ static struct layout layout_of(const struct screen *screen)
 	layout.objects = parts && width >= OBJECT_COLUMNS ? at : 0;
 	at += layout.objects ? 12 : 0;
 	layout.pointer = parts ? 0 : at;
-	at += layout.pointer ? POINTER + 1 : 0;
+	layout.pointer_width = width >= BAR_COLUMNS ? POINTER + (width - BAR_COLUMNS) / 3 : POINTER;
+	at += layout.pointer ? layout.pointer_width + 1 : 0;
 	layout.name = at;
 	return layout;
 }
@@ -179,7 +181,7 @@ static void draw_heads(const struct screen *screen, const struct layout *layout)
 	if (layout->objects)
 		put_right(2, layout->objects, 11, "objects");
 	if (layout->pointer)
-		put(2, layout->pointer, POINTER, "pointer");
+		put(2, layout->pointer, layout->pointer_width, "pointer");
 	put(2, layout->name + 2, screen->columns - layout->name - 2, "what");
 	attroff(A_UNDERLINE);
 }
@@ -216,7 +218,7 @@ static void draw_figures(int row, const struct layout *layout, const struct hf_l
 	if (layout->objects)
 		put_right(row, layout->objects, 11, hf_human_count(line->objects, text));
 	if (layout->pointer)
-		put(row, layout->pointer, POINTER, line->pointer);
+		put(row, layout->pointer, layout->pointer_width, line->pointer);
 }
 
 static void draw_line(const struct screen *screen, int row, const struct layout *layout,
@@ -271,7 +273,8 @@ static void draw_rows(struct screen *screen, const struct layout *layout)
 
 static void draw_status(const struct screen *screen)
 {
-	static const char *const orders[] = {"retained", "shallow", "objects", "name", "the path"};
+	static const char *const orders[] = {"retained", "shallow", "objects",
+					     "name",	 "address", "the path"};
 	const struct hf_level *level = hf_browser_here(screen->browser);
 	const struct hf_list *list = &level->list;
 	char at[HF_HUMAN_BYTES], rows[HF_HUMAN_BYTES], own[HF_HUMAN_BYTES], hidden[HF_HUMAN_BYTES];

@@ -10,7 +10,7 @@
 
 #include "heapwalk/explore/screen_private.h"
 
-enum { ESCAPE = 27, DELETE = 127, CTRL_B = 2, CTRL_F = 6, CTRL_H = 8, CTRL_U = 21 };
+enum { ESCAPE = 27, DELETE = 127, CTRL_B = 2, CTRL_C = 3, CTRL_F = 6, CTRL_H = 8, CTRL_U = 21 };
 
 #define F(code) (-(code)) /* a function key: letters and those must not be mixed up */
 
@@ -36,6 +36,7 @@ static const struct key keys[] = {
     {{'S'}, ACT_SORT_SHALLOW, ACT_NONE, "S", "sort by the objects' own (shallow) size"},
     {{'c', 'C'}, ACT_SORT_COUNT, ACT_NONE, "c", "sort by the count of objects kept alive"},
     {{'n'}, ACT_SORT_NAME, ACT_NEXT, "n", "sort by name; in a text: next match"},
+    {{'o'}, ACT_SORT_ADDRESS, ACT_NONE, "o", "sort by address, as it lies in memory"},
     {{'t'}, ACT_GROUP, ACT_NONE, "t", "objects of one type as one row, or each alone"},
     {{'m'}, ACT_MEMBERS, ACT_NONE, "m", "every member of the group, chains included"},
     {{'/'}, ACT_FILTER, ACT_FILTER, "/", "only names with this text; in a text: search"},
@@ -49,6 +50,7 @@ static const struct key keys[] = {
     {{'i'}, ACT_INFO, ACT_NONE, "i", "all about it: the command \"object\""},
     {{'?', F(KEY_F(1))}, ACT_HELP, ACT_NONE, "?", "this help"},
     {{'q'}, ACT_QUIT, ACT_CANCEL, "q", "quit; close a text"},
+    {{CTRL_C}, ACT_QUIT, ACT_QUIT, NULL, NULL},
 };
 
 enum screen_action screen_action(unsigned key, bool function, bool page)
@@ -129,7 +131,7 @@ bool screen_typed(struct screen *screen, unsigned key, bool function, bool *ret_
 		return true;
 	if (erase)
 		erase_last(screen->typed);
-	else if (!function && key == ESCAPE)
+	else if (!function && (key == ESCAPE || key == CTRL_C))
 		screen->prompt = PROMPT_NONE;
 	else if (!function && key == CTRL_U)
 		screen->typed[0] = '\0';

@@ -43,19 +43,52 @@ static const struct hf_allocator_ops ops = {
     .check = glibc_check,
 };
 
-/* Libraries that take malloc's place: then glibc's own heap holds little or nothing. */
-static const char *other_allocator(const struct hf_process *process)
+/*
+ * Who else may manage the memory: a library that takes malloc's place, or an allocator inside the
+ * program, told by a variable of its own.
+ */
+static const char *other_allocator(const struct glibc *glibc)
 {
-	static const char *const names[] = {"libjemalloc", "libtcmalloc", "libmimalloc",
-					    "libsnmalloc", "ld-musl",	  "libhoard",
-					    "libasan",	   "libhwasan"};
-	hf_vec_foreach (module, &process->modules) {
-		for (size_t i = 0; module->name && i < sizeof(names) / sizeof(names[0]); i++) {
-			if (!strncmp(module->name, names[i], strlen(names[i])))
-				return module->name;
+	static const struct {
+		const char *library, *variable, *name;
+	} others[] = {
+	    {"libjemalloc", "je_malloc_conf", "jemalloc"},
+	    {"libtcmalloc", NULL, "tcmalloc"},
+	    {"libmimalloc", "_mi_heap_main", "mimalloc"},
+	    {"libsnmalloc", NULL, "snmalloc"},
+	    {"ld-musl", "__thread_list_lock", "musl"},
+	    {"libhoard", NULL, "Hoard"},
+	    {"libasan", NULL, "AddressSanitizer"},
+	    {"libhwasan", NULL, "HWAddressSanitizer"},
+	};
+	uint64_t address, size;
+
+	for (uint32_t i = 0; i < glibc->process->modules.count; i++) {
+		const struct hf_module *module = &glibc->process->modules.data[i];
+		for (size_t j = 0; j < sizeof(others) / sizeof(others[0]); j++) {
+			if (!strncmp(module->name, others[j].library, strlen(others[j].library)) ||
+			    (others[j].variable && glibc->symbols &&
+			     hf_symbols_find(glibc->symbols, i, others[j].variable, &address,
+					     &size)))
+				return others[j].name;
 		}
+		/* musl's C library is its dynamic linker, too: one file, mostly by this path. */
+		if (!strcmp(module->name, "libc.so") && strstr(module->path, "musl"))
+			return "musl";
 	}
 	return NULL;
+}
+
+/* Bytes of written memory that is no stack and no module's: what such an allocator has. */
+static uint64_t anonymous_bytes(const struct glibc *glibc)
+{
+	uint64_t bytes = 0;
+	hf_vec_foreach (mapping, &glibc->process->mappings) {
+		if ((mapping->kind == HF_MAPPING_ANONYMOUS || mapping->kind == HF_MAPPING_BRK) &&
+		    (mapping->flags & HF_SEGMENT_W) && mapping->module == HF_NO_INDEX)
+			bytes += mapping->present;
+	}
+	return bytes;
 }
 
 enum arena_evidence { ARENA_UNKNOWN, ARENA_ABSENT, ARENA_UNUSED };
@@ -86,9 +119,9 @@ static void tell_not_found(const struct glibc *glibc, const char *other)
 
 	if (other)
 		hf_diag_add(glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "no-glibc-heap", 0,
-			    "no glibc heap was found: %s manages this process's memory, which is "
-			    "told as mappings only",
-			    other);
+			    "no glibc heap was found: %s manages this process's memory; its "
+			    "%.1f MiB are told as mappings, not as objects",
+			    other, (double)anonymous_bytes(glibc) / (1 << 20));
 	else if (evidence == ARENA_ABSENT)
 		hf_diag_add(glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "no-glibc-heap", 0,
 			    "the heap cannot be told: malloc's arena, in libc's data, is missing "
@@ -99,7 +132,9 @@ static void tell_not_found(const struct glibc *glibc, const char *other)
 	else
 		hf_diag_add(glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "no-glibc-heap", 0,
 			    "no glibc heap was found: no writable memory holds an arena (another "
-			    "allocator, or libc's data is missing from the core)");
+			    "allocator, or libc's data is missing from the core); %.1f MiB of "
+			    "anonymous memory are told as mappings, not as objects",
+			    (double)anonymous_bytes(glibc) / (1 << 20));
 }
 
 static struct hf_error *probe(struct glibc *glibc, bool *ret_found)
@@ -148,7 +183,7 @@ struct hf_error *hf_glibc_probe(const struct hf_process *process, struct hf_symb
 	hf_vec_foreach (segment, &process->image.segments)
 		glibc->present_bytes += segment->present;
 	struct hf_error *err = probe(glibc, &found);
-	const char *other = other_allocator(process);
+	const char *other = other_allocator(glibc);
 	if (err || !found) {
 		if (!err)
 			tell_not_found(glibc, other);

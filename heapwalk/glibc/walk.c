@@ -488,7 +488,7 @@ static bool give_mmapped(struct glibc_walker *walker, struct hf_chunk *chunk)
 	return true;
 }
 
-bool glibc_walker_next(struct glibc_walker *walker, struct hf_chunk *chunk)
+static bool next_chunk(struct glibc_walker *walker, struct hf_chunk *chunk)
 {
 	uint64_t word;
 
@@ -509,6 +509,7 @@ bool glibc_walker_next(struct glibc_walker *walker, struct hf_chunk *chunk)
 		(void)hf_vec_push(&walker->walk->checkpoints, walker->at);
 		walker->next_checkpoint = walker->at + CHECKPOINT_BYTES;
 	}
+	walker->word = word;
 	if (walker->at == walker->walk->top)
 		return give(walker, chunk, walker->region->end - walker->at, HF_CHUNK_TOP);
 	if (is_fence(walker, walker->at, word))
@@ -530,6 +531,15 @@ bool glibc_walker_next(struct glibc_walker *walker, struct hf_chunk *chunk)
 	walker->at += bytes;
 	if (chunk->state == HF_CHUNK_INUSE && is_tcache_struct(walker->glibc, chunk->object))
 		chunk->kind = HF_OBJECT_ALLOCATOR;
+	return true;
+}
+
+bool glibc_walker_next(struct glibc_walker *walker, struct hf_chunk *chunk)
+{
+	if (!next_chunk(walker, chunk))
+		return false;
+	if (!walker->quiet && walker->region->kind != HF_REGION_MMAPPED)
+		glibc_check_neighbours(walker, chunk);
 	return true;
 }
 

@@ -17,8 +17,10 @@ struct glibc_walker {
 	const uint8_t *view;
 	uint64_t view_start, view_end; /* target addresses that @view shows */
 	uint64_t next_checkpoint;
-	uint64_t last;	   /* the chunk given last; 0: none yet */
-	unsigned searches; /* for a size whose low bytes were overwritten */
+	uint64_t last;		/* the chunk given last; 0: none yet */
+	uint64_t word;		/* the size word of that chunk */
+	struct hf_chunk before; /* for the check: the chunk before; size 0: none that touches it */
+	unsigned searches;	/* for a size whose low bytes were overwritten */
 };
 
 /* Start at chunk @from of region @region. */
@@ -27,5 +29,8 @@ void glibc_walker_init(struct glibc_walker *walker, const struct glibc *glibc, u
 
 /* Next chunk, or false at the region's end. */
 bool glibc_walker_next(struct glibc_walker *walker, struct hf_chunk *chunk);
+
+/* integrity.c: test @chunk, just given, against the one before. */
+void glibc_check_neighbours(struct glibc_walker *walker, const struct hf_chunk *chunk);
 
 #endif

@@ -339,6 +339,12 @@ uint32_t hf_extents_count(const struct hf_extents *extents)
 	return extents->count;
 }
 
+void hf_extents_prefetch(const struct hf_extents *extents, uint32_t id)
+{
+	__builtin_prefetch(&extents->address[id]);
+	__builtin_prefetch(&extents->size[id]);
+}
+
 uint64_t hf_extents_address(const struct hf_extents *extents, uint32_t id)
 {
 	return extents->address[id];

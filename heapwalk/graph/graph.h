@@ -165,6 +165,14 @@ struct hf_error *hf_graph_depth(struct hf_graph *graph, uint32_t node, uint32_t 
 struct hf_error *hf_graph_path(struct hf_graph *graph, uint32_t object, uint32_t **ret,
 			       uint32_t *ret_count);
 
+/*
+ * The same tree for walks over all objects: call hf_graph_open_paths() once. The node before
+ * @object on its shortest chain: a holder, an object, the super root for a lost leader;
+ * HF_NO_NODE if nothing leads to it.
+ */
+struct hf_error *hf_graph_open_paths(struct hf_graph *graph);
+uint32_t hf_graph_path_parent(const struct hf_graph *graph, uint32_t object);
+
 /* The leader (definite object) that an indirect object hangs on; itself for a leader. */
 struct hf_error *hf_graph_leader(struct hf_graph *graph, uint32_t object, uint32_t *ret);
 

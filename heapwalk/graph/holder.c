@@ -75,11 +75,16 @@ char *hf_holder_describe(const struct hf_holder *holder, const struct hf_process
 				: asprintf(&text, "TLS %s, %s", holder->name, thread);
 		break;
 	case HF_HOLDER_FRAME:
-		length = asprintf(&text, "%s frame #%" PRIu32 " %s%s", thread, holder->frame,
-				  holder->name ? holder->name : "??", holder->name ? "()" : "");
+		length =
+		    asprintf(&text, "%s frame #%" PRIu32 " %s%s%s%s", thread, holder->frame,
+			     holder->name ? holder->name : "??", holder->name ? "()" : "",
+			     holder->local ? ": local " : "", holder->local ? holder->local : "");
 		break;
 	case HF_HOLDER_REGISTER:
-		length = asprintf(&text, "%s register %s", thread, holder->name);
+		length = holder->local
+			     ? asprintf(&text, "%s register %s: local %s of frame #%" PRIu32,
+					thread, holder->name, holder->local, holder->frame)
+			     : asprintf(&text, "%s register %s", thread, holder->name);
 		break;
 	case HF_HOLDER_STACK:
 		length = asprintf(&text, "%s stack", thread);

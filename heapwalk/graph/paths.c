@@ -83,6 +83,16 @@ static struct hf_error *make_paths(struct hf_graph *graph)
 	return NULL;
 }
 
+struct hf_error *hf_graph_open_paths(struct hf_graph *graph)
+{
+	return graph->path_parent ? NULL : make_paths(graph);
+}
+
+uint32_t hf_graph_path_parent(const struct hf_graph *graph, uint32_t object)
+{
+	return graph->path_parent[object] - 1; /* UNSEEN - 1 is HF_NO_NODE */
+}
+
 struct hf_error *hf_graph_path(struct hf_graph *graph, uint32_t object, uint32_t **ret,
 			       uint32_t *ret_count)
 {

@@ -86,7 +86,8 @@ static bool add_frames(struct root_builder *builder, uint32_t index, const struc
 		    !(thread->sp >= mapping->start && thread->sp < mapping->end) &&
 		    !hf_spans_add(&builder->excluded, mapping->start, start))
 			return false;
-		if (!add_frame(builder, index, (uint32_t)i, frame, start, frame->cfa))
+		if (!root_builder_locals(builder, index, (uint32_t)i, start, frame->cfa) ||
+		    !add_frame(builder, index, (uint32_t)i, frame, start, frame->cfa))
 			return false;
 		floor = frame->cfa;
 	}

@@ -274,7 +274,8 @@ static bool emit_all(struct root_builder *builder)
 	struct hf_spans *covered = &builder->excluded;
 
 	hf_spans_normalize(covered);
-	if (!emit_claims(builder, &builder->named, covered) ||
+	if (!emit_claims(builder, &builder->locals, covered) ||
+	    !emit_claims(builder, &builder->named, covered) ||
 	    !emit_claims(builder, &builder->tls_areas, covered) ||
 	    !emit_claims(builder, &builder->stack_areas, covered))
 		return false;
@@ -288,7 +289,7 @@ static bool emit_all(struct root_builder *builder)
 	return true;
 }
 
-struct hf_error *hf_roots_create(const struct hf_process *process, const struct hf_symbols *symbols,
+struct hf_error *hf_roots_create(const struct hf_process *process, struct hf_symbols *symbols,
 				 const struct hf_allocator *allocator, uint32_t kinds,
 				 struct hf_roots *ret)
 {
@@ -313,6 +314,7 @@ struct hf_error *hf_roots_create(const struct hf_process *process, const struct 
 	if (!err && !emit_all(&builder))
 		err = hf_error_nomem();
 	hf_vec_free(&builder.excluded);
+	hf_vec_free(&builder.locals);
 	hf_vec_free(&builder.named);
 	hf_vec_free(&builder.tls_areas);
 	hf_vec_free(&builder.stack_areas);

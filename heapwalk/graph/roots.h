@@ -33,12 +33,13 @@ enum hf_holder_kind {
 };
 
 struct hf_holder {
-	uint8_t kind;	  /* enum hf_holder_kind */
-	uint32_t module;  /* or HF_NO_INDEX */
-	uint32_t thread;  /* index in process->threads, or HF_NO_INDEX */
-	uint32_t frame;	  /* 0 innermost; or HF_NO_INDEX */
-	const char *name; /* "g_cache", "frame_function", "rax", ".bss+0x40": owned by the roots */
-	const char *file; /* of a variable; NULL if unknown */
+	uint8_t kind;	   /* enum hf_holder_kind */
+	uint32_t module;   /* or HF_NO_INDEX */
+	uint32_t thread;   /* index in process->threads, or HF_NO_INDEX */
+	uint32_t frame;	   /* 0 innermost; or HF_NO_INDEX */
+	const char *name;  /* "g_cache", "frame_function", "rax", ".bss+0x40": owned by the roots */
+	const char *local; /* of a frame: the variable; NULL: the frame's other words */
+	const char *file;  /* of a variable; NULL if unknown */
 	uint32_t line;
 	uint64_t address, size; /* 0, 0 for a register */
 };
@@ -61,7 +62,7 @@ struct hf_roots {
 };
 
 /* @kinds: bit mask of 1 << enum hf_holder_kind, which kinds count (--roots=LIST). */
-struct hf_error *hf_roots_create(const struct hf_process *process, const struct hf_symbols *symbols,
+struct hf_error *hf_roots_create(const struct hf_process *process, struct hf_symbols *symbols,
 				 const struct hf_allocator *allocator, uint32_t kinds,
 				 struct hf_roots *ret);
 void hf_roots_deinit(struct hf_roots *roots);
@@ -73,7 +74,7 @@ struct hf_error *hf_roots_load(const struct hf_stash *stash, struct hf_roots *re
 const char *hf_holder_kind_name(enum hf_holder_kind kind); /* "variable", "frame", ... */
 
 /*
- * One line for people: `g_cache (server.c:41)`, `thread 3 frame #2 handle()`,
+ * One line for people: `g_cache (server.c:41)`, `thread 3 frame #2 handle(): local req`,
  * `TLS t_arena in libfoo.so, thread 2`, `.bss+0x40 of libbar.so`. Caller frees.
  */
 char *hf_holder_describe(const struct hf_holder *holder, const struct hf_process *process);

@@ -10,9 +10,9 @@
 
 struct saved_holder {
 	uint64_t address, size;
-	uint32_t name, file; /* offsets */
+	uint32_t name, file; /* offsets, as local */
 	uint32_t module, thread, frame, line;
-	uint32_t kind, unused;
+	uint32_t kind, local;
 };
 
 struct hf_error *hf_roots_save(const struct hf_roots *roots, struct hf_stash_writer *writer)
@@ -32,6 +32,7 @@ struct hf_error *hf_roots_save(const struct hf_roots *roots, struct hf_stash_wri
 		    .kind = holder->kind,
 		};
 		done = done && hf_stash_text_add(&text, holder->name, &saved.name) &&
+		       hf_stash_text_add(&text, holder->local, &saved.local) &&
 		       hf_stash_text_add(&text, holder->file, &saved.file);
 		hf_stash_append(writer, &saved, sizeof(saved));
 	}
@@ -59,6 +60,7 @@ static bool load_holders(const struct hf_stash *stash, struct hf_roots *roots)
 		    .frame = saved[i].frame,
 		    .name = hf_stash_string(&strings, roots->strings, saved[i].name),
 		    .file = hf_stash_string(&strings, roots->strings, saved[i].file),
+		    .local = hf_stash_string(&strings, roots->strings, saved[i].local),
 		    .line = saved[i].line,
 		    .address = saved[i].address,
 		    .size = saved[i].size,

@@ -429,15 +429,35 @@ static bool each_value(const struct each_edge *each, uint64_t address, uint64_t 
 	return each->fn(each->ctx, &edge);
 }
 
+/* Words of [@start, @end) that are there, piece by piece as the image has them. */
 static bool each_in_range(const struct each_edge *each, uint64_t start, uint64_t end)
 {
-	uint64_t word = each->graph->image->word_bytes, value, low, high;
+	const struct hf_image *image = each->graph->image;
+	uint64_t word = image->word_bytes, low, high;
+	bool native = word == 8 && !image->big_endian;
 
 	hf_extents_hull(each->graph->extents, &low, &high);
-	for (uint64_t at = start; at + word <= end; at += word) {
-		if (hf_image_word(each->graph->image, at, &value) && value >= low && value < high &&
-		    !each_value(each, at, value))
-			return false;
+	for (uint64_t at = start; at < end && end - at >= word;) {
+		uint64_t available = 0;
+		const uint8_t *data = hf_image_at(image, at, &available);
+		if (!data) {
+			uint64_t next = hf_image_next(image, at + word);
+			if (next >= end)
+				return true;
+			at = next + (word - next % word) % word;
+			continue;
+		}
+		uint64_t words = (available < end - at ? available : end - at) / word;
+		for (uint64_t i = 0; i < words; i++) {
+			uint64_t value;
+			if (native)
+				memcpy(&value, data + i * 8, sizeof(value));
+			else
+				value = hf_image_word_at(image, data + i * word);
+			if (value >= low && value < high && !each_value(each, at + i * word, value))
+				return false;
+		}
+		at += words ? words * word : word;
 	}
 	return true;
 }

@@ -17,6 +17,9 @@ struct hf_error *hf_output(const struct hf_doc *doc, const struct hf_output_opti
 	case HF_FORMAT_CSV:
 		err = hf_output_csv(doc, to);
 		break;
+	case HF_FORMAT_HTML:
+		err = hf_output_html(doc, options, to);
+		break;
 	default:
 		err = hf_output_text(doc, options, to);
 		break;

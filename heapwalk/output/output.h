@@ -1,5 +1,5 @@
 /*
- * output.h - documents as text for people, as JSON and as CSV.
+ * output.h - documents as text for people, as JSON, as CSV and as a page for browsers.
  *
  * Strings of a document may come from a hostile core: every renderer escapes them for its
  * format (no control characters reach a terminal, JSON is valid UTF-8).
@@ -12,12 +12,13 @@
 #include "core/base/error.h"
 #include "heapwalk/views/doc.h"
 
-enum hf_format { HF_FORMAT_TEXT, HF_FORMAT_JSON, HF_FORMAT_CSV, HF_FORMATS };
+enum hf_format { HF_FORMAT_TEXT, HF_FORMAT_JSON, HF_FORMAT_CSV, HF_FORMAT_HTML, HF_FORMATS };
 
 struct hf_output_options {
 	enum hf_format format;
 	unsigned width; /* columns of a terminal; 0: tables are never cut */
 	bool color;
+	const struct hf_doc *details; /* HTML: tables to explore (views/details.h); or NULL */
 };
 
 struct hf_error *hf_output(const struct hf_doc *doc, const struct hf_output_options *options,
@@ -28,6 +29,8 @@ struct hf_error *hf_output_text(const struct hf_doc *doc, const struct hf_output
 				FILE *to);
 struct hf_error *hf_output_json(const struct hf_doc *doc, FILE *to);
 struct hf_error *hf_output_csv(const struct hf_doc *doc, FILE *to);
+struct hf_error *hf_output_html(const struct hf_doc *doc, const struct hf_output_options *options,
+				FILE *to);
 
 /* Single values, for rows that are printed as they come. */
 void hf_csv_value(const struct hf_value *value, FILE *to);

@@ -51,7 +51,7 @@ bool query_chunks_at_end(const struct query_cursor *cursor)
 	return cursor->chunk_at >= cursor->chunk_count;
 }
 
-void query_chunks_column(struct query_cursor *cursor, sqlite3_context *ctx, int column)
+void query_chunks_column(struct query_cursor *cursor, struct query_cell *ctx, int column)
 {
 	const struct hf_chunk *chunk = &cursor->chunks[cursor->chunk_at];
 	switch (column) {
@@ -135,9 +135,11 @@ static uint64_t source_address(const struct hf_analysis *analysis, uint32_t node
 	return analysis->roots.holders.data[hf_graph_holder_index(analysis->graph, node)].address;
 }
 
-void query_refs_column(struct query_cursor *cursor, sqlite3_context *ctx, int column)
+void query_refs_column(struct query_cursor *cursor, struct query_cell *ctx, int column)
 {
 	const struct hf_edge *edge = &cursor->edges[cursor->edge_at];
+	char field[512];
+
 	switch (column) {
 	case 0:
 		query_number(ctx, edge->source);
@@ -154,8 +156,12 @@ void query_refs_column(struct query_cursor *cursor, sqlite3_context *ctx, int co
 		query_number(ctx, edge->value -
 				      hf_extents_address(cursor->analysis->extents, edge->target));
 		break;
-	default:
+	case 4:
 		query_number(ctx, edge->interior);
+		break;
+	default:
+		if (hf_analysis_field(cursor->analysis, edge, field, sizeof(field)))
+			query_text(ctx, field);
 		break;
 	}
 }

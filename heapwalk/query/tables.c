@@ -1,7 +1,9 @@
 /*
  * tables.c - the tables that are arrays of the analysis: a column is a function of the row.
  */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "heapwalk/query/vtab.h"
 
@@ -10,7 +12,7 @@ static bool is_object(const struct hf_analysis *analysis, uint64_t node)
 	return node < hf_graph_objects(analysis->graph);
 }
 
-static void dominator_column(const struct hf_analysis *analysis, sqlite3_context *ctx,
+static void dominator_column(const struct hf_analysis *analysis, struct query_cell *ctx,
 			     uint32_t node)
 {
 	uint32_t above = hf_graph_idom(analysis->graph, node);
@@ -18,11 +20,9 @@ static void dominator_column(const struct hf_analysis *analysis, sqlite3_context
 		query_number(ctx, above);
 }
 
-static void name_column(const struct hf_analysis *analysis, sqlite3_context *ctx, uint32_t node)
+static void name_column(const struct hf_analysis *analysis, struct query_cell *ctx, uint32_t node)
 {
-	char *name = hf_analysis_describe(analysis, node);
-	query_text(ctx, name);
-	free(name);
+	query_own_text(ctx, hf_analysis_describe(analysis, node));
 }
 
 /* ---- objects
@@ -33,7 +33,7 @@ static uint64_t objects_rows(const struct hf_analysis *analysis)
 	return analysis->graph ? hf_graph_objects(analysis->graph) : 0;
 }
 
-static void depth_column(struct hf_analysis *analysis, sqlite3_context *ctx, uint32_t id)
+static void depth_column(struct hf_analysis *analysis, struct query_cell *ctx, uint32_t id)
 {
 	uint32_t level = 0;
 	struct hf_error *err = hf_graph_depth(analysis->graph, id, &level);
@@ -42,7 +42,7 @@ static void depth_column(struct hf_analysis *analysis, sqlite3_context *ctx, uin
 	hf_error_destroy(err);
 }
 
-static void objects_column(struct query_cursor *cursor, sqlite3_context *ctx, int column)
+static void objects_column(struct query_cursor *cursor, struct query_cell *ctx, int column)
 {
 	struct hf_analysis *analysis = cursor->analysis;
 	uint32_t id = (uint32_t)cursor->row;
@@ -77,7 +77,7 @@ static void objects_column(struct query_cursor *cursor, sqlite3_context *ctx, in
 		query_text(ctx, type->name);
 		break;
 	case 8:
-		query_text(ctx, hf_type_source_name(type->source));
+		query_text(ctx, hf_type_source_name(hf_typing_source(analysis->typing, id)));
 		break;
 	case 9:
 		query_number(ctx, hf_graph_retained(analysis->graph, id));
@@ -102,7 +102,7 @@ static uint64_t nodes_rows(const struct hf_analysis *analysis)
 	return analysis->graph ? hf_graph_root(analysis->graph) + 1ull : 0;
 }
 
-static void nodes_column(struct query_cursor *cursor, sqlite3_context *ctx, int column)
+static void nodes_column(struct query_cursor *cursor, struct query_cell *ctx, int column)
 {
 	const struct hf_analysis *analysis = cursor->analysis;
 	uint32_t node = (uint32_t)cursor->row, root = hf_graph_root(analysis->graph);
@@ -143,7 +143,7 @@ static uint64_t holders_rows(const struct hf_analysis *analysis)
 	return analysis->graph ? hf_graph_holders(analysis->graph) : 0;
 }
 
-static void holders_column(struct query_cursor *cursor, sqlite3_context *ctx, int column)
+static void holders_column(struct query_cursor *cursor, struct query_cell *ctx, int column)
 {
 	const struct hf_analysis *analysis = cursor->analysis;
 	uint32_t node = hf_graph_objects(analysis->graph) + (uint32_t)cursor->row;
@@ -180,8 +180,11 @@ static void holders_column(struct query_cursor *cursor, sqlite3_context *ctx, in
 	case 7:
 		query_number(ctx, holder->size);
 		break;
-	default:
+	case 8:
 		query_number(ctx, hf_graph_retained(analysis->graph, node));
+		break;
+	default:
+		query_text(ctx, holder->local);
 		break;
 	}
 }
@@ -194,7 +197,7 @@ static uint64_t arenas_rows(const struct hf_analysis *analysis)
 	return analysis->allocator ? analysis->allocator->arenas.count : 0;
 }
 
-static void arenas_column(struct query_cursor *cursor, sqlite3_context *ctx, int column)
+static void arenas_column(struct query_cursor *cursor, struct query_cell *ctx, int column)
 {
 	const struct hf_arena *arena = &cursor->analysis->allocator->arenas.data[cursor->row];
 	const uint64_t *bytes = arena->state_bytes;
@@ -225,7 +228,7 @@ static uint64_t threads_rows(const struct hf_analysis *analysis)
 	return analysis->process->threads.count;
 }
 
-static void threads_column(struct query_cursor *cursor, sqlite3_context *ctx, int column)
+static void threads_column(struct query_cursor *cursor, struct query_cell *ctx, int column)
 {
 	const struct hf_thread *thread = &cursor->analysis->process->threads.data[cursor->row];
 	const struct hf_frame *frame = thread->frames.count ? thread->frames.data : NULL;
@@ -263,7 +266,7 @@ static uint64_t mappings_rows(const struct hf_analysis *analysis)
 	return analysis->process->mappings.count;
 }
 
-static void mappings_column(struct query_cursor *cursor, sqlite3_context *ctx, int column)
+static void mappings_column(struct query_cursor *cursor, struct query_cell *ctx, int column)
 {
 	static const char *const kinds[] = {"anonymous", "file", "stack", "brk", "vdso"};
 	const struct hf_process *process = cursor->analysis->process;
@@ -283,7 +286,7 @@ static void mappings_column(struct query_cursor *cursor, sqlite3_context *ctx, i
 		query_number(ctx, mapping->end - mapping->start);
 		break;
 	case 3:
-		query_text(ctx, flags);
+		query_own_text(ctx, strdup(flags));
 		break;
 	case 4:
 		query_text(ctx, kinds[mapping->kind]);
@@ -306,7 +309,7 @@ static uint64_t modules_rows(const struct hf_analysis *analysis)
 	return analysis->process->modules.count;
 }
 
-static void modules_column(struct query_cursor *cursor, sqlite3_context *ctx, int column)
+static void modules_column(struct query_cursor *cursor, struct query_cell *ctx, int column)
 {
 	static const char *const matches[] = {"none", "matches", "unverified", "differs"};
 	const struct hf_module *module = &cursor->analysis->process->modules.data[cursor->row];
@@ -327,8 +330,8 @@ static void modules_column(struct query_cursor *cursor, sqlite3_context *ctx, in
 		break;
 	case 4:
 		for (unsigned i = 0; i < module->build_id_bytes; i++)
-			sqlite3_snprintf(3, id + 2 * i, "%02x", module->build_id[i]);
-		query_text(ctx, id[0] ? id : NULL);
+			snprintf(id + 2 * i, 3, "%02x", module->build_id[i]);
+		query_own_text(ctx, id[0] ? strdup(id) : NULL);
 		break;
 	case 5:
 		query_text(ctx, module->file);
@@ -349,7 +352,7 @@ static uint64_t types_rows(const struct hf_analysis *analysis)
 	return analysis->typing ? hf_typing_types(analysis->typing) : 0;
 }
 
-static void types_column(struct query_cursor *cursor, sqlite3_context *ctx, int column)
+static void types_column(struct query_cursor *cursor, struct query_cell *ctx, int column)
 {
 	const struct hf_type *type =
 	    hf_typing_type(cursor->analysis->typing, (uint32_t)cursor->row);
@@ -380,7 +383,7 @@ static uint64_t findings_rows(const struct hf_analysis *analysis)
 	return hf_diags_count(analysis->diags);
 }
 
-static void findings_column(struct query_cursor *cursor, sqlite3_context *ctx, int column)
+static void findings_column(struct query_cursor *cursor, struct query_cell *ctx, int column)
 {
 	const struct hf_diag *diag = hf_diags_get(cursor->analysis->diags, cursor->row);
 	switch (column) {
@@ -415,13 +418,13 @@ const struct query_table query_tables[] = {
      0, -1, -1, nodes_rows, nodes_column, NULL, NULL, NULL},
     {"refs",
      "CREATE TABLE refs(source INTEGER, target INTEGER, source_offset INTEGER, "
-     "target_offset INTEGER, interior INTEGER)",
+     "target_offset INTEGER, interior INTEGER, field TEXT)",
      0, -1, 1, nodes_rows, query_refs_column, query_refs_first, query_refs_next, query_refs_at_end},
     {"chunks", "CREATE TABLE chunks(address ADDRESS, size INTEGER, arena INTEGER, state TEXT)", -1,
      -1, -1, NULL, query_chunks_column, query_chunks_first, query_chunks_next, query_chunks_at_end},
     {"holders",
      "CREATE TABLE holders(id INTEGER, kind TEXT, name TEXT, module TEXT, thread INTEGER, "
-     "frame INTEGER, address ADDRESS, size INTEGER, retained INTEGER)",
+     "frame INTEGER, address ADDRESS, size INTEGER, retained INTEGER, variable TEXT)",
      -1, -1, -1, holders_rows, holders_column, NULL, NULL, NULL},
     {"arenas",
      "CREATE TABLE arenas(id INTEGER, address ADDRESS, main INTEGER, in_flux INTEGER, "

@@ -137,12 +137,10 @@ static void narrow(struct query_cursor *cursor, enum query_lookup lookup, sqlite
 	cursor->end = row + 1;
 }
 
-static int filter(sqlite3_vtab_cursor *base, int lookup, const char *text, int argc,
-		  sqlite3_value **argv)
+/* Every row; the caller narrows it, then calls start(). */
+static void rewind_cursor(struct query_cursor *cursor)
 {
-	struct query_cursor *cursor = (struct query_cursor *)base;
 	const struct query_table *table = cursor->table;
-	(void)text;
 
 	cursor->row = 0;
 	cursor->end = table->rows ? table->rows(cursor->analysis) : 0;
@@ -152,10 +150,19 @@ static int filter(sqlite3_vtab_cursor *base, int lookup, const char *text, int a
 	/* The super root's row in refs is no memory. */
 	if (table->first && table->rows && cursor->end)
 		cursor->end--;
+}
+
+static int filter(sqlite3_vtab_cursor *base, int lookup, const char *text, int argc,
+		  sqlite3_value **argv)
+{
+	struct query_cursor *cursor = (struct query_cursor *)base;
+	(void)text;
+
+	rewind_cursor(cursor);
 	if (argc && cursor->end)
 		narrow(cursor, (enum query_lookup)lookup, argv[0]);
-	if (table->first)
-		table->first(cursor);
+	if (cursor->table->first)
+		cursor->table->first(cursor);
 	return cursor->failed ? SQLITE_NOMEM : SQLITE_OK;
 }
 
@@ -178,7 +185,13 @@ static int at_end(sqlite3_vtab_cursor *base)
 static int read_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int column)
 {
 	struct query_cursor *cursor = (struct query_cursor *)base;
-	cursor->table->column(cursor, ctx, column);
+	struct query_cell cell;
+
+	query_rows_cell(cursor, column, &cell);
+	if (cell.kind == QUERY_NUMBER)
+		sqlite3_result_int64(ctx, cell.number);
+	else if (cell.kind == QUERY_TEXT)
+		sqlite3_result_text(ctx, cell.text, -1, cell.owned ? free : SQLITE_STATIC);
 	return SQLITE_OK;
 }
 
@@ -202,6 +215,34 @@ static const sqlite3_module module = {
     .xRowid = read_rowid,
 };
 
+/* ---- rows without SQLite --------------------------------------------------------------------- */
+
+void query_rows_begin(struct query_cursor *cursor, struct hf_analysis *analysis,
+		      const struct query_table *table, uint64_t first)
+{
+	*cursor = (struct query_cursor){.analysis = analysis, .table = table};
+	rewind_cursor(cursor);
+	cursor->row = first;
+	if (table->first)
+		table->first(cursor);
+}
+
+bool query_rows_end(const struct query_cursor *cursor)
+{
+	return cursor->failed || at_end((sqlite3_vtab_cursor *)&cursor->base);
+}
+
+void query_rows_next(struct query_cursor *cursor)
+{
+	next_row(&cursor->base);
+}
+
+void query_rows_deinit(struct query_cursor *cursor)
+{
+	free(cursor->chunks);
+	free(cursor->edges);
+}
+
 struct hf_error *hf_query_open(struct hf_analysis *analysis, struct hf_query **ret)
 {
 	struct hf_query *query = calloc(1, sizeof(*query));
@@ -209,7 +250,10 @@ struct hf_error *hf_query_open(struct hf_analysis *analysis, struct hf_query **r
 		return hf_error_nomem();
 	query->analysis = analysis;
 	query->aux = calloc(query_table_count, sizeof(*query->aux));
-	bool fine = query->aux && sqlite3_open(":memory:", &query->db) == SQLITE_OK;
+	bool fine = query->aux && sqlite3_open_v2(":memory:", &query->db,
+						  SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+						      SQLITE_OPEN_NOMUTEX,
+						  NULL) == SQLITE_OK; /* one thread uses it */
 	for (unsigned i = 0; fine && i < query_table_count; i++) {
 		query->aux[i] = (struct module_aux){analysis, &query_tables[i]};
 		fine = sqlite3_create_module(query->db, query_tables[i].name, &module,

@@ -5,8 +5,19 @@
 #define HF_HEAPWALK_QUERY_VTAB_H
 
 #include <sqlite3.h>
+#include <stdlib.h>
 
 #include "heapwalk/analysis.h"
+
+enum query_cell_kind { QUERY_NULL, QUERY_NUMBER, QUERY_TEXT };
+
+/* What a column holds in a row. A text lives as long as the analysis, or is owned. */
+struct query_cell {
+	enum query_cell_kind kind;
+	int64_t number;
+	const char *text;
+	char *owned;
+};
 
 struct query_cursor {
 	sqlite3_vtab_cursor base; /* first */
@@ -33,7 +44,7 @@ struct query_table {
 	/* Column numbers that can be looked up directly; -1: none. */
 	int row_column, address_column, target_column;
 	uint64_t (*rows)(const struct hf_analysis *analysis);
-	void (*column)(struct query_cursor *cursor, sqlite3_context *ctx, int column);
+	void (*column)(struct query_cursor *cursor, struct query_cell *ctx, int column);
 	/* NULL for plain tables: rows 0 .. rows()-1. Else they move the cursor themselves. */
 	void (*first)(struct query_cursor *cursor);
 	void (*next)(struct query_cursor *cursor);
@@ -47,27 +58,64 @@ extern const unsigned query_table_count;
 void query_chunks_first(struct query_cursor *cursor);
 void query_chunks_next(struct query_cursor *cursor);
 bool query_chunks_at_end(const struct query_cursor *cursor);
-void query_chunks_column(struct query_cursor *cursor, sqlite3_context *ctx, int column);
+void query_chunks_column(struct query_cursor *cursor, struct query_cell *ctx, int column);
 void query_refs_first(struct query_cursor *cursor);
 void query_refs_next(struct query_cursor *cursor);
 bool query_refs_at_end(const struct query_cursor *cursor);
-void query_refs_column(struct query_cursor *cursor, sqlite3_context *ctx, int column);
+void query_refs_column(struct query_cursor *cursor, struct query_cell *ctx, int column);
 
 struct hf_query;
 sqlite3 *query_db(struct hf_query *query);
 bool query_partial(const struct hf_query *query);
 
-static inline void query_text(sqlite3_context *ctx, const char *text)
+/* ---- cells ------------------------------------------------------------------------------------
+ */
+
+static inline void query_text(struct query_cell *cell, const char *text)
 {
-	if (text)
-		sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
-	else
-		sqlite3_result_null(ctx);
+	cell->kind = text ? QUERY_TEXT : QUERY_NULL;
+	cell->text = text;
 }
 
-static inline void query_number(sqlite3_context *ctx, uint64_t number)
+/* The cell frees @text. */
+static inline void query_own_text(struct query_cell *cell, char *text)
 {
-	sqlite3_result_int64(ctx, (sqlite3_int64)number);
+	query_text(cell, text);
+	cell->owned = text;
+}
+
+static inline void query_number(struct query_cell *cell, uint64_t number)
+{
+	cell->kind = QUERY_NUMBER;
+	cell->number = (int64_t)number;
+}
+
+/* ---- rows without SQLite ----------------------------------------------------------------------
+ */
+
+/*
+ * All rows of @table from row @first on:
+ *
+ *	for (query_rows_begin(&cursor, analysis, table, first); !query_rows_end(&cursor);
+ *	     query_rows_next(&cursor))
+ *		query_rows_cell(&cursor, column, &cell), ..., query_cell_free(&cell);
+ *	query_rows_deinit(&cursor);
+ */
+void query_rows_begin(struct query_cursor *cursor, struct hf_analysis *analysis,
+		      const struct query_table *table, uint64_t first);
+bool query_rows_end(const struct query_cursor *cursor);
+void query_rows_next(struct query_cursor *cursor);
+void query_rows_deinit(struct query_cursor *cursor);
+
+static inline void query_rows_cell(struct query_cursor *cursor, int column, struct query_cell *ret)
+{
+	*ret = (struct query_cell){.kind = QUERY_NULL};
+	cursor->table->column(cursor, ret, column);
+}
+
+static inline void query_cell_free(struct query_cell *cell)
+{
+	free(cell->owned);
 }
 
 #endif

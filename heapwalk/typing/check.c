@@ -11,15 +11,17 @@
  */
 #include "heapwalk/typing/propagate.h"
 
-enum { MAX_ELEMENTS = 4, MAX_LEAVES_READ = 24, SMALL_NUMBER = 4096 };
+enum { MAX_ELEMENTS = 4, MAX_LEAVES_READ = 24, SMALL_NUMBER = 4096, TEXT_BYTES = 16 };
 
+/* @heap: look up what is there in the heap, a random access. */
 static void count_pointer(const struct propagation *prop, const struct leaf *leaf, uint64_t value,
-			  struct verdict *verdict)
+			  bool heap, struct verdict *verdict)
 {
 	if (value < SMALL_NUMBER || value > -(uint64_t)SMALL_NUMBER)
 		return;
 	if (value - prop->low < prop->high - prop->low) {
-		uint32_t object = hf_extents_find(prop->extents, value);
+		verdict->good += !heap;
+		uint32_t object = heap ? hf_extents_find(prop->extents, value) : HF_NO_OBJECT;
 		if (object == HF_NO_OBJECT)
 			return;
 		uint64_t room = hf_extents_address(prop->extents, object) +
@@ -49,11 +51,11 @@ static void count_code(const struct propagation *prop, uint64_t value, struct ve
 }
 
 static void count_leaf(const struct propagation *prop, const struct leaf *leaf, const uint8_t *data,
-		       struct verdict *verdict)
+		       bool heap, struct verdict *verdict)
 {
 	switch ((enum leaf_kind)leaf->kind) {
 	case LEAF_POINTER:
-		count_pointer(prop, leaf, hf_image_word_at(prop->image, data), verdict);
+		count_pointer(prop, leaf, hf_image_word_at(prop->image, data), heap, verdict);
 		break;
 	case LEAF_CODE:
 		count_code(prop, hf_image_word_at(prop->image, data), verdict);
@@ -66,7 +68,14 @@ static void count_leaf(const struct propagation *prop, const struct leaf *leaf, 
 	}
 }
 
-struct verdict propagation_check(const struct propagation *prop, uint32_t object, uint32_t number)
+/* Words of text are no numbers. */
+static bool is_text(const uint8_t *data, uint64_t bytes)
+{
+	return bytes >= TEXT_BYTES && typing_text_length(data, TEXT_BYTES) == TEXT_BYTES;
+}
+
+struct verdict propagation_check(struct propagation *prop, uint32_t object, uint32_t number,
+				 bool heap)
 {
 	const struct hf_type *type = &prop->typing->types.data[number];
 	const struct layout *layout = layout_of(prop->typing->layouts, type->ctype);
@@ -76,11 +85,13 @@ struct verdict propagation_check(const struct propagation *prop, uint32_t object
 
 	if (!type->ctype || layout->size == 0 || type->offset > usable)
 		return verdict;
-	const uint8_t *data = hf_image_at(
-	    prop->image, hf_extents_address(prop->extents, object) + type->offset, &available);
+	const uint8_t *data = propagation_view(
+	    prop, hf_extents_address(prop->extents, object) + type->offset, &available);
 	if (!data)
 		return verdict;
 	available = available < usable - type->offset ? available : usable - type->offset;
+	if (heap && layout->numbers_only && is_text(data, available))
+		verdict.bad += 2;
 	uint64_t elements = type->form == HF_FORM_ARRAY ? MAX_ELEMENTS : 1;
 	for (uint64_t e = 0; e < elements && (e + 1) * layout->size <= available; e++) {
 		for (uint32_t l = 0; l < layout->count && left; l++) {
@@ -93,7 +104,7 @@ struct verdict propagation_check(const struct propagation *prop, uint32_t object
 			left--;
 			if (at + prop->image->word_bytes <= available ||
 			    (leaf->kind == LEAF_BOOLEAN && at < available))
-				count_leaf(prop, leaf, data + at, &verdict);
+				count_leaf(prop, leaf, data + at, heap, &verdict);
 		}
 	}
 	return verdict;
@@ -166,8 +177,7 @@ static void count_words(const struct propagation *prop, const uint8_t *data, uin
 	}
 }
 
-struct verdict propagation_check_all(const struct propagation *prop, uint32_t object,
-				     uint32_t ctype)
+struct verdict propagation_check_all(struct propagation *prop, uint32_t object, uint32_t ctype)
 {
 	const struct layout *layout = layout_of(prop->typing->layouts, ctype);
 	uint64_t usable = hf_extents_usable(prop->extents, object), available = 0;
@@ -186,7 +196,7 @@ struct verdict propagation_check_all(const struct propagation *prop, uint32_t ob
 		    leaf->offset + (leaf->kind == LEAF_BOOLEAN ? 1 : prop->image->word_bytes) >
 			available)
 			continue;
-		count_leaf(prop, leaf, data + leaf->offset, &verdict);
+		count_leaf(prop, leaf, data + leaf->offset, true, &verdict);
 		if (leaf->kind == LEAF_POINTER)
 			count_target(prop, leaf, hf_image_word_at(prop->image, data + leaf->offset),
 				     &verdict);

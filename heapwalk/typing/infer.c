@@ -172,6 +172,9 @@ bool propagation_infer(struct propagation *prop)
 	uint32_t objects = hf_extents_count(prop->extents);
 	bool any = false;
 
+	if (prop->parts == 0)
+		return false;
+	prop->parts = 0;
 	groups.slots = calloc(groups.slot_count, sizeof(*groups.slots));
 	prop->failed = prop->failed || !groups.slots;
 	for (uint32_t id = 0; id < objects && !prop->failed; id++) {

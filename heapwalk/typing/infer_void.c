@@ -194,7 +194,7 @@ static void collect_memory(void *ctx, const struct typed_memory *memory)
 /* ---- deciding ---------------------------------------------------------------------------------
  */
 
-static bool suits(const struct propagation *prop, uint32_t object, uint32_t ctype)
+static bool suits(struct propagation *prop, uint32_t object, uint32_t ctype)
 {
 	const struct layout *layout = layout_of(prop->typing->layouts, ctype);
 	uint64_t usable = hf_extents_usable(prop->extents, object);
@@ -241,16 +241,33 @@ static bool settle(struct voids *voids, const struct pending *pending)
 	return true;
 }
 
+/* Does a type have void pointers? By type, so that most objects are passed over at once. */
+static bool *types_with_voids(struct propagation *prop)
+{
+	struct hf_typing *typing = prop->typing;
+	bool *with = calloc(typing->types.count + 1, sizeof(*with));
+
+	for (size_t i = 0; with && i < typing->types.count; i++)
+		with[i] = typing->types.data[i].ctype &&
+			  layout_of(typing->layouts, typing->types.data[i].ctype)->voids;
+	prop->failed |= !with;
+	return with;
+}
+
 bool propagation_infer_void(struct propagation *prop)
 {
 	struct voids voids = {.prop = prop};
+	bool *with = types_with_voids(prop);
 	struct typed_memory memory;
 	bool any = false;
 
 	for (uint32_t id = 0; id < hf_extents_count(prop->extents) && !prop->failed; id++) {
-		if (propagation_memory_of(prop, id, &memory))
+		uint32_t packed = prop->typing->of[id];
+		if (packed != TYPE_NONE && with[packed_type(packed)] &&
+		    propagation_memory_of(prop, id, &memory))
 			collect_memory(&voids, &memory);
 	}
+	free(with);
 	propagation_each_root(prop, collect_memory, &voids);
 	for (uint32_t i = 0; i < voids.count; i++) {
 		struct void_group *group = &voids.groups[i];

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/cleanup.h"
+
 #include "heapwalk/typing/libstdcxx.h"
 
 enum {
@@ -37,8 +39,10 @@ void layouts_destroy(struct layouts *layouts)
 	if (!layouts)
 		return;
 	hf_vec_foreach (layout, &layouts->by_type) {
-		if (*layout)
+		if (*layout) {
 			free((*layout)->leaves);
+			free((*layout)->containers);
+		}
 		free(*layout);
 	}
 	free(layouts->by_type.data);
@@ -59,6 +63,7 @@ struct opening {
 	struct hf_symbols *symbols;
 	HF_VEC(, struct part) parts;
 	HF_VEC(, struct leaf) leaves;
+	HF_VEC(, struct container) containers;
 	uint64_t size;
 	bool flexible;
 	uint64_t element;
@@ -153,6 +158,14 @@ static bool open_structure(struct opening *opening, const struct part *part,
 		inner.type = held;
 		return hf_vec_push(&opening->parts, inner);
 	}
+	struct container container = {.ctype = part->type,
+				      .offset = part->offset,
+				      .count = part->count,
+				      .stride = part->stride};
+	if (!(part->flags & (LEAF_IN_UNION | LEAF_FLEXIBLE)) &&
+	    stdlib_shape(opening->symbols, part->type, &container.shape) &&
+	    opening->containers.count < MAX_LEAVES && !hf_vec_push(&opening->containers, container))
+		return false;
 	if (stdlib_container(opening->symbols, part->type, &inner.nodes))
 		inner.flags |= LEAF_CONTAINER;
 	if (of->kind == HF_CTYPE_UNION && count > 1)
@@ -207,10 +220,13 @@ static bool take_leaves(struct layout *layout, const struct opening *opening)
 	layout->leaves = malloc((opening->leaves.count + 1) * sizeof(*layout->leaves));
 	if (!layout->leaves)
 		return false;
+	layout->numbers_only = opening->leaves.count > 0;
 	for (int pass = 0; pass < 2; pass++) {
 		hf_vec_foreach (leaf, &opening->leaves) {
 			if ((leaf->kind == LEAF_POINTER) == (pass == 0))
 				layout->leaves[layout->count++] = *leaf;
+			layout->numbers_only &= leaf->kind != LEAF_BYTES &&
+						leaf->kind != LEAF_POINTER && leaf->size > 1;
 			layout->voids |= leaf->kind == LEAF_POINTER && !leaf->target;
 		}
 		if (pass == 0)
@@ -230,8 +246,11 @@ static struct layout *make_layout(struct layouts *layouts, uint32_t type)
 	layout->size = size;
 	if (open_type(&opening, type) && take_leaves(layout, &opening)) {
 		layout->flexible = opening.flexible;
+		layout->containers = hf_take(opening.containers.data);
+		layout->container_count = (uint32_t)opening.containers.count;
 		layout->element = opening.element;
 	}
+	free(opening.containers.data);
 	free(opening.parts.data);
 	free(opening.leaves.data);
 	return layout;

@@ -14,6 +14,7 @@
 #define HF_HEAPWALK_TYPING_LAYOUT_H
 
 #include "core/symbols/types.h"
+#include "heapwalk/typing/libstdcxx.h"
 
 enum leaf_kind {
 	LEAF_POINTER,
@@ -34,14 +35,24 @@ struct leaf {
 	uint8_t kind, flags, size;
 };
 
+struct container {
+	struct stdlib_shape shape;
+	uint32_t ctype;
+	uint64_t offset, count, stride; /* as a leaf's */
+};
+
 struct layout {
 	uint64_t size;
 	bool flexible;	   /* ends in an array that has what room is left */
 	uint64_t element;  /* bytes of that array's elements */
 	uint32_t pointers; /* leaves 0 .. pointers-1 are pointers */
 	uint32_t count;
-	bool voids; /* some of the pointers are void * */
+	bool numbers_only; /* no pointers, no bytes: text there would be out of place */
+	bool voids;	   /* some of the pointers are void * */
 	struct leaf *leaves;
+	struct container *containers; /* of the C++ library, wherever they are in it */
+	uint32_t container_count;
+	bool no_outer;	     /* no structure is known to start with it */
 	uint32_t one, array; /* the types that were interned for it, plus 1; 0: none yet */
 };
 

@@ -131,3 +131,116 @@ bool stdlib_is_pointer_to(struct hf_symbols *symbols, uint32_t type, uint32_t ta
 	return hf_ctype_get(symbols, type)->kind == HF_CTYPE_POINTER &&
 	       hf_ctype_target(symbols, type) == target;
 }
+
+/* ---- shapes -----------------------------------------------------------------------------------
+ */
+
+enum { MAX_SEARCH = 64, MAX_SHAPE_WORDS = 4 };
+
+struct shape_rule {
+	const char *prefix;
+	uint8_t kind;
+	const char *members[MAX_SHAPE_WORDS]; /* "outer.inner" */
+};
+
+#define VECTOR_WORDS                                                                               \
+	{                                                                                          \
+		"_M_start", "_M_finish", "_M_end_of_storage"                                       \
+	}
+#define TREE_WORDS                                                                                 \
+	{                                                                                          \
+		"_M_header._M_parent", "_M_node_count"                                             \
+	}
+#define HASH_WORDS                                                                                 \
+	{                                                                                          \
+		"_M_buckets", "_M_bucket_count", "_M_before_begin._M_nxt", "_M_element_count"      \
+	}
+
+static const struct shape_rule shape_rules[] = {
+    {"std::vector<bool,", STDLIB_BITS, {"_M_start._M_p", "_M_finish._M_p", "_M_end_of_storage"}},
+    {"std::vector<", STDLIB_VECTOR, VECTOR_WORDS},
+    {"std::__cxx11::basic_string<",
+     STDLIB_STRING,
+     {"_M_dataplus._M_p", "_M_string_length", "_M_allocated_capacity"}},
+    {"std::deque<",
+     STDLIB_DEQUE,
+     {"_M_map", "_M_map_size", "_M_start._M_node", "_M_finish._M_node"}},
+    {"std::__cxx11::list<", STDLIB_LIST, {"_M_node._M_next", "_M_node._M_prev", "_M_node._M_size"}},
+    {"std::forward_list<", STDLIB_FORWARD_LIST, {"_M_head._M_next"}},
+    {"std::map<", STDLIB_TREE, TREE_WORDS},
+    {"std::multimap<", STDLIB_TREE, TREE_WORDS},
+    {"std::set<", STDLIB_TREE, TREE_WORDS},
+    {"std::multiset<", STDLIB_TREE, TREE_WORDS},
+    {"std::unordered_map<", STDLIB_HASH, HASH_WORDS},
+    {"std::unordered_multimap<", STDLIB_HASH, HASH_WORDS},
+    {"std::unordered_set<", STDLIB_HASH, HASH_WORDS},
+    {"std::unordered_multiset<", STDLIB_HASH, HASH_WORDS},
+};
+
+/* The member called @name in @type or what is in it, breadth first. */
+static bool find_member(struct hf_symbols *symbols, uint32_t type, const char *name, size_t length,
+			uint32_t *ret_type, uint64_t *ret_offset)
+{
+	struct place {
+		uint32_t type;
+		uint64_t offset;
+	} places[MAX_SEARCH];
+	uint32_t count = 0;
+
+	places[count++] = (struct place){type, 0};
+	for (uint32_t at = 0; at < count; at++) {
+		const struct hf_cmember *members = NULL;
+		uint32_t number = hf_ctype_members(symbols, places[at].type, &members);
+		for (uint32_t i = 0; i < number; i++) {
+			uint64_t offset = places[at].offset + members[i].offset;
+			if (members[i].name && strlen(members[i].name) == length &&
+			    !memcmp(members[i].name, name, length)) {
+				*ret_type = members[i].type;
+				*ret_offset = offset;
+				return true;
+			}
+			if (count < MAX_SEARCH)
+				places[count++] = (struct place){members[i].type, offset};
+		}
+	}
+	return false;
+}
+
+static bool find_path(struct hf_symbols *symbols, uint32_t type, const char *path, uint32_t *ret)
+{
+	uint64_t total = 0, offset = 0;
+
+	for (;;) {
+		size_t length = strcspn(path, ".");
+		if (!find_member(symbols, type, path, length, &type, &offset))
+			return false;
+		total += offset;
+		if (!path[length])
+			break;
+		path += length + 1;
+	}
+	*ret = (uint32_t)total;
+	return total < UINT32_MAX;
+}
+
+bool stdlib_shape(struct hf_symbols *symbols, uint32_t type, struct stdlib_shape *ret)
+{
+	const struct hf_ctype *of = hf_ctype_get(symbols, type);
+
+	if (!of->name || !starts(of->name, "std::"))
+		return false;
+	for (size_t i = 0; i < sizeof(shape_rules) / sizeof(shape_rules[0]); i++) {
+		const struct shape_rule *rule = &shape_rules[i];
+		struct stdlib_shape shape = {.kind = rule->kind};
+		if (!starts(of->name, rule->prefix))
+			continue;
+		for (int w = 0; w < MAX_SHAPE_WORDS && rule->members[w]; w++) {
+			if (!find_path(symbols, type, rule->members[w], &shape.words[w]) ||
+			    shape.words[w] + 8 > of->size)
+				return false;
+		}
+		*ret = shape;
+		return true;
+	}
+	return false;
+}

@@ -26,6 +26,28 @@ bool stdlib_container(struct hf_symbols *symbols, uint32_t type, struct stdlib_n
 /* The type of the value that the raw buffer @type holds; 0 if it is no such buffer. */
 uint32_t stdlib_buffer(struct hf_symbols *symbols, uint32_t type);
 
+enum stdlib_kind {
+	STDLIB_NONE,
+	STDLIB_VECTOR,	     /* start, finish, end of storage */
+	STDLIB_BITS,	     /* vector<bool>: the same three */
+	STDLIB_STRING,	     /* pointer, length, capacity */
+	STDLIB_DEQUE,	     /* map, map's size, node of the start, node of the finish */
+	STDLIB_LIST,	     /* next, previous, size */
+	STDLIB_FORWARD_LIST, /* head */
+	STDLIB_TREE,	     /* root, number of nodes */
+	STDLIB_HASH,	     /* buckets, their number, first node, number of nodes */
+	STDLIB_KINDS
+};
+
+/* A container as the program names it, and where its words are. */
+struct stdlib_shape {
+	uint8_t kind;	   /* enum stdlib_kind */
+	uint32_t words[4]; /* offsets in the class, as above */
+};
+
+/* False: @type is no container, or not one as libstdc++ makes it. */
+bool stdlib_shape(struct hf_symbols *symbols, uint32_t type, struct stdlib_shape *ret);
+
 bool stdlib_is_pointer_to(struct hf_symbols *symbols, uint32_t type, uint32_t target);
 
 #endif

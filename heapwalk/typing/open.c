@@ -9,6 +9,21 @@
 
 #include "heapwalk/typing/propagate.h"
 
+/* The common case: the object has this type already, by evidence as good. */
+static bool agrees(struct propagation *prop, const struct link *link)
+{
+	uint32_t packed = prop->typing->of[link->object];
+
+	if (packed == TYPE_NONE || packed_rank(packed) > RANK_ARRAY ||
+	    packed_rank(packed) > (enum rank)link->rank)
+		return false;
+	struct hf_type *type = &prop->typing->types.data[packed_type(packed)];
+	if (type->ctype != link->target || type->offset)
+		return false;
+	type->votes++;
+	return true;
+}
+
 void propagation_flush(struct propagation *prop)
 {
 	uint32_t count = prop->link_count;
@@ -16,11 +31,19 @@ void propagation_flush(struct propagation *prop)
 	prop->link_count = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		struct link *link = &prop->links[i];
-		bool start;
 		link->object =
-		    hf_extents_resolve(prop->extents, &link->location, link->value, &start);
+		    hf_extents_resolve(prop->extents, &link->location, link->value, &link->start);
 		if (link->object != HF_NO_OBJECT)
 			__builtin_prefetch(&prop->typing->of[link->object], 1);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		struct link *link = &prop->links[i];
+		if (link->object == HF_NO_OBJECT)
+			continue;
+		if (link->start && agrees(prop, link))
+			link->object = HF_NO_OBJECT;
+		else
+			hf_extents_prefetch(prop->extents, link->object);
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		const struct link *link = &prop->links[i];
@@ -64,7 +87,8 @@ static void open_leaf(struct propagation *prop, const struct typed_memory *memor
 	for (uint64_t i = 0; i < count && at <= available && available - at >= word;
 	     i++, at += leaf->stride) {
 		uint64_t value = hf_image_word_at(prop->image, data + at);
-		add_link(prop, value, leaf->target, memory->source, rank);
+		add_link(prop, value, leaf->target,
+			 leaf->flags & LEAF_CONTAINER ? HF_TYPE_CONTAINER : memory->source, rank);
 	}
 }
 
@@ -72,7 +96,7 @@ void propagation_open_memory(struct propagation *prop, const struct typed_memory
 {
 	const struct layout *layout = memory->layout;
 	uint64_t available = 0;
-	const uint8_t *data = hf_image_at(prop->image, memory->address, &available);
+	const uint8_t *data = propagation_view(prop, memory->address, &available);
 
 	if (!data || layout->pointers == 0)
 		return;
@@ -82,6 +106,8 @@ void propagation_open_memory(struct propagation *prop, const struct typed_memory
 		uint64_t base = i * layout->size;
 		if (base >= available)
 			return;
+		if (layout->container_count)
+			propagation_note_limits(prop, layout, data + base, available - base);
 		for (uint32_t l = 0; l < layout->pointers; l++) {
 			if (layout->leaves[l].target)
 				open_leaf(prop, memory, data, available, base, &layout->leaves[l]);
@@ -110,8 +136,15 @@ bool propagation_memory_of(struct propagation *prop, uint32_t object, struct typ
 	    /* What is doubtful itself proposes nothing that is sure. */
 	    .rank = doubtful ? rank : RANK_EXACT,
 	};
-	if (type->form == HF_FORM_ARRAY && ret->layout->size)
+	if (type->form == HF_FORM_ARRAY && ret->layout->size) {
+		uint64_t from = type->offset, to = usable;
+		propagation_limit(prop, object, &from, &to);
+		ret->address += from - type->offset;
+		ret->bytes = to - from;
 		ret->count = ret->bytes / ret->layout->size;
+		/* What is behind an array's last element is out of date. */
+		ret->rank = doubtful ? rank : RANK_POINTERS;
+	}
 	if (type->form == HF_FORM_PART)
 		ret->bytes = ret->layout->size;
 	return true;

@@ -184,7 +184,11 @@ uint32_t propagation_structures(struct propagation *prop, uint64_t size, const u
 
 bool propagation_may_be_outer(struct propagation *prop, uint32_t inner, uint64_t usable)
 {
+	struct layout *own = (struct layout *)layout_of(prop->typing->layouts, inner);
 	const struct outer *found = NULL;
+
+	if (own->no_outer)
+		return false;
 	uint64_t size = hf_ctype_get(prop->symbols, inner)->size;
 	uint32_t count = propagation_outers(prop, inner, 0, &found);
 
@@ -194,5 +198,6 @@ bool propagation_may_be_outer(struct propagation *prop, uint32_t inner, uint64_t
 		if (layout->size > size && (form == FORM_ONE || form == FORM_FLEXIBLE))
 			return true;
 	}
+	own->no_outer = count == 0;
 	return false;
 }

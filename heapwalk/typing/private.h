@@ -84,6 +84,9 @@ uint32_t typing_intern(struct hf_typing *typing, enum hf_type_source source, con
 uint32_t typing_intern_ctype(struct hf_typing *typing, uint32_t ctype, enum hf_type_form form,
 			     uint32_t offset);
 
+/* names.c: std::map<std::string, int> instead of all that the compiler writes; in place. */
+void typing_shorten(char *name);
+
 /* The bytes of @object, NULL if they are not (all) there; *@ret_bytes of them. */
 const uint8_t *typing_bytes(const struct hf_typing *typing, uint32_t object, uint64_t *ret_bytes);
 

@@ -8,6 +8,20 @@
 
 enum { MAX_PART_OFFSET = 1 << 16, COOKIE_BYTES = 8, MAX_ROUNDS = 8 };
 
+const uint8_t *propagation_view(struct propagation *prop, uint64_t address, uint64_t *ret_available)
+{
+	const struct hf_segment *last = prop->segment;
+
+	if (!last || address - last->start >= last->present || !last->data) {
+		last = hf_image_find(prop->image, address);
+		if (!last || !last->data || address - last->start >= last->present)
+			return hf_image_at(prop->image, address, ret_available);
+		prop->segment = last;
+	}
+	*ret_available = last->present - (address - last->start);
+	return last->data + (address - last->start);
+}
+
 /* ---- queues -----------------------------------------------------------------------------------
  */
 
@@ -99,9 +113,13 @@ static bool scalar_candidate(struct propagation *prop, uint32_t object, uint64_t
 	struct layout *layout = (struct layout *)layout_of(prop->typing->layouts, ctype);
 	bool pointer = of->kind == HF_CTYPE_POINTER;
 
-	if (delta || of->size == 0 || hf_extents_usable(prop->extents, object) < of->size)
+	uint64_t usable = hf_extents_usable(prop->extents, object);
+	if (delta || of->size == 0 || usable < of->size)
 		return false;
-	if (!pointer && hf_graph_out(prop->typing->graph, object, &targets))
+	/* A few words may be left from what was there before. */
+	uint64_t words = usable / prop->image->word_bytes;
+	unsigned most = of->kind == HF_CTYPE_CHARACTER ? 16 : 4;
+	if (!pointer && hf_graph_out(prop->typing->graph, object, &targets) * most > words)
 		return false;
 	ret->type = interned(prop, layout, ctype, HF_FORM_ARRAY);
 	ret->rank = worse(ret->rank, pointer ? RANK_POINTERS : RANK_SCALAR);
@@ -122,12 +140,11 @@ static bool has_cookie(const struct propagation *prop, uint32_t object, uint64_t
 }
 
 /* Is there nothing but zeros behind the first @size bytes? */
-static bool zero_behind(const struct propagation *prop, uint32_t object, uint64_t size,
-			uint64_t usable)
+static bool zero_behind(struct propagation *prop, uint32_t object, uint64_t size, uint64_t usable)
 {
 	uint64_t available = 0;
 	const uint8_t *data =
-	    hf_image_at(prop->image, hf_extents_address(prop->extents, object), &available);
+	    propagation_view(prop, hf_extents_address(prop->extents, object), &available);
 
 	for (uint64_t i = size; data && i < usable && i < available; i++) {
 		if (data[i])
@@ -210,10 +227,10 @@ static bool make_candidate(struct propagation *prop, uint32_t object, uint64_t d
 }
 
 /* Equals: what the object holds decides, and the first stays where it does not. */
-static bool better(const struct propagation *prop, uint32_t object, uint32_t type, uint32_t than)
+static bool better(struct propagation *prop, uint32_t object, uint32_t type, uint32_t than)
 {
-	struct verdict mine = propagation_check(prop, object, type);
-	struct verdict theirs = propagation_check(prop, object, than);
+	struct verdict mine = propagation_check(prop, object, type, true);
+	struct verdict theirs = propagation_check(prop, object, than, true);
 
 	if (mine.bad != theirs.bad)
 		return mine.bad < theirs.bad;
@@ -258,12 +275,14 @@ void propagation_offer(struct propagation *prop, uint32_t object, uint64_t value
 		types[packed_type(now)].conflicts += candidate.rank < RANK_SCALAR;
 		return;
 	}
-	struct verdict verdict = propagation_check(prop, object, candidate.type);
+	struct verdict verdict =
+	    propagation_check(prop, object, candidate.type, candidate.rank > RANK_POINTERS);
 	if (!verdict_fine(&verdict, candidate.rank)) {
 		prop->rejected++;
 		return;
 	}
 	types[candidate.type].votes++;
+	prop->parts += candidate.rank == RANK_PART;
 	take(prop, object, &candidate, !equals);
 }
 
@@ -292,16 +311,18 @@ static bool pop_best(struct propagation *prop, uint32_t *ret)
 void propagation_drain(struct propagation *prop)
 {
 	uint32_t batch[OPEN_BATCH];
+	uint64_t available;
 
 	for (;;) {
 		uint32_t count = 0;
 		while (count < OPEN_BATCH && pop_best(prop, &batch[count])) {
 			uint32_t object = batch[count++];
 			prop->opened[object / 64] |= UINT64_C(1) << (object % 64);
-			uint64_t available = 0;
-			__builtin_prefetch(hf_image_at(
-			    prop->image, hf_extents_address(prop->extents, object), &available));
+			hf_extents_prefetch(prop->extents, object);
 		}
+		for (uint32_t i = 0; i < count; i++)
+			__builtin_prefetch(propagation_view(
+			    prop, hf_extents_address(prop->extents, batch[i]), &available));
 		for (uint32_t i = 0; i < count; i++)
 			propagation_open_object(prop, batch[i]);
 		propagation_flush(prop);
@@ -341,6 +362,7 @@ struct hf_error *typing_propagate(struct hf_typing *typing, const struct hf_prog
 			break;
 	}
 	outers_destroy(prop->outers);
+	limits_destroy(prop->limits);
 	bool failed = prop->failed;
 	free_queues(prop);
 	hf_bigmem_free(NULL, prop->opened, bytes);

@@ -20,7 +20,7 @@
 #include "heapwalk/typing/layout.h"
 #include "heapwalk/typing/private.h"
 
-enum { QUEUE_BLOCK = 1 << 14, LINK_BATCH = 128, OPEN_BATCH = 32 };
+enum { QUEUE_BLOCK = 1 << 14, LINK_BATCH = 128, OPEN_BATCH = 64 };
 
 struct queue_block {
 	struct queue_block *next;
@@ -36,9 +36,9 @@ struct queue {
 struct link {
 	struct hf_location location;
 	uint64_t value;
-	uint32_t target;   /* what it points at by its type */
-	uint32_t object;   /* what it does point at */
-	uint64_t *verdict; /* NULL; else where good words are counted low, bad ones high */
+	uint32_t target; /* what it points at by its type */
+	uint32_t object; /* what it does point at */
+	bool start;	 /* and whether at its start */
 	uint8_t source, rank;
 };
 
@@ -49,11 +49,13 @@ struct propagation {
 	const struct hf_image *image;
 	uint64_t low, high; /* hull of the heap */
 	uint32_t region_hint;
-	uint64_t *opened; /* bit per object */
+	const struct hf_segment *segment; /* that was read last */
+	uint64_t *opened;		  /* bit per object */
 	struct queue queues[RANKS];
 	struct link links[LINK_BATCH];
 	uint32_t link_count;
-	uint64_t rejected;
+	struct limits *limits; /* NULL: there are none */
+	uint64_t parts, rejected;
 	struct outers *outers; /* made when first asked; NULL: not yet */
 	bool failed;	       /* out of memory */
 };
@@ -69,6 +71,9 @@ struct typed_memory {
 };
 
 /* propagate.c */
+/* hf_image_at(), quick where the last segment is meant again. */
+const uint8_t *propagation_view(struct propagation *prop, uint64_t address,
+				uint64_t *ret_available);
 void propagation_offer(struct propagation *prop, uint32_t object, uint64_t value, uint32_t target,
 		       enum hf_type_source source, enum rank rank);
 void propagation_push(struct propagation *prop, uint32_t object, enum rank rank);
@@ -80,6 +85,17 @@ void propagation_open_object(struct propagation *prop, uint32_t object);
 /* False: nothing in it is of a type that DWARF describes. */
 bool propagation_memory_of(struct propagation *prop, uint32_t object, struct typed_memory *ret);
 void propagation_flush(struct propagation *prop);
+
+/*
+ * limits.c: how much of a buffer its container says is filled; what lies behind was there before.
+ * Reads the containers in @data, an element of @layout.
+ */
+void propagation_note_limits(struct propagation *prop, const struct layout *layout,
+			     const uint8_t *data, uint64_t available);
+/* *@from .. *@to of the object's bytes are the container's; unchanged where no one says. */
+void propagation_limit(const struct propagation *prop, uint32_t object, uint64_t *from,
+		       uint64_t *to);
+void limits_destroy(struct limits *limits);
 
 /* outers.c: structures that have a @inner among their members, at any depth. */
 struct outer {
@@ -110,15 +126,16 @@ typedef void memory_fn(void *ctx, const struct typed_memory *memory);
 /* The typed memory of the roots: variables, TLS variables, locals that are in memory. */
 void propagation_each_root(struct propagation *prop, memory_fn *fn, void *ctx);
 
-/* check.c: does what stands in @object speak against it being @type? Good words less bad ones. */
+/* check.c: does what stands in @object speak against it being @type? With @heap, what its pointers
+ * lead to in the heap is looked up. */
 struct verdict {
 	uint32_t good, bad;
 };
-struct verdict propagation_check(const struct propagation *prop, uint32_t object, uint32_t type);
+struct verdict propagation_check(struct propagation *prop, uint32_t object, uint32_t type,
+				 bool heap);
 /* The same for a type that has no number yet, all words of it looked at: a pointer where it has
  * none is bad, one that leads to an object of the right type is very good. */
-struct verdict propagation_check_all(const struct propagation *prop, uint32_t object,
-				     uint32_t ctype);
+struct verdict propagation_check_all(struct propagation *prop, uint32_t object, uint32_t ctype);
 
 /* Give it to the object, and into the queue. */
 void propagation_assign(struct propagation *prop, uint32_t object, uint32_t type,

@@ -36,7 +36,7 @@ static void each_variable(const struct roots_walk *walk)
 	struct hf_symbols *symbols = walk->prop->symbols;
 
 	hf_vec_foreach (variable, hf_symbols_variables(symbols)) {
-		if (variable->type_die)
+		if (hf_variable_is_typed(variable))
 			give(walk, hf_ctype_of_variable(symbols, variable), variable->address,
 			     variable->size, RANK_EXACT);
 	}
@@ -48,7 +48,8 @@ static void each_tls(const struct roots_walk *walk)
 	struct hf_symbols *symbols = walk->prop->symbols;
 
 	hf_vec_foreach (variable, hf_symbols_tls_variables(symbols)) {
-		uint32_t ctype = variable->type_die ? hf_ctype_of_variable(symbols, variable) : 0;
+		uint32_t ctype =
+		    hf_variable_is_typed(variable) ? hf_ctype_of_variable(symbols, variable) : 0;
 		const struct hf_module *module = &process->modules.data[variable->module];
 		for (size_t i = 0; ctype && i < process->threads.count; i++) {
 			uint64_t block = 0;

@@ -11,7 +11,7 @@
 #include "heapwalk/typing/layout.h"
 #include "heapwalk/typing/private.h"
 
-enum { MAX_NAME = 512 };
+enum { MAX_NAME = 2048 };
 
 static uint64_t hash_of(uint64_t seed, const char *name)
 {
@@ -81,12 +81,11 @@ static void name_of(struct hf_symbols *symbols, const struct hf_type *type, char
 	char name[MAX_NAME];
 
 	hf_ctype_describe(symbols, type->ctype, name, sizeof(name));
+	typing_shorten(name);
 	switch ((enum hf_type_form)type->form) {
-	case HF_FORM_ARRAY: {
-		/* "char *" and its brackets stand together, as in C. */
+	case HF_FORM_ARRAY:
 		snprintf(buffer, size, "%s[]", name);
 		return;
-	}
 	case HF_FORM_PART:
 		if (type->offset)
 			snprintf(buffer, size, "block with %s at +%u", name, type->offset);

@@ -6,13 +6,16 @@
  */
 #include "heapwalk/typing/typing.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/symbols/types.h"
 #include "heapwalk/typing/layout.h"
 #include "heapwalk/typing/private.h"
+#include "heapwalk/typing/runtime.h"
 
 enum { PREVIEW_BYTES = 48, PROGRESS_STEP = 1 << 20 };
 
@@ -126,9 +129,69 @@ static struct hf_error *count_types(struct hf_typing *typing)
 	return fine ? NULL : hf_error_nomem();
 }
 
-static struct hf_error *run_passes(struct hf_typing *typing, const struct hf_progress *progress)
+/* "struct session", "session[]", "int *[]": a type by the name that a person gives it. */
+static uint32_t named(struct hf_typing *typing, const char *text)
+{
+	HF_AUTO(free_ptr) char *name = strdup(text);
+	size_t length = name ? strlen(name) : 0;
+	enum hf_type_form form = HF_FORM_ONE;
+
+	if (length > 2 && !strcmp(name + length - 2, "[]")) {
+		form = HF_FORM_ARRAY;
+		name[length -= 2] = '\0';
+	}
+	unsigned pointers = 0;
+	while (length && (name[length - 1] == '*' || name[length - 1] == ' ')) {
+		pointers += name[length - 1] == '*';
+		name[--length] = '\0';
+	}
+	uint32_t ctype = length ? hf_ctype_named(typing->symbols, name) : 0;
+	static const char *const tags[] = {"struct ", "union ", "class "};
+	for (int i = 0; length && !ctype && i < 3; i++) {
+		size_t tag = strlen(tags[i]);
+		if (!strncmp(name, tags[i], tag))
+			ctype = hf_ctype_named(typing->symbols, name + tag);
+	}
+	for (; ctype && pointers; pointers--, form = HF_FORM_ARRAY)
+		ctype = hf_ctype_pointer(typing->symbols, ctype);
+	return ctype ? typing_intern_ctype(typing, ctype, form, 0) : TYPE_NONE;
+}
+
+static struct hf_error *type_claimed(struct hf_typing *typing, const struct hf_type_claims *claims)
+{
+	for (size_t i = 0; claims && i < claims->count; i++) {
+		const struct hf_type_claim *claim = &claims->data[i];
+		uint32_t object = hf_extents_find(typing->extents, claim->address);
+		if (object == HF_NO_OBJECT)
+			return hf_error_create(HF_ERR_NOT_FOUND,
+					       "--type: 0x%" PRIx64 " is in no object of the heap",
+					       claim->address);
+		uint32_t type = named(typing, claim->name);
+		if (type == TYPE_NONE)
+			return hf_error_create(HF_ERR_NOT_FOUND,
+					       "--type: the debug information knows no type "
+					       "\"%s\" of a structure",
+					       claim->name);
+		if (typing->types.data[type].size > hf_extents_usable(typing->extents, object))
+			return hf_error_create(HF_ERR_USAGE,
+					       "--type: %s has %" PRIu64 " bytes, the object at "
+					       "0x%" PRIx64 " only %" PRIu64,
+					       claim->name, typing->types.data[type].size,
+					       claim->address,
+					       hf_extents_usable(typing->extents, object));
+		typing->of[object] = type_pack(type, HF_TYPE_USER, RANK_SURE);
+	}
+	return NULL;
+}
+
+static struct hf_error *run_passes(struct hf_typing *typing, const struct hf_type_claims *claims,
+				   const struct hf_progress *progress)
 {
 	struct hf_error *err = type_marked(typing, progress);
+	if (!err)
+		err = type_claimed(typing, claims);
+	if (!err)
+		err = typing_run_runtimes(typing);
 	if (!err)
 		err = typing_propagate(typing, progress);
 	if (!err)
@@ -138,13 +201,12 @@ static struct hf_error *run_passes(struct hf_typing *typing, const struct hf_pro
 
 struct hf_error *hf_typing_create(const struct hf_process *process, struct hf_symbols *symbols,
 				  const struct hf_extents *extents, const struct hf_graph *graph,
-				  const struct hf_roots *roots, unsigned threads,
+				  const struct hf_roots *roots, const struct hf_type_claims *claims,
 				  const struct hf_progress *progress, struct hf_typing **ret)
 {
 	struct hf_typing *typing = calloc(1, sizeof(*typing));
 	if (!typing)
 		return hf_error_nomem();
-	(void)threads;
 	typing->process = process;
 	typing->symbols = symbols;
 	typing->extents = extents;
@@ -158,7 +220,7 @@ struct hf_error *hf_typing_create(const struct hf_process *process, struct hf_sy
 		     typing_intern(typing, HF_TYPE_ALLOCATOR, "tcache of malloc", 0) == TYPE_NONE))
 		err = hf_error_nomem();
 	if (!err)
-		err = run_passes(typing, progress);
+		err = run_passes(typing, claims, progress);
 	if (err) {
 		hf_typing_destroy(typing);
 		return err;

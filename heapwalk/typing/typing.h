@@ -21,6 +21,7 @@
 #include "core/symbols/symbols.h"
 #include "heapwalk/graph/extents.h"
 #include "heapwalk/graph/graph.h"
+#include "heapwalk/graph/roots.h"
 
 enum hf_type_source {
 	HF_TYPE_SHAPE,	   /* untyped: size and pattern only */
@@ -56,11 +57,19 @@ struct hf_type {
 	uint64_t conflicts;    /* pointers that said otherwise, and were not believed */
 };
 
+/* What the user says: the object around @address is a @name ("struct session", "int[]"). */
+struct hf_type_claim {
+	uint64_t address;
+	const char *name;
+};
+
+HF_VEC(hf_type_claims, struct hf_type_claim);
+
 struct hf_typing;
 
 struct hf_error *hf_typing_create(const struct hf_process *process, struct hf_symbols *symbols,
 				  const struct hf_extents *extents, const struct hf_graph *graph,
-				  const struct hf_roots *roots, unsigned threads,
+				  const struct hf_roots *roots, const struct hf_type_claims *claims,
 				  const struct hf_progress *progress, struct hf_typing **ret);
 void hf_typing_destroy(struct hf_typing *typing);
 
@@ -81,6 +90,18 @@ uint32_t hf_typing_of(const struct hf_typing *typing, uint32_t object);
 /* How this object's type is known, and how sure that is, in percent. */
 enum hf_type_source hf_typing_source(const struct hf_typing *typing, uint32_t object);
 uint8_t hf_typing_confidence(const struct hf_typing *typing, uint32_t object);
+
+/*
+ * The field at @offset of @object: "buckets[17]", "[5].next"; "next" of the part where only a
+ * part is known. False: no field is known there. *@ret_ctype (may be NULL) is its type.
+ */
+bool hf_typing_field(const struct hf_typing *typing, uint32_t object, uint64_t offset, char *buffer,
+		     size_t size, uint32_t *ret_ctype);
+
+/* The same for the word at @address of a root: what follows the holder's own name ("" for a
+ * plain variable), or false. */
+bool hf_typing_root_field(const struct hf_typing *typing, const struct hf_holder *holder,
+			  uint64_t address, char *buffer, size_t size, uint32_t *ret_ctype);
 
 const char *hf_type_source_name(enum hf_type_source source); /* "shape", "vtable", ... */
 

@@ -12,6 +12,8 @@
 #include "core/symbols/types.h"
 #include "heapwalk/typing/private.h"
 
+enum { MAX_NAME = 2048 };
+
 struct vtable_slot {
 	uint64_t word; /* 0: free */
 	uint32_t type; /* TYPE_NONE: no vtable */
@@ -106,8 +108,11 @@ static uint32_t ask(struct typing_vtables *vtables, uint64_t word)
 	if (!name)
 		return TYPE_NONE;
 	uint32_t ctype = hf_ctype_named(typing->symbols, name);
+	char plain[MAX_NAME];
+	snprintf(plain, sizeof(plain), "%s", name);
+	typing_shorten(plain);
 	return ctype ? typing_intern_ctype(typing, ctype, HF_FORM_ONE, 0)
-		     : typing_intern(typing, HF_TYPE_VTABLE, name, 0);
+		     : typing_intern(typing, HF_TYPE_VTABLE, plain, 0);
 }
 
 uint32_t typing_vtable_type(struct typing_vtables *vtables, const uint8_t *data, uint64_t bytes)

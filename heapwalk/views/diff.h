@@ -31,6 +31,10 @@ void hf_diff_destroy(struct hf_diff *diff);
 struct hf_error *hf_view_diff(const struct hf_diff *diff, const struct hf_view_options *options,
 			      const char *new_core, struct hf_doc *doc);
 
+/* The same for a page to explore: tree and types, within the limits of views/details.h. */
+struct hf_error *hf_view_diff_details(const struct hf_diff *diff,
+				      const struct hf_view_options *options, const char *new_core,
+				      struct hf_doc *doc);
 /* Only the table of what grew by holder. */
 void hf_diff_tell_holders(const struct hf_diff *diff, const struct hf_view_options *options,
 			  struct hf_doc *doc);

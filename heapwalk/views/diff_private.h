@@ -5,7 +5,7 @@
  *	diff_owners.c	which holder an object belongs to
  *	diff_tree.c	both dominator trees, in step
  *	diff_objects.c	types, size classes, and objects one by one
- *	diff.c		owns it all; diff_view.c tells it
+ *	diff.c		owns it all; diff_view.c tells it, diff_details.c all of it to a page
  */
 #ifndef HF_HEAPWALK_VIEWS_DIFF_PRIVATE_H
 #define HF_HEAPWALK_VIEWS_DIFF_PRIVATE_H

@@ -38,9 +38,8 @@ static const struct hf_holder *holder_of(const struct hf_analysis *analysis, uin
 	return &analysis->roots.holders.data[hf_graph_holder_index(analysis->graph, node)];
 }
 
-/* A group of objects, or one node by its name. */
-static const char *label(const struct hf_analysis *analysis, struct hf_doc *doc,
-			 const struct hf_tree_node *node)
+const char *hf_tree_label(const struct hf_analysis *analysis, struct hf_doc *doc,
+			  const struct hf_tree_node *node)
 {
 	if (node->example == HF_NO_NODE)
 		return hf_doc_printf(doc, "%s more", hf_doc_count_text(doc, node->count));
@@ -114,7 +113,7 @@ static void add_row(struct hf_analysis *analysis, struct hf_doc *doc, struct hf_
 
 	hf_doc_row(doc, table, depth);
 	hf_doc_cell(doc, table, node->example == HF_NO_NODE ? hf_none() : hf_number(node->example));
-	hf_doc_cell(doc, table, hf_text(label(analysis, doc, node)));
+	hf_doc_cell(doc, table, hf_text(hf_tree_label(analysis, doc, node)));
 	hf_doc_cell(doc, table, hf_text(kind_of(analysis, node)));
 	hf_doc_cell(doc, table,
 		    object ? hf_address(hf_extents_address(analysis->extents, node->example))
@@ -155,7 +154,7 @@ struct hf_error *hf_section_holders(struct hf_analysis *analysis,
 				       .top = options->top ? options->top : REPORT_TOP,
 				       .top_below = REPORT_BELOW,
 				       .min_bytes = whole / 50,
-				       .without_lost = true};
+				       .lost = HF_TREE_WITHOUT_LOST};
 
 	hf_doc_begin(doc, "dominators", "HOLDERS AND DOMINATORS");
 	if (tree.min_bytes < options->min_bytes)
@@ -175,6 +174,8 @@ struct hf_error *hf_view_dominators(struct hf_analysis *analysis,
 
 	if (!hf_view_has_heap(analysis, doc))
 		return NULL;
+	if (options->by)
+		return hf_view_by(analysis, options, doc);
 	start = hf_graph_root(analysis->graph);
 	if (options->argument)
 		err = hf_analysis_resolve(analysis, options->argument, &address, &start);

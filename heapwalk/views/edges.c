@@ -1,17 +1,18 @@
 /*
- * edges.c - single pointers: who points at an object and whom it points at (refs), and the
- * shortest chain of pointers from a root (path).
+ * edges.c - single pointers: who points at an object and whom it points at (refs), with the field
+ * that holds the pointer.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "heapwalk/views/sections.h"
 
-enum { DEFAULT_TOP = 50, MAX_PATHS = 32 };
+enum { DEFAULT_TOP = 50, MAX_FIELD = 512 };
 
 static const struct hf_column ref_columns[] = {
     {"node", NULL, HF_COLUMN_JSON_ONLY},
     {"what", "what", HF_COLUMN_ELASTIC},
+    {"field", "field", HF_COLUMN_BLANK},
     {"source_address", "pointer at", 0},
     {"source_offset", "offset", HF_COLUMN_OPTIONAL},
     {"target_offset", "into it", HF_COLUMN_OPTIONAL},
@@ -19,7 +20,14 @@ static const struct hf_column ref_columns[] = {
     {"retained_bytes", "retained", 0},
 };
 
-static uint64_t node_address(const struct hf_analysis *analysis, uint32_t node)
+const char *hf_edge_field(const struct hf_analysis *analysis, struct hf_doc *doc,
+			  const struct hf_edge *edge)
+{
+	char name[MAX_FIELD];
+	return hf_analysis_field(analysis, edge, name, sizeof(name)) ? hf_doc_dup(doc, name) : NULL;
+}
+
+uint64_t hf_node_address(const struct hf_analysis *analysis, uint32_t node)
 {
 	if (node < hf_graph_objects(analysis->graph))
 		return hf_extents_address(analysis->extents, node);
@@ -29,11 +37,12 @@ static uint64_t node_address(const struct hf_analysis *analysis, uint32_t node)
 static void add_ref(const struct hf_analysis *analysis, struct hf_doc *doc, struct hf_table *table,
 		    const struct hf_edge *edge, uint32_t other)
 {
-	uint64_t base = node_address(analysis, edge->source);
+	uint64_t base = hf_node_address(analysis, edge->source);
 
 	hf_doc_row(doc, table, 0);
 	hf_doc_cell(doc, table, hf_number(other));
 	hf_doc_cell(doc, table, hf_text(hf_node_name(analysis, doc, other)));
+	hf_doc_cell(doc, table, hf_text(hf_edge_field(analysis, doc, edge)));
 	hf_doc_cell(doc, table,
 		    edge->source_address ? hf_address(edge->source_address) : hf_none());
 	hf_doc_cell(doc, table,
@@ -119,8 +128,9 @@ static void tell_outgoing(struct hf_analysis *analysis, struct hf_doc *doc, uint
 }
 
 /* The node that the user means, which must be there. */
-static struct hf_error *resolve(struct hf_analysis *analysis, const struct hf_view_options *options,
-				bool object_only, uint32_t *ret)
+struct hf_error *hf_view_resolve(struct hf_analysis *analysis,
+				 const struct hf_view_options *options, bool object_only,
+				 uint32_t *ret)
 {
 	uint64_t address = 0;
 
@@ -145,7 +155,7 @@ struct hf_error *hf_view_refs(struct hf_analysis *analysis, const struct hf_view
 
 	if (!hf_view_has_heap(analysis, doc))
 		return NULL;
-	struct hf_error *err = resolve(analysis, options, false, &node);
+	struct hf_error *err = hf_view_resolve(analysis, options, false, &node);
 	if (err)
 		return err;
 	hf_doc_field(doc, "what", "what", hf_text(hf_node_name(analysis, doc, node)));
@@ -154,134 +164,5 @@ struct hf_error *hf_view_refs(struct hf_analysis *analysis, const struct hf_view
 		err = tell_incoming(analysis, doc, node, top);
 	if (!err)
 		tell_outgoing(analysis, doc, node, top);
-	return err;
-}
-
-/* ---- path ---------------------------------------------------------------------------------------
- */
-
-static const struct hf_column hop_columns[] = {
-    {"node", NULL, HF_COLUMN_JSON_ONLY},
-    {"what", "", HF_COLUMN_TREE | HF_COLUMN_ELASTIC},
-    {"address", NULL, HF_COLUMN_JSON_ONLY},
-    {"pointer_at", "pointer at", 0},
-    {"offset", "offset", HF_COLUMN_OPTIONAL},
-    {"into", "into next", HF_COLUMN_OPTIONAL},
-    {"retained_bytes", "retained", HF_COLUMN_OPTIONAL},
-};
-
-struct hop {
-	uint32_t target;
-	struct hf_edge edge;
-	bool found;
-};
-
-/* The pointer that makes the hop: a start pointer before an interior one. */
-static bool each_hop(void *ctx, const struct hf_edge *edge)
-{
-	struct hop *hop = ctx;
-	if (edge->target != hop->target)
-		return true;
-	if (!hop->found || (hop->edge.interior && !edge->interior))
-		hop->edge = *edge;
-	hop->found = true;
-	return hop->edge.interior;
-}
-
-static void tell_path(const struct hf_analysis *analysis, struct hf_doc *doc, const uint32_t *path,
-		      uint32_t count)
-{
-	struct hf_table *table = hf_doc_table(doc, "path", NULL, hop_columns,
-					      sizeof(hop_columns) / sizeof(hop_columns[0]));
-	for (uint32_t i = 0; i < count; i++) {
-		struct hop hop = {.target = i + 1 < count ? path[i + 1] : HF_NO_NODE};
-		uint64_t base = node_address(analysis, path[i]);
-		if (i + 1 < count)
-			hf_graph_each_edge(analysis->graph, path[i], each_hop, &hop);
-		hf_doc_row(doc, table, i);
-		hf_doc_cell(doc, table, hf_number(path[i]));
-		hf_doc_cell(doc, table, hf_text(hf_node_name(analysis, doc, path[i])));
-		hf_doc_cell(doc, table, base ? hf_address(base) : hf_none());
-		if (hop.found) {
-			uint64_t target = hf_extents_address(analysis->extents, hop.target);
-			bool in_memory = hop.edge.source_address && base;
-			hf_doc_cell(doc, table,
-				    hop.edge.source_address ? hf_address(hop.edge.source_address)
-							    : hf_text("register"));
-			hf_doc_cell(doc, table,
-				    in_memory ? hf_number(hop.edge.source_address - base)
-					      : hf_none());
-			hf_doc_cell(doc, table, hf_number(hop.edge.value - target));
-		} else {
-			hf_doc_cell(doc, table, hf_none());
-			hf_doc_cell(doc, table, hf_none());
-			hf_doc_cell(doc, table, hf_none());
-		}
-		hf_doc_cell(doc, table, hf_bytes(hf_graph_retained(analysis->graph, path[i])));
-	}
-}
-
-/* Distinct chains: one through each node that points at the object. */
-static struct hf_error *tell_all_paths(struct hf_analysis *analysis, struct hf_doc *doc,
-				       uint32_t object)
-{
-	const uint32_t *sources;
-	uint64_t count = 0, shown = 0;
-	struct hf_error *err = hf_graph_in(analysis->graph, object, &sources, &count);
-
-	for (uint64_t i = count; !err && i-- > 0 && shown < MAX_PATHS;) {
-		uint32_t source = HF_EDGE_NODE(sources[i]), *path = NULL, length = 0;
-		if (i + 1 < count && source == HF_EDGE_NODE(sources[i + 1]))
-			continue;
-		if (source < hf_graph_objects(analysis->graph))
-			err = hf_graph_path(analysis->graph, source, &path, &length);
-		uint32_t *whole = err ? NULL : realloc(path, (length + 2ull) * sizeof(*path));
-		if (!whole) {
-			free(path);
-			return err ? err : hf_error_nomem();
-		}
-		if (length == 0)
-			whole[length++] = source;
-		bool through = false;
-		for (uint32_t j = 0; j < length; j++)
-			through = through || whole[j] == object;
-		whole[length++] = object;
-		if (!through) {
-			hf_doc_begin(doc, hf_doc_printf(doc, "path_%lu", (unsigned long)shown + 1),
-				     hf_doc_printf(doc, "PATH %lu", (unsigned long)shown + 1));
-			tell_path(analysis, doc, whole, length);
-			hf_doc_end(doc);
-			shown++;
-		}
-		free(whole);
-	}
-	return err;
-}
-
-struct hf_error *hf_view_path(struct hf_analysis *analysis, const struct hf_view_options *options,
-			      struct hf_doc *doc)
-{
-	uint32_t object = HF_NO_NODE, *path = NULL, count = 0;
-
-	if (!hf_view_has_heap(analysis, doc))
-		return NULL;
-	struct hf_error *err = resolve(analysis, options, true, &object);
-	if (err)
-		return err;
-	enum hf_leak_kind kind = hf_graph_leak_kind(analysis->graph, object);
-	hf_doc_field(doc, "object", "object", hf_text(hf_node_name(analysis, doc, object)));
-	hf_doc_field(doc, "leak_kind", "leak kind", hf_text(hf_leak_kind_name(kind)));
-	if (kind == HF_DEFINITE)
-		hf_doc_note(doc, "No root leads here: it is lost, and leads what hangs on it.");
-	else if (kind == HF_UNKNOWN)
-		hf_doc_note(doc, "No root leads here in what the core holds; memory is missing.");
-	else if (kind == HF_INDIRECT)
-		hf_doc_note(doc, "No root leads here: the chain starts at the lost leader.");
-	if (options->all)
-		return tell_all_paths(analysis, doc, object);
-	err = hf_graph_path(analysis->graph, object, &path, &count);
-	if (!err)
-		tell_path(analysis, doc, path, count);
-	free(path);
 	return err;
 }

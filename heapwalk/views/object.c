@@ -119,7 +119,11 @@ static void tell_object(struct hf_analysis *analysis, struct hf_doc *doc, uint32
 	hf_doc_json_field(doc, "id", hf_number(id));
 	hf_doc_field(doc, "type", "type", hf_text(type->name));
 	hf_doc_emphasize(doc, HF_STRONG);
-	hf_doc_field(doc, "type_source", "known by", hf_text(hf_type_source_name(type->source)));
+	hf_doc_field(doc, "type_source", "known by",
+		     hf_text(hf_type_source_name(hf_typing_source(analysis->typing, id))));
+	if (hf_typing_confidence(analysis->typing, id))
+		hf_doc_field(doc, "confidence", "sure",
+			     hf_share(hf_typing_confidence(analysis->typing, id), 100));
 	hf_doc_field(doc, "usable_bytes", "usable",
 		     hf_bytes(hf_extents_usable(analysis->extents, id)));
 	hf_doc_field(doc, "chunk_bytes", "chunk",

@@ -4,6 +4,7 @@
 #ifndef HF_HEAPWALK_VIEWS_SECTIONS_H
 #define HF_HEAPWALK_VIEWS_SECTIONS_H
 
+#include "heapwalk/views/tree.h"
 #include "heapwalk/views/view.h"
 
 /* Heap totals that several sections speak of. Bytes are chunk bytes. */
@@ -56,6 +57,9 @@ const char *hf_thread_place(const struct hf_analysis *analysis, struct hf_doc *d
  */
 const char *hf_hexdump(const struct hf_analysis *analysis, struct hf_doc *doc, uint64_t address,
 		       uint64_t bytes, uint64_t mark, uint64_t mark_bytes);
+/* A group of objects, or one node by its name. */
+const char *hf_tree_label(const struct hf_analysis *analysis, struct hf_doc *doc,
+			  const struct hf_tree_node *node);
 
 /* Holder or object for people, with what it holds where that is one thing; the document's. */
 const char *hf_node_name(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t node);
@@ -63,5 +67,26 @@ const char *hf_node_name(const struct hf_analysis *analysis, struct hf_doc *doc,
 /* Why an object stands at the top of the dominator tree: several holders share it, or it is lost.
  * NULL for any other node. The document's. */
 const char *hf_node_note(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t object);
+/* Groups of untyped objects by what they hide. */
+struct hf_error *hf_section_untyped(struct hf_analysis *analysis, struct hf_doc *doc);
+
+/* dominators --by=WHAT */
+struct hf_error *hf_view_by(struct hf_analysis *analysis, const struct hf_view_options *options,
+			    struct hf_doc *doc);
+
+/* path --type=TYPE: the shortest chains to all objects of a type, merged. */
+struct hf_error *hf_view_merged_paths(struct hf_analysis *analysis,
+				      const struct hf_view_options *options, struct hf_doc *doc);
+
+/* The node that the user means (options->argument), which must be there. */
+struct hf_error *hf_view_resolve(struct hf_analysis *analysis,
+				 const struct hf_view_options *options, bool object_only,
+				 uint32_t *ret);
+
+uint64_t hf_node_address(const struct hf_analysis *analysis, uint32_t node);
+
+/* Where in its source the pointer stands: "buckets[17]"; NULL if unknown. The document's. */
+const char *hf_edge_field(const struct hf_analysis *analysis, struct hf_doc *doc,
+			  const struct hf_edge *edge);
 
 #endif

@@ -68,8 +68,12 @@ static void add_member(struct builder *builder, struct groups *groups, uint32_t 
 
 static bool left_out(const struct builder *builder, uint32_t above, uint32_t node)
 {
-	return builder->options->without_lost && above == hf_graph_root(builder->graph) &&
-	       is_object(builder, node) && hf_graph_is_leader(builder->graph, node);
+	if (builder->options->lost == HF_TREE_WITH_LOST || above != hf_graph_root(builder->graph))
+		return false;
+	/* Leaders, and what several leaders share. */
+	bool lost =
+	    is_object(builder, node) && hf_graph_leak_kind(builder->graph, node) > HF_POSSIBLE;
+	return lost == (builder->options->lost == HF_TREE_WITHOUT_LOST);
 }
 
 /* The children of @from's members, but those that were folded into it. */

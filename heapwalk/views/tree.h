@@ -17,13 +17,19 @@
 
 #include "heapwalk/analysis.h"
 
+enum hf_tree_lost {
+	HF_TREE_WITH_LOST,
+	HF_TREE_WITHOUT_LOST, /* below the super root no objects that no root reaches */
+	HF_TREE_ONLY_LOST,    /* below the super root only those */
+};
+
 struct hf_tree_options {
 	uint32_t depth;	    /* levels below the start; at most HF_TREE_MAX_DEPTH */
 	uint64_t top;	    /* groups shown below the start; 0: all */
 	uint64_t top_below; /* below other nodes; 0: as many */
 	uint64_t min_bytes; /* retained of a group to be shown, and to be opened */
-	bool without_lost;  /* leave lost leaders out below the super root */
-	bool single;	    /* no groups: every node a line of its own */
+	enum hf_tree_lost lost;
+	bool single; /* no groups: every node a line of its own */
 };
 
 enum { HF_TREE_MAX_DEPTH = 200 };

@@ -14,6 +14,9 @@ static const struct hf_column columns[] = {
     {"type", "type or shape", HF_COLUMN_ELASTIC},
     {"source", "known by", HF_COLUMN_OPTIONAL},
     {"confidence", NULL, HF_COLUMN_JSON_ONLY},
+    {"size", NULL, HF_COLUMN_JSON_ONLY},
+    {"votes", NULL, HF_COLUMN_JSON_ONLY},
+    {"conflicts", NULL, HF_COLUMN_JSON_ONLY},
     {"count", "objects", 0},
     {"shallow_bytes", "bytes", 0},
     {"share", "share", 0},
@@ -78,12 +81,38 @@ void hf_section_types(struct hf_analysis *analysis, uint64_t top, struct hf_doc 
 		hf_doc_cell(doc, table, hf_text(type->name));
 		hf_doc_cell(doc, table, hf_text(hf_type_source_name(type->source)));
 		hf_doc_cell(doc, table, hf_number(type->confidence));
+		hf_doc_cell(doc, table, type->size ? hf_bytes(type->size) : hf_none());
+		hf_doc_cell(doc, table, hf_count(type->votes));
+		hf_doc_cell(doc, table, hf_count(type->conflicts));
 		hf_doc_cell(doc, table, hf_count(type->count));
 		hf_doc_cell(doc, table, hf_bytes(type->bytes));
 		hf_doc_cell(doc, table, hf_share(type->bytes, whole));
 		hf_doc_cell(doc, table, hf_bytes(lines[i].retained));
 	}
 	free(lines);
+}
+
+/* How much of the heap has a type. */
+static void tell_coverage(const struct hf_analysis *analysis, struct hf_doc *doc)
+{
+	uint64_t bytes[2] = {0, 0}, count[2] = {0, 0};
+
+	for (uint32_t i = 0; i < hf_typing_types(analysis->typing); i++) {
+		const struct hf_type *type = hf_typing_type(analysis->typing, i);
+		bool typed = type->source != HF_TYPE_SHAPE;
+		bytes[typed] += type->bytes;
+		count[typed] += type->count;
+	}
+	hf_doc_begin(doc, "coverage", NULL);
+	hf_doc_json_field(doc, "typed_objects", hf_count(count[1]));
+	hf_doc_json_field(doc, "typed_bytes", hf_bytes(bytes[1]));
+	hf_doc_json_field(doc, "untyped_objects", hf_count(count[0]));
+	hf_doc_json_field(doc, "untyped_bytes", hf_bytes(bytes[0]));
+	hf_doc_note(doc, "%s of %s have a type (%.1f %%).", hf_doc_bytes_text(doc, bytes[1]),
+		    hf_doc_bytes_text(doc, bytes[0] + bytes[1]),
+		    bytes[0] + bytes[1] ? 100.0 * (double)bytes[1] / (double)(bytes[0] + bytes[1])
+					: 0.0);
+	hf_doc_end(doc);
 }
 
 struct hf_error *hf_view_types(struct hf_analysis *analysis, const struct hf_view_options *options,
@@ -98,5 +127,6 @@ struct hf_error *hf_view_types(struct hf_analysis *analysis, const struct hf_vie
 					: DEFAULT_TOP,
 			 doc);
 	hf_doc_end(doc);
-	return NULL;
+	tell_coverage(analysis, doc);
+	return hf_section_untyped(analysis, doc);
 }

@@ -20,6 +20,8 @@ struct hf_view_options {
 	uint32_t depth;			 /* of a tree; 0: default */
 	uint64_t min_bytes;		 /* leave out what is smaller */
 	bool all;			 /* --all */
+	const char *by;			 /* --by: "type", "holder", "module"; NULL: the tree */
+	const char *type;		 /* of path: the type whose objects are meant; NULL */
 	const char *suppressions;	 /* file; NULL */
 	const struct hf_oomlog *oom_log; /* NULL: none was given */
 	struct hf_analysis *baseline;	 /* an older core of the process; NULL: none was given */

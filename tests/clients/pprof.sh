@@ -27,10 +27,10 @@ for case in demo cxx random; do
 	[ -s "$work/rows" ] || wrong "$case: -top has no rows"
 
 	# All flats together are the heap in use; so they are in objects.
-	flats=$(awk '{sum += $1} END {printf "%d", sum}' "$work/rows")
+	flats=$(awk '{sum += $1} END {printf "%.0f", sum}' "$work/rows")
 	heap=$(ask $case "SELECT sum(chunk_size) FROM objects")
 	[ "$flats" = "$heap" ] || wrong "$case: the flats add up to $flats, the heap is $heap"
-	objects=$(rows -sample_index=inuse_objects "$profile" | awk '{sum += $1} END {printf "%d", sum}')
+	objects=$(rows -sample_index=inuse_objects "$profile" | awk '{sum += $1} END {printf "%.0f", sum}')
 	count=$(ask $case "SELECT count(*) FROM objects")
 	[ "$objects" = "$count" ] || wrong "$case: $objects objects of $count"
 

@@ -9,7 +9,7 @@ for case in demo cases cxx random; do
 	file=$work/$case.sqlite
 	[ "$(sqlite3 "$file" 'PRAGMA integrity_check; PRAGMA foreign_key_check')" = ok ] ||
 		wrong "$case: integrity_check"
-	tables=$(sqlite3 "$file" "SELECT name FROM sqlite_schema WHERE type = 'table' AND name != 'meta'")
+	tables=$(sqlite3 "$file" "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name != 'meta'")
 	for table in objects nodes refs chunks holders arenas threads mappings modules types findings; do
 		echo "$tables" | grep -qx $table || wrong "$case: there is no table $table"
 		"$HF" query --csv -q "$work/$case.core" "$(program_of $case)" \

@@ -169,6 +169,8 @@ sed -n 4p "$work/screen" | grep -q 'g_table' || { echo "WRONG: g_table has not t
 keys S
 shows "by shallow size" 'by shallow'
 sed -n 4p "$work/screen" | grep -q 'lost' || { echo "WRONG: the lost are not the largest"; status=1; }
+keys o
+shows "by address" 'by address'
 keys s End
 shows "the last row" 'by retained, grouped' '^ \([0-9]*\) of \1 '
 keys Home
@@ -191,15 +193,15 @@ shows "the address's prompt" 'go to (address or variable)'
 type_in "$text"
 shows "a jump" "$text" '"this is the text of sess'
 keys p
-shows "the path" "path to .*$text" 'g_table (program.c' "at +984" "at +0" ' 1 of 4 '
+shows "the path" "path to .*$text" 'g_table (program.c' "+984" "+0" ' 1 of 4 '
 keys Left r
 shows "who points at it" "pointers to .*$text" "$session" ' 1 of 1 '
 keys R
-shows "whom it points at" "pointers from .*$session" "at +0 .*$text"
+shows "whom it points at" "pointers from .*$session" "+0.*$text"
 keys Left x
 shows "the memory of a session" "$session" '^+0  ' '7b 00 00 00 00 00 00 00' 'q close'
 keys w
-shows "its words" "^+0 .*$text" '^+8 .*0x000000000000007b$'
+shows "its words" "^+0 .*$text" '^+8 .*0x000000000000007b'
 keys q
 shows "the list again" "pointers to .*$text"
 keys Left x
@@ -246,6 +248,12 @@ colored && { echo "WRONG: colours in spite of NO_COLOR"; status=1; }
 start NO_COLOR=1 $files g_chain
 shows "a start below g_chain" '^ all roots > g_chain (program.c' '  50 .*  x '
 keys q
+start "" $files
+shows "before Ctrl-C" 'g_table'
+keys / C-c
+shows "Ctrl-C at a prompt" 'Enter open'
+keys C-c
+shows "Ctrl-C" 'left with 0'
 start LC_ALL=C $files
 shows "in the locale C" 'g_table'
 start TERM=no-such-terminal $files

@@ -30,6 +30,15 @@ binary=$FIX/cxx_containers
 arrays=$(echo "$indexes"/*/arrays)
 [ -s "$arrays" ] || wrong "no index was kept"
 
+# Whatever command comes first keeps the answers of the others.
+for first in 'query SELECT(1)' 'export --format=folded -o /dev/null'; do
+	# shellcheck disable=SC2086
+	set -- $first
+	"$HF" "$@" -q --index="$work/first" "$work/core" "$binary" >/dev/null 2>&1 || wrong "$first with --index"
+	"$HF" report -q "$work/core" "$binary" --index="$work/first" >"$work/with"
+	"$HF" report -q "$work/core" "$binary" --no-index | cmp -s - "$work/with" || wrong "$first: another report"
+	rm -rf "$work/first"
+done
 for command in report summary arenas leaks dominators types check; do
 	same $command "$work/core" "$binary"
 	same $command --json --top=7 "$work/core" "$binary"
@@ -45,6 +54,15 @@ for table in objects nodes refs chunks holders arenas threads mappings modules t
 done
 same report "$work/core" "$binary" --roots=-stack
 same export --format=folded "$work/core" "$binary"
+
+# The fields of variables, by the types that are not in memory then.
+dump "$work/steps" "$FIX/gdb_steps" 20 || exit 1
+"$HF" summary -q --index "$work/steps" "$FIX/gdb_steps" >/dev/null
+for what in $("$HF" query -q --csv "$work/steps" "$FIX/gdb_steps" \
+	"SELECT address FROM objects WHERE type = 'struct node' LIMIT 2 OFFSET 18" | tail -n +2); do
+	same path "$work/steps" "$FIX/gdb_steps" "$what"
+	same refs "$work/steps" "$FIX/gdb_steps" "$what"
+done
 
 # Damaged: any byte, noticed and made anew; cut off; empty.
 size=$(stat -c %s "$arrays")

@@ -27,7 +27,8 @@ static void silence(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char path[32], sysroot[] = "--sysroot=" FUZZ_SYSROOT, quiet[] = "-q";
+	char path[32], sysroot[] = "--sysroot=" FUZZ_SYSROOT, quiet[] = "-q",
+		       fresh[] = "--no-index";
 	char command[16], format[16], sql[] = "SELECT * FROM objects, holders LIMIT 50";
 
 	if (size < 2)
@@ -37,11 +38,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	snprintf(format, sizeof(format), "%s", formats[data[0] / 8 % 4]);
 	int fd = fuzz_file(data + 1, size - 1, path);
 	char name[] = "heapforensics";
-	char *words[] = {name, command, quiet, format, sysroot, path, sql, NULL};
+	char *words[] = {name, command, quiet, fresh, format, sysroot, path, sql, NULL};
 	int query = !strcmp(command, "query");
 	if (!query)
-		words[6] = NULL;
-	tool_main(query ? 7 : 6, words);
+		words[7] = NULL;
+	tool_main(query ? 8 : 7, words);
 	close(fd);
 	return 0;
 }

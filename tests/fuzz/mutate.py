@@ -81,7 +81,7 @@ def main():
             with open(path, "wb") as out:
                 out.write(mutate(bytearray(data), used, rng))
             command, _, last = rng.choice(COMMANDS).partition("|")
-            words = [tool] + command.split() + ["-q", "--sysroot=/nonexistent", path]
+            words = [tool] + command.split() + ["-q", "--no-index", "--sysroot=/nonexistent", path]
             words += [binary] if binary and rng.random() < 0.5 else []
             words += [last] if last else []
             with open(os.path.join(work, "out"), "wb") as out:

@@ -10,6 +10,7 @@ any wrong type, or too little coverage.
 """
 import collections
 import csv
+import re
 import sys
 
 UNTYPED = {"shape"}
@@ -17,11 +18,19 @@ TEXT = {"char[]", "unsigned char[]"}
 
 
 def element(name):
-    """One or many: an object with room for one more than one may be called either."""
-    return name[:-2] if name.endswith("[]") else name
+    """One or many: an object with room for one more than one may be called either. Spaces, const
+    and "int" of "long int" are spelled differently by compilers; defaults are left out."""
+    name = name[:-2] if name.endswith("[]") else name
+    for long, short in (("long unsigned", "unsigned long"), ("std::__cxx11::", "std::"),
+                        (", std::char_traits<char>", "")):
+        name = name.replace(long, short)
+    return re.sub(r"\bconst\b|(?<=long) int\b|\s", "", name)
 
 
 def right(true, said):
+    # Buckets are declared to hold nodes without a value; what they hold is known better.
+    if true == "std::__detail::_Hash_node_base*[]" and said.endswith("*[]"):
+        return said.startswith("std::__detail::_Hash_node<")
     return element(true) == element(said) or (said == "text" and true in TEXT)
 
 
@@ -30,7 +39,10 @@ def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         for line in file:
             address, true = line.rstrip("\n").split(" ", 1)
-            truth[int(address, 16)] = true
+            if true == "freed":
+                del truth[int(address, 16)]
+            else:
+                truth[int(address, 16)] = true
     wrong, covered, covered_bytes, total_bytes, untyped = [], 0, 0, 0, collections.Counter()
     seen = set()
     with open(sys.argv[2], encoding="utf-8") as file:

@@ -54,10 +54,13 @@ static void world_init(struct world *world, uint32_t objects, uint32_t holders, 
 	for (uint32_t id = 0; id < objects; id++)
 		world->typing.of[id] = (uint32_t)(fake_random(random) % TYPES);
 	world->analysis.typing = &world->typing;
+	assert_null(hf_symbols_create(&world->process, &world->analysis.symbols));
+	world->typing.symbols = world->analysis.symbols;
 }
 
 static void world_deinit(struct world *world)
 {
+	hf_symbols_destroy(world->analysis.symbols);
 	hf_graph_destroy(world->analysis.graph);
 	hf_extents_destroy(world->analysis.extents);
 	free(world->typing.of);
@@ -269,7 +272,7 @@ static void check_orders(struct hf_browser *browser)
 {
 	struct hf_line line;
 
-	for (int sort = HF_SORT_NAME; sort >= HF_SORT_RETAINED; sort--) {
+	for (int sort = HF_SORT_ADDRESS; sort >= HF_SORT_RETAINED; sort--) {
 		for (int turned = 0; turned < 2; turned++) {
 			uint64_t last = 0;
 			char name[64] = "";
@@ -277,6 +280,8 @@ static void check_orders(struct hf_browser *browser)
 			for (uint64_t i = 0; i < hf_browser_rows(browser); i++) {
 				assert_null(hf_browser_line(browser, i, &line));
 				uint64_t now = figure(&line, (enum hf_sort)sort);
+				if (sort == HF_SORT_ADDRESS)
+					now = UINT64_MAX - line.node;
 				if (sort == HF_SORT_NAME)
 					assert_true(i == 0 || turned ||
 						    strncasecmp(name, line.name, 5) <= 0);

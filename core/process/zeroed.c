@@ -1,0 +1,105 @@
+/*
+ * zeroed.c - is memory zero that cannot be? Then the core has a hole where bytes were: an
+ * interrupted copy, a full disk, a sparse file put together wrongly. Nothing marks such bytes.
+ *
+ * What must not be zero: a page of a module's data whose file is not zero there (relocated
+ * pointers, initialised variables); a thread's stack right above its stack pointer, where return
+ * addresses are; a thread's control block, which points at itself (x86).
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/cleanup.h"
+#include "core/process/private.h"
+
+enum { STACK_LOOK = 512 };
+
+static bool all_zero(const uint8_t *data, uint64_t size)
+{
+	return size == 0 || (data[0] == 0 && !memcmp(data, data + 1, size - 1));
+}
+
+/* Is all of [address, address + size) in the core, and zero? */
+bool hf_process_zero_at(const struct hf_process *process, uint64_t address, uint64_t size)
+{
+	while (size > 0) {
+		uint64_t available = 0;
+		const uint8_t *view = hf_image_at(&process->image, address, &available);
+		if (!view)
+			return false;
+		uint64_t step = available < size ? available : size;
+		if (!all_zero(view, step))
+			return false;
+		address += step;
+		size -= step;
+	}
+	return true;
+}
+
+/* Pages of @mapping that the core gives as zero and the file, at the same place, does not. */
+static uint64_t zeroed_pages(const struct hf_process *process, const struct hf_mapping *mapping,
+			     const uint8_t *file, uint64_t file_bytes)
+{
+	uint64_t page = process->image.page_bytes, zeroed = 0;
+	for (uint64_t at = mapping->start; at < mapping->end; at += page) {
+		uint64_t offset = mapping->file_offset + (at - mapping->start);
+		const struct hf_segment *segment = hf_image_find(&process->image, at);
+		if (offset >= file_bytes)
+			break;
+		uint64_t size = file_bytes - offset < page ? file_bytes - offset : page;
+		if (segment && segment->source == HF_SEGMENT_CORE &&
+		    !all_zero(file + offset, size) && hf_process_zero_at(process, at, size))
+			zeroed += page;
+	}
+	return zeroed;
+}
+
+static uint64_t zeroed_in_module(const struct hf_process *process, uint32_t index)
+{
+	const struct hf_module *module = &process->modules.data[index];
+	HF_AUTO(close_fd) int fd = -1;
+	struct stat st;
+	uint64_t zeroed = 0;
+
+	if (!module->file || module->match == HF_FILE_DIFFERS)
+		return 0;
+	fd = open(module->file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) != 0 || st.st_size <= 0)
+		return 0;
+	void *file = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (file == MAP_FAILED)
+		return 0;
+	hf_vec_foreach (mapping, &process->mappings) {
+		if (mapping->module == index && mapping->kind == HF_MAPPING_FILE)
+			zeroed += zeroed_pages(process, mapping, file, (uint64_t)st.st_size);
+	}
+	munmap(file, (size_t)st.st_size);
+	return zeroed;
+}
+
+static uint64_t zeroed_in_thread(const struct hf_process *process, const struct hf_thread *thread)
+{
+	const struct hf_machine *machine = process->priv->machine;
+	uint64_t word = process->image.word_bytes, self = 1;
+
+	if (thread->stack_top > thread->sp && thread->stack_top - thread->sp > STACK_LOOK &&
+	    hf_process_zero_at(process, thread->sp, STACK_LOOK))
+		return STACK_LOOK;
+	bool x86 = machine && machine->tls_below && machine->dtv_words == 1;
+	if (x86 && thread->tp && hf_image_word(&process->image, thread->tp, &self) && self == 0)
+		return word;
+	return 0;
+}
+
+uint64_t hf_process_zeroed(const struct hf_process *process)
+{
+	uint64_t zeroed = 0;
+	for (uint32_t i = 0; i < process->modules.count; i++)
+		zeroed += zeroed_in_module(process, i);
+	hf_vec_foreach (thread, &process->threads)
+		zeroed += zeroed_in_thread(process, thread);
+	return zeroed;
+}

@@ -1,0 +1,43 @@
+/*
+ * runtimes.c - the list of runtimes, and asking them (see runtime.h).
+ */
+#include "heapwalk/typing/runtime.h"
+
+static const struct typing_runtime *const runtimes[] = {
+    &typing_cpython,
+};
+
+static void run(struct hf_typing *typing, const struct typing_runtime *runtime, void *state)
+{
+	uint32_t count = hf_extents_count(typing->extents);
+
+	for (uint32_t id = 0; id < count; id++) {
+		uint64_t bytes = 0;
+		if (typing->of[id] != TYPE_NONE)
+			continue;
+		const uint8_t *data = typing_bytes(typing, id, &bytes);
+		uint32_t type = data ? runtime->type_of(state, data, bytes) : TYPE_NONE;
+		if (type != TYPE_NONE)
+			typing->of[id] = type_pack(type, HF_TYPE_RUNTIME, RANK_SURE);
+	}
+	for (uint32_t id = 0; runtime->spread && id < count; id++) {
+		uint32_t packed = typing->of[id];
+		if (packed != TYPE_NONE && packed_source(packed) == HF_TYPE_RUNTIME)
+			runtime->spread(state, id, packed_type(packed));
+	}
+}
+
+struct hf_error *typing_run_runtimes(struct hf_typing *typing)
+{
+	struct hf_error *err = NULL;
+
+	for (size_t i = 0; i < sizeof(runtimes) / sizeof(runtimes[0]) && !err; i++) {
+		void *state = NULL;
+		err = runtimes[i]->open(typing, &state);
+		if (err || !state)
+			continue;
+		run(typing, runtimes[i], state);
+		runtimes[i]->close(state);
+	}
+	return err;
+}

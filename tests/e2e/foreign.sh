@@ -1,0 +1,58 @@
+#!/bin/sh
+# foreign.sh - processes whose memory another allocator manages: a clear answer with its name and its
+# bytes, the ledger, exit status 0; never objects made up.
+. fixtures/core.sh
+work=$(new_folder)
+trap 'rm -rf "$work"' EXIT
+status=0 done=0
+cat >"$work/list.c" <<'C'
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+struct node { struct node *next; char text[120]; } *g_list;
+int main(void)
+{
+	for (int i = 0; i < 20000; i++) {
+		struct node *node = malloc(sizeof(*node));
+		memset(node, 1, sizeof(*node));
+		node->next = g_list;
+		g_list = node;
+	}
+	raise(SIGABRT);
+}
+C
+
+expect() { # NAME CORE BINARY
+	"$HF" --no-index -q "$2" "$3" >"$work/out" 2>&1
+	got=$?
+	"$HF" --no-index -q --json "$2" "$3" >"$work/json" 2>&1
+	if [ $got -ne 0 ] || ! grep -q "no glibc heap was found: $1" "$work/out" ||
+		! grep -q 'other anonymous memory  *[0-9.]* MiB' "$work/out" ||
+		! grep -q '"partial": true' "$work/json"; then
+		echo "WRONG: $1 is not told (status $got):"
+		head -n 30 "$work/out"
+		status=1
+	fi
+	done=$((done + 1))
+}
+
+gcc -g -O1 -o "$work/list" "$work/list.c" || exit 1
+for library in jemalloc tcmalloc_minimal mimalloc; do
+	file=$(ls /usr/lib/*/lib$library.so.* 2>/dev/null | head -n 1)
+	[ -n "$file" ] || continue
+	dump "$work/core" /usr/bin/env LD_PRELOAD="$file" "$work/list" || exit 1
+	expect "${library%_minimal}" "$work/core" "$work/list"
+done
+if command -v musl-gcc >/dev/null; then
+	for flag in "" -static; do
+		musl-gcc -g -O1 $flag -o "$work/musl" "$work/list.c" || exit 1
+		dump "$work/core" "$work/musl" || exit 1
+		expect musl "$work/core" "$work/musl"
+	done
+	strip "$work/musl"
+	dump "$work/core" "$work/musl" || exit 1
+	expect '' "$work/core" "$work/musl"
+fi
+[ $done -gt 0 ] || { echo "neither musl-gcc nor another allocator is installed"; exit 77; }
+echo "$done allocators"
+exit $status
