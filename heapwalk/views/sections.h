@@ -70,6 +70,9 @@ const char *hf_node_note(const struct hf_analysis *analysis, struct hf_doc *doc,
 /* Groups of untyped objects by what they hide. */
 struct hf_error *hf_section_untyped(struct hf_analysis *analysis, struct hf_doc *doc);
 
+/* The content field by field; nothing where no structure is known. */
+void hf_section_fields(struct hf_analysis *analysis, struct hf_doc *doc, uint32_t object);
+
 /* Groups of untyped objects by what they hide. */
 struct hf_error *hf_section_untyped(struct hf_analysis *analysis, struct hf_doc *doc);
 
