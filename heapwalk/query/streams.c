@@ -3,6 +3,7 @@
  * words of one node at a time, scanned again).
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "heapwalk/query/vtab.h"
 
@@ -161,7 +162,7 @@ void query_refs_column(struct query_cursor *cursor, struct query_cell *ctx, int 
 		break;
 	default:
 		if (hf_analysis_field(cursor->analysis, edge, field, sizeof(field)))
-			query_text(ctx, field);
+			query_own_text(ctx, strdup(field));
 		break;
 	}
 }
