@@ -9,6 +9,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/symbols/types_private.h"
@@ -118,4 +119,64 @@ uint32_t hf_ctype_field(struct hf_symbols *symbols, uint32_t type, uint64_t offs
 		type = member->type;
 	}
 	return 0;
+}
+
+/* ---- all fields -------------------------------------------------------------------------------
+ */
+
+enum { MAX_FIELD_NAME = 256, MAX_PARTS = 256 };
+
+struct part {
+	uint32_t type;
+	uint16_t bit_offset, bit_size;
+	uint64_t offset;
+	char name[MAX_FIELD_NAME];
+};
+
+struct parts {
+	struct part list[MAX_PARTS];
+	uint32_t count;
+};
+
+static void open_part(struct hf_symbols *symbols, struct parts *parts, const struct part *part)
+{
+	const struct hf_cmember *members = NULL;
+	uint32_t count = hf_ctype_members(symbols, part->type, &members);
+
+	/* Backward: the last one pushed is the first one given. */
+	for (uint32_t i = count; i-- > 0 && parts->count < MAX_PARTS;) {
+		struct part *inner = &parts->list[parts->count++];
+		*inner = (struct part){.type = members[i].type,
+				       .bit_offset = members[i].bit_offset,
+				       .bit_size = members[i].bit_size,
+				       .offset = part->offset + members[i].offset};
+		int length = snprintf(inner->name, sizeof(inner->name), "%s%s%s", part->name,
+				      *part->name && members[i].name ? "." : "",
+				      members[i].name ? members[i].name : "");
+		if (length < 0)
+			inner->name[0] = '\0';
+	}
+}
+
+void hf_ctype_each_field(struct hf_symbols *symbols, uint32_t type, hf_cfield_fn *fn, void *ctx)
+{
+	struct parts *parts = calloc(1, sizeof(*parts));
+	uint32_t steps = 0;
+
+	if (!parts)
+		return;
+	parts->list[parts->count++] = (struct part){.type = type};
+	while (parts->count && steps++ < MAX_PARTS * 4) {
+		struct part part = parts->list[--parts->count];
+		uint8_t kind = hf_ctype_get(symbols, part.type)->kind;
+		if (kind == HF_CTYPE_STRUCT || kind == HF_CTYPE_UNION) {
+			open_part(symbols, parts, &part);
+			continue;
+		}
+		struct hf_cfield field = {part.name, part.offset, part.type, part.bit_offset,
+					  part.bit_size};
+		if (!fn(ctx, &field))
+			break;
+	}
+	free(parts);
 }

@@ -80,6 +80,19 @@ void hf_ctype_describe(struct hf_symbols *symbols, uint32_t type, char *buffer, 
 uint32_t hf_ctype_field(struct hf_symbols *symbols, uint32_t type, uint64_t offset, char *buffer,
 			size_t size);
 
+/* One scalar (or array) in a structure, its name with those of the structures around it. */
+struct hf_cfield {
+	const char *name;
+	uint64_t offset;
+	uint32_t type;
+	uint16_t bit_offset, bit_size; /* 0, 0: no bit field */
+};
+
+typedef bool hf_cfield_fn(void *ctx, const struct hf_cfield *field); /* false: stop */
+
+/* In the order of their declaration, structures in structures opened. */
+void hf_ctype_each_field(struct hf_symbols *symbols, uint32_t type, hf_cfield_fn *fn, void *ctx);
+
 /* Name of the enumerator of that value, NULL if there is none. */
 const char *hf_ctype_enumerator(struct hf_symbols *symbols, uint32_t type, int64_t value);
 

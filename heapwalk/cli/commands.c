@@ -63,6 +63,13 @@ const struct hf_command hf_commands[] = {
      "Objects, bytes and retained bytes by type; each type says by what it is known.",
      "heapforensics types core.1234 ./server --top=50", HF_ARGUMENT_NONE, HF_DEPTH_TYPES,
      hf_view_types, hf_run_view, VIEW | HF_GROUP_LIST},
+    {"waste", "CORE|PID [BINARY]", "memory that is held and does nothing",
+     "The same content more than once; containers of the C++ library with their cost and their "
+     "fill; "
+     "tables of pointers that are mostly null; slack behind types; blocks of nothing but zeros: by "
+     "type, with the bytes that could be gained.",
+     "heapforensics waste core.1234 ./server --top=20", HF_ARGUMENT_NONE, HF_DEPTH_TYPES,
+     hf_view_waste, hf_run_view, VIEW | HF_GROUP_LIST},
     {"object", "CORE|PID [BINARY] ADDR|VARIABLE", "what an address is",
      "Object, free chunk, root or mapping; its type, content, size, neighbours, and who keeps it "
      "alive.",

@@ -38,6 +38,12 @@ bool hf_typing_field(const struct hf_typing *typing, uint32_t object, uint64_t o
 	return true;
 }
 
+void hf_typing_ctype_name(const struct hf_typing *typing, uint32_t ctype, char *buffer, size_t size)
+{
+	hf_ctype_describe(typing->symbols, ctype, buffer, size);
+	typing_shorten(buffer);
+}
+
 struct local_search {
 	uint64_t address;
 	struct hf_local found;

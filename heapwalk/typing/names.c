@@ -70,17 +70,13 @@ void typing_shorten(char *name)
 		const char *next = skip_default(at);
 		if (next != at) {
 			at = next;
-			/* "X >" was "X, default<...> >". */
-			if (at[0] == ' ' && at[1] == '>')
-				at++;
 		} else if (take(&at, "std::__cxx11::basic_string<char, std::char_traits<char>, "
 				     "std::allocator<char> >")) {
 			to = put(to, "std::string");
 		} else if (take(&at, "std::__cxx11::")) {
 			to = put(to, "std::");
-		} else if (at[0] == '>' && at[1] == ' ' && at[2] == '>') {
-			*to++ = '>';
-			at += 2;
+		} else if (at[0] == ' ' && at[1] == '>') {
+			at++;
 		} else {
 			*to++ = *at++;
 		}

@@ -331,6 +331,15 @@ void propagation_drain(struct propagation *prop)
 	}
 }
 
+void propagation_init(struct propagation *prop, struct hf_typing *typing)
+{
+	*prop = (struct propagation){.typing = typing,
+				     .symbols = typing->symbols,
+				     .extents = typing->extents,
+				     .image = &typing->process->image};
+	hf_extents_hull(typing->extents, &prop->low, &prop->high);
+}
+
 struct hf_error *typing_propagate(struct hf_typing *typing, const struct hf_progress *progress)
 {
 	uint32_t objects = hf_extents_count(typing->extents);
@@ -339,12 +348,8 @@ struct hf_error *typing_propagate(struct hf_typing *typing, const struct hf_prog
 
 	if (!prop)
 		return hf_error_nomem();
-	prop->typing = typing;
-	prop->symbols = typing->symbols;
-	prop->extents = typing->extents;
-	prop->image = &typing->process->image;
+	propagation_init(prop, typing);
 	prop->opened = hf_bigmem_alloc(NULL, bytes);
-	hf_extents_hull(typing->extents, &prop->low, &prop->high);
 	if (!prop->opened) {
 		free(prop);
 		return hf_error_nomem();

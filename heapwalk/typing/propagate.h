@@ -71,6 +71,7 @@ struct typed_memory {
 };
 
 /* propagate.c */
+void propagation_init(struct propagation *prop, struct hf_typing *typing);
 /* hf_image_at(), quick where the last segment is meant again. */
 const uint8_t *propagation_view(struct propagation *prop, uint64_t address,
 				uint64_t *ret_available);

@@ -22,7 +22,7 @@ struct typing_runtime {
 	void (*close)(void *state);
 };
 
-extern const struct typing_runtime typing_cpython;
+extern const struct typing_runtime typing_cpython, typing_gobject;
 
 /* Types by all runtimes that are in the process. */
 struct hf_error *typing_run_runtimes(struct hf_typing *typing);

@@ -5,6 +5,7 @@
 
 static const struct typing_runtime *const runtimes[] = {
     &typing_cpython,
+    &typing_gobject,
 };
 
 static void run(struct hf_typing *typing, const struct typing_runtime *runtime, void *state)

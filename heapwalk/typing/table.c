@@ -110,6 +110,8 @@ uint32_t typing_intern_ctype(struct hf_typing *typing, uint32_t ctype, enum hf_t
 	    .offset = offset,
 	    .size = hf_ctype_get(typing->symbols, ctype)->size,
 	};
+	type.flexible = layout_of(typing->layouts, ctype)->flexible;
+	type.pointer = hf_ctype_get(typing->symbols, ctype)->kind == HF_CTYPE_POINTER;
 	name_of(typing->symbols, &type, name, sizeof(name));
 	return intern(typing, (seed * UINT64_C(0x9e3779b97f4a7c15)) | 1, &type);
 }

@@ -49,6 +49,8 @@ struct hf_type {
 	uint8_t source;	       /* enum hf_type_source: of most of its objects */
 	uint8_t confidence;    /* percent: the mean over its objects */
 	uint8_t form;	       /* enum hf_type_form */
+	bool flexible;	       /* ends in an array that has what room is left */
+	bool pointer;	       /* it is a pointer, or an array of pointers */
 	uint32_t ctype;	       /* hf_ctype_get(); 0: none */
 	uint32_t offset;       /* of the first one in the object */
 	uint64_t size;	       /* of one; 0 if unknown */
@@ -102,6 +104,36 @@ bool hf_typing_field(const struct hf_typing *typing, uint32_t object, uint64_t o
  * plain variable), or false. */
 bool hf_typing_root_field(const struct hf_typing *typing, const struct hf_holder *holder,
 			  uint64_t address, char *buffer, size_t size, uint32_t *ret_ctype);
+
+/* ---- containers of the C++ library ------------------------------------------------------------
+ */
+
+enum hf_container_kind {
+	HF_CONTAINER_VECTOR,
+	HF_CONTAINER_BITS,
+	HF_CONTAINER_STRING,
+	HF_CONTAINER_DEQUE, /* its number of elements is not known */
+	HF_CONTAINER_NODES, /* list, map, set: no capacity */
+	HF_CONTAINER_HASH,  /* capacity: buckets */
+};
+
+struct hf_container {
+	uint8_t kind;	  /* enum hf_container_kind */
+	uint32_t ctype;	  /* std::map<...> */
+	uint64_t address; /* of the container itself */
+	uint64_t elements, capacity;
+	uint64_t bytes;	       /* chunks of its own blocks, not of what its elements point at */
+	uint64_t unused_bytes; /* of these, room for elements that are not there */
+};
+
+typedef void hf_container_fn(void *ctx, const struct hf_container *container);
+
+/* All that typed objects and roots contain. */
+void hf_typing_each_container(struct hf_typing *typing, hf_container_fn *fn, void *ctx);
+
+/* Its type for people: "std::map<std::string, int>"; at most @size bytes. */
+void hf_typing_ctype_name(const struct hf_typing *typing, uint32_t ctype, char *buffer,
+			  size_t size);
 
 const char *hf_type_source_name(enum hf_type_source source); /* "shape", "vtable", ... */
 

@@ -16,8 +16,8 @@ struct saved_type {
 	struct hf_ctype_place place;
 	uint32_t name; /* offset in the text */
 	uint32_t offset;
-	uint8_t source, confidence, form, has_place;
-	uint8_t unused[4];
+	uint8_t source, confidence, form, has_place, flexible, pointer;
+	uint8_t unused[2];
 };
 
 void hf_typing_save(const struct hf_typing *typing, struct hf_stash_writer *writer)
@@ -37,6 +37,8 @@ void hf_typing_save(const struct hf_typing *typing, struct hf_stash_writer *writ
 		    .source = type->source,
 		    .confidence = type->confidence,
 		    .form = type->form,
+		    .flexible = type->flexible,
+		    .pointer = type->pointer,
 		};
 		saved.has_place =
 		    type->ctype && hf_ctype_place(typing->symbols, type->ctype, &saved.place);
@@ -63,6 +65,8 @@ static bool load_types(struct hf_typing *typing, const struct hf_stash *stash)
 		    .source = saved[i].source,
 		    .confidence = saved[i].confidence,
 		    .form = saved[i].form,
+		    .flexible = saved[i].flexible != 0,
+		    .pointer = saved[i].pointer != 0,
 		    .offset = saved[i].offset,
 		    .size = saved[i].size,
 		    .count = saved[i].count,

@@ -139,6 +139,7 @@ static void tell_object(struct hf_analysis *analysis, struct hf_doc *doc, uint32
 	if (content)
 		hf_doc_field(doc, "content", "content", hf_text(content));
 	hf_doc_end(doc);
+	hf_section_fields(analysis, doc, id);
 	tell_dump(analysis, doc, start, hf_extents_usable(analysis->extents, id));
 	tell_chain(analysis, doc, id);
 }

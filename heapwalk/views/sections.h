@@ -70,6 +70,12 @@ const char *hf_node_note(const struct hf_analysis *analysis, struct hf_doc *doc,
 /* Groups of untyped objects by what they hide. */
 struct hf_error *hf_section_untyped(struct hf_analysis *analysis, struct hf_doc *doc);
 
+/* The content field by field; nothing where no structure is known. */
+void hf_section_fields(struct hf_analysis *analysis, struct hf_doc *doc, uint32_t object);
+
+/* Groups of untyped objects by what they hide. */
+struct hf_error *hf_section_untyped(struct hf_analysis *analysis, struct hf_doc *doc);
+
 /* dominators --by=WHAT */
 struct hf_error *hf_view_by(struct hf_analysis *analysis, const struct hf_view_options *options,
 			    struct hf_doc *doc);

@@ -31,7 +31,7 @@ typedef struct hf_error *hf_view_fn(struct hf_analysis *analysis,
 				    const struct hf_view_options *options, struct hf_doc *doc);
 
 hf_view_fn hf_view_report, hf_view_summary, hf_view_arenas, hf_view_leaks, hf_view_dominators,
-    hf_view_types, hf_view_object, hf_view_path, hf_view_refs, hf_view_check;
+    hf_view_types, hf_view_waste, hf_view_object, hf_view_path, hf_view_refs, hf_view_check;
 
 /* True if there is a graph; else a sentence in the document says why not. */
 bool hf_view_has_heap(const struct hf_analysis *analysis, struct hf_doc *doc);

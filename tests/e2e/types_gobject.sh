@@ -1,0 +1,17 @@
+#!/bin/sh
+# types_gobject.sh - GObject's instances are of the classes that GLib says they are of.
+. fixtures/core.sh
+command -v python3 >/dev/null || { echo "python3 is not installed"; exit 77; }
+pkg-config --exists gobject-2.0 2>/dev/null || { echo "libglib2.0-dev is not installed"; exit 77; }
+work=$(new_folder)
+trap 'rm -rf "$work"' EXIT
+
+# Without debug information: what GLib itself keeps has to do.
+# shellcheck disable=SC2046
+gcc -std=gnu11 -D_GNU_SOURCE -I. -O1 -w -o "$work/program" fixtures/optional/gobject_types.c \
+	$(pkg-config --cflags --libs gobject-2.0) || exit 1
+# Until 2.76 GLib carves small blocks out of big ones itself, unless it is told not to.
+G_SLICE=always-malloc dump "$work/core" "$work/program" "$work/truth" || exit 1
+"$HF" query --csv -q "$work/core" "$work/program" \
+	"SELECT address, type, type_source, usable FROM objects" >"$work/types.csv" || exit 1
+python3 tests/oracle/check_types.py "$work/truth" "$work/types.csv" 100 100
