@@ -200,3 +200,17 @@ void glibc_read_crash(struct glibc *glibc)
 			glibc->mid_malloc = true;
 	}
 }
+
+bool glibc_list_cut(const struct glibc *glibc, uint64_t address)
+{
+	struct glibc *writable = (struct glibc *)(uintptr_t)glibc;
+	if (!hf_process_mapping(glibc->process, address) ||
+	    hf_image_at(glibc->image, address, NULL))
+		return false;
+	writable->base.lists_cut++;
+	hf_diag_add(
+	    glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "list-missing", address,
+	    "a free list leads to memory that is not in the core: what else is on it counts "
+	    "as in use");
+	return true;
+}

@@ -72,6 +72,7 @@ struct glibc {
 	bool mid_malloc;	       /* another one stands there: lists may be half updated */
 	bool checked;
 	uint64_t present_bytes; /* of the whole image */
+	bool lists_missing;	/* some free list leads to memory that is not in the core */
 };
 
 /* ---- reading --------------------------------------------------------------------------- */
@@ -174,6 +175,8 @@ void glibc_found(const struct glibc *glibc, uint32_t arena, struct hf_finding fi
 		 const char *fmt, ...) HF_PRINTF(4, 5);
 /* The chain of chunks is lost in [start, end), which counts as one block in use. Thread-safe. */
 void glibc_doubtful(const struct glibc *glibc, uint64_t start, uint64_t end);
+/* True, and told, if a list leads to @address only because that memory is not in the core. */
+bool glibc_list_cut(const struct glibc *glibc, uint64_t address);
 /* What malloc said before abort(), and whether some thread stands in malloc code. */
 void glibc_read_crash(struct glibc *glibc);
 

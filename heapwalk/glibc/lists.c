@@ -107,6 +107,8 @@ static void link_broken(const struct glibc *glibc, uint32_t arena, const char *c
 {
 	uint64_t own = glibc->base.arenas.data[arena].address;
 	bool head = word >= own && word < own + glibc->layout.state_size;
+	if (glibc_list_cut(glibc, value))
+		return;
 	glibc_found(glibc, arena,
 		    (struct hf_finding){.code = code,
 					.lockless = true,

@@ -185,6 +185,8 @@ static void entry_broken(const struct glibc *glibc, const struct cache *cache, u
 			 uint64_t word, uint64_t mem)
 {
 	bool head = word >= cache->mem && word < cache->mem + cache->layout->chunk_size;
+	if (glibc_list_cut(glibc, mem))
+		return;
 	glibc_found(
 	    glibc, HF_NO_ARENA,
 	    (struct hf_finding){.code = "tcache-corrupt",

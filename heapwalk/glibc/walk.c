@@ -356,8 +356,8 @@ static enum hf_chunk_state unlisted_state(struct glibc_walker *walker, uint64_t 
 	uint64_t next = walker->at + bytes, footer = 0, mem = glibc_mem(glibc, walker->at);
 
 	if (glibc_word(glibc, next, &footer) && footer == bytes) {
-		/* Without the main arena nobody knows its lists. */
-		if (!glibc->main_arena && walker->region->arena == 0)
+		/* Without the main arena nobody knows its lists; or the list was cut off. */
+		if (glibc->lists_missing || (!glibc->main_arena && walker->region->arena == 0))
 			return HF_CHUNK_LOST;
 		complain(walker, (struct hf_finding){.code = "free-chunk-lost", .address = mem},
 			 "the chunk after it says that this one is free, but no list has it");
