@@ -220,9 +220,9 @@ static struct hf_error *open_graph(struct hf_analysis *analysis,
 	if (err)
 		return err;
 	graph_options.incomplete = hf_evidence_incomplete(analysis);
-	err = hf_graph_create(&analysis->process->image, analysis->extents, &analysis->roots,
-			      &graph_options, &analysis->graph);
-	stage_done(analysis, "graph", since);
+	err = hf_graph_open(&analysis->process->image, analysis->extents, &analysis->roots,
+			    &graph_options, &analysis->graph);
+	stage_done(analysis, "scan", since);
 	return err;
 }
 
@@ -264,6 +264,47 @@ static struct hf_error *open_types(struct hf_analysis *analysis,
 				       options->process.progress, &analysis->typing);
 	hf_vec_free(&claims);
 	return err;
+}
+
+/*
+ * Dominators and types need the rows of the graph, and nothing of each other: one processor
+ * each. The first is one long walk that cannot be split.
+ */
+enum { HALF_GRAPH, HALF_TYPES, HALVES };
+
+struct halves {
+	struct hf_analysis *analysis;
+	const struct hf_analysis_options *options;
+	struct hf_error *err[HALVES];
+	double seconds[HALVES];
+};
+
+static void run_half(void *ctx, uint64_t half, unsigned worker)
+{
+	struct halves *halves = ctx;
+	double since = now();
+	(void)worker;
+
+	halves->err[half] = half == HALF_GRAPH ? hf_graph_solve(halves->analysis->graph)
+					       : open_types(halves->analysis, halves->options);
+	halves->seconds[half] = now() - since;
+}
+
+static struct hf_error *open_halves(struct hf_analysis *analysis,
+				    const struct hf_analysis_options *options, unsigned threads,
+				    double *since)
+{
+	struct halves halves = {.analysis = analysis, .options = options};
+
+	hf_progress_report(options->process.progress, "finding dominators", 0, 0);
+	hf_parallel_for(threads, options->depth < HF_DEPTH_TYPES ? 1 : HALVES, run_half, &halves);
+	stage_done(analysis, "graph and types", since);
+	analysis->types_seconds = halves.seconds[HALF_TYPES];
+	if (halves.err[HALF_GRAPH]) {
+		hf_error_destroy(halves.err[HALF_TYPES]);
+		return halves.err[HALF_GRAPH];
+	}
+	return halves.err[HALF_TYPES];
 }
 
 /*
@@ -313,11 +354,7 @@ static struct hf_error *open_stages(struct hf_analysis *analysis,
 	if (options->depth < HF_DEPTH_GRAPH)
 		return NULL;
 	err = open_graph(analysis, options, threads, &since);
-	if (err || options->depth < HF_DEPTH_TYPES)
-		return err;
-	err = open_types(analysis, options);
-	stage_done(analysis, "types", &since);
-	return err;
+	return err ? err : open_halves(analysis, options, threads, &since);
 }
 
 struct hf_error *hf_analysis_open(const struct hf_analysis_options *options,

@@ -56,6 +56,7 @@ struct hf_analysis {
 	struct hf_stash *stash; /* the index that the arrays lie in; NULL: they were made now */
 	struct hf_stage_time stages[HF_MAX_STAGES];
 	unsigned stage_count;
+	double types_seconds; /* part of the last stage, beside the graph */
 };
 
 struct hf_error *hf_analysis_open(const struct hf_analysis_options *options,

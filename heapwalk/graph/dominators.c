@@ -433,7 +433,6 @@ struct hf_error *hf_graph_dominate(struct hf_graph *graph)
 	double since = hf_graph_now();
 	struct hf_error *err = hf_error_nomem();
 
-	hf_progress_report(graph->options.progress, "finding dominators", 0, 0);
 	graph->kind = hf_bigmem_alloc(&graph->memory, graph->objects);
 	if (search.node && search.parent && graph->kind)
 		err = dominate(&search, &since);

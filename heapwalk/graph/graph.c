@@ -23,9 +23,9 @@ void hf_graph_stage_done(struct hf_graph *graph, const char *name, double *since
 	*since = end;
 }
 
-struct hf_error *hf_graph_create(const struct hf_image *image, const struct hf_extents *extents,
-				 const struct hf_roots *roots,
-				 const struct hf_graph_options *options, struct hf_graph **ret)
+struct hf_error *hf_graph_open(const struct hf_image *image, const struct hf_extents *extents,
+			       const struct hf_roots *roots, const struct hf_graph_options *options,
+			       struct hf_graph **ret)
 {
 	struct hf_graph *graph = calloc(1, sizeof(*graph));
 	if (!graph)
@@ -36,15 +36,36 @@ struct hf_error *hf_graph_create(const struct hf_image *image, const struct hf_e
 	graph->options = *options;
 	graph->objects = hf_extents_count(extents);
 	struct hf_error *err = hf_graph_scan(graph);
-	if (!err)
-		err = hf_graph_dominate(graph);
-	hf_bigmem_trim(&graph->memory);
-	if (err) {
+	if (err)
 		hf_graph_destroy(graph);
+	else
+		*ret = graph;
+	return err;
+}
+
+struct hf_error *hf_graph_solve(struct hf_graph *graph)
+{
+	struct hf_error *err = hf_graph_dominate(graph);
+
+	hf_bigmem_trim(&graph->memory);
+	return err;
+}
+
+struct hf_error *hf_graph_create(const struct hf_image *image, const struct hf_extents *extents,
+				 const struct hf_roots *roots,
+				 const struct hf_graph_options *options, struct hf_graph **ret)
+{
+	struct hf_graph *graph = NULL;
+	struct hf_error *err = hf_graph_open(image, extents, roots, options, &graph);
+
+	if (err)
 		return err;
-	}
-	*ret = graph;
-	return NULL;
+	err = hf_graph_solve(graph);
+	if (err)
+		hf_graph_destroy(graph);
+	else
+		*ret = graph;
+	return err;
 }
 
 void hf_graph_destroy(struct hf_graph *graph)

@@ -69,7 +69,17 @@ struct hf_graph_options {
 
 struct hf_graph;
 
-/* Scan, number, reach, find leaders, dominators and retained sizes: everything but paths. */
+/*
+ * In two steps: hf_graph_open() scans, and then rows can be asked for (hf_graph_out()); and
+ * hf_graph_solve() numbers, reaches, finds leaders, dominators and retained sizes: everything but
+ * paths. While it runs, another thread may read the rows.
+ */
+struct hf_error *hf_graph_open(const struct hf_image *image, const struct hf_extents *extents,
+			       const struct hf_roots *roots, const struct hf_graph_options *options,
+			       struct hf_graph **ret);
+struct hf_error *hf_graph_solve(struct hf_graph *graph);
+
+/* Both. */
 struct hf_error *hf_graph_create(const struct hf_image *image, const struct hf_extents *extents,
 				 const struct hf_roots *roots,
 				 const struct hf_graph_options *options, struct hf_graph **ret);
