@@ -250,7 +250,10 @@ struct hf_error *capture_read_elf(pid_t pid, struct capture_elf *ret)
 					     "that has ended)",
 				       (int)pid);
 	if (fd < 0)
-		return hf_error_errno(errno, "process %d", (int)pid);
+		return hf_error_errno(errno,
+				      "process %d cannot be read (it needs CAP_SYS_PTRACE, or the "
+				      "same user and kernel.yama.ptrace_scope 0)",
+				      (int)pid);
 	if (pread(fd, &header, sizeof(header), 0) != sizeof(header) ||
 	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
 		return hf_error_create(HF_ERR_FORMAT, "%s: not an ELF program", path);

@@ -2,7 +2,7 @@
  * watch.c - the watcher's loop: waiting, measuring, thresholds (see watch.h).
  *
  * How long it waits: a quarter of the time in which, at the present rate of growth, the next
- * threshold will be reached; never longer than a quarter of a second, and near a threshold no
+ * threshold will be reached; never longer than a tenth of a second, and near a threshold no
  * longer than 10 ms. The kernel wakes it earlier: at a usage threshold (cgroup v1), at events of
  * memory.high and memory.max and under memory pressure (v2), and for whatever happens to a tracee.
  *
@@ -29,7 +29,7 @@
 
 enum { MOST_TARGETS = 256 };
 
-static const double longest_wait = 0.25, near_wait = 0.01, shortest_wait = 0.002;
+static const double longest_wait = 0.1, near_wait = 0.01, shortest_wait = 0.002;
 static const double near_gap = 0.1, scan_seconds = 0.5, reset_gap = 0.05;
 static const uint64_t most_reserve = UINT64_C(4) << 30;
 

@@ -9,8 +9,10 @@ group=
 clean() {
 	if [ -n "$group" ]; then
 		for process in $(cat "$group/cgroup.procs" 2>/dev/null); do kill -9 "$process"; done
-		sleep 0.2
-		rmdir "$group" 2>/dev/null
+		for try in 1 2 3 4 5 6 7 8 9 10; do # the killed need a moment to be gone
+			rmdir "$group" 2>/dev/null && break
+			sleep 0.3
+		done
 	fi
 	rm -rf "$work"
 }
