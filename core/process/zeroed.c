@@ -80,13 +80,28 @@ static uint64_t zeroed_in_module(const struct hf_process *process, uint32_t inde
 	return zeroed;
 }
 
+/*
+ * One that was just made has pushed nothing: zero up to its thread-local variables and descriptor,
+ * which are there. A hole ends with a page.
+ */
+static bool is_newborn(const struct hf_process *process, const struct hf_thread *thread)
+{
+	uint64_t page = 4096, word = process->image.word_bytes, at = thread->sp, value = 0;
+
+	if (thread->tp <= thread->sp || thread->tp - thread->sp >= page)
+		return false;
+	while (at < thread->tp && hf_image_word(&process->image, at, &value) && value == 0)
+		at += word;
+	return at % page != 0 && hf_image_word(&process->image, thread->tp, &value) && value != 0;
+}
+
 static uint64_t zeroed_in_thread(const struct hf_process *process, const struct hf_thread *thread)
 {
 	const struct hf_machine *machine = process->priv->machine;
 	uint64_t word = process->image.word_bytes, self = 1;
 
 	if (thread->stack_top > thread->sp && thread->stack_top - thread->sp > STACK_LOOK &&
-	    hf_process_zero_at(process, thread->sp, STACK_LOOK))
+	    hf_process_zero_at(process, thread->sp, STACK_LOOK) && !is_newborn(process, thread))
 		return STACK_LOOK;
 	bool x86 = machine && machine->tls_below && machine->dtv_words == 1;
 	if (x86 && thread->tp && hf_image_word(&process->image, thread->tp, &self) && self == 0)
