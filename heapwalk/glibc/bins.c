@@ -125,11 +125,12 @@ static struct hf_error *forward_broken(struct bin_walk *walk, uint64_t last, uin
 	uint64_t next = 0, mem = glibc_mem(glibc, last);
 	struct hf_error *err = take_backwards(walk, last, &next, &whole);
 
-	walk->row.broken = true;
-	walk->glibc->base.lists_cut += !whole;
-
 	if (err)
 		return err;
+	walk->row.broken = true;
+	if (glibc_list_cut(glibc, chunk))
+		return NULL;
+	walk->glibc->base.lists_cut += !whole;
 	glibc_found(glibc, walk->arena,
 		    (struct hf_finding){
 			.code = head		 ? "bin-head"

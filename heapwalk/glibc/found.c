@@ -204,9 +204,13 @@ void glibc_read_crash(struct glibc *glibc)
 bool glibc_list_cut(const struct glibc *glibc, uint64_t address)
 {
 	struct glibc *writable = (struct glibc *)(uintptr_t)glibc;
-	if (!hf_process_mapping(glibc->process, address) ||
+	const struct hf_mapping *mapping = hf_process_mapping(glibc->process, address);
+
+	/* Code that was not dumped is no heap: a link that leads there is broken. */
+	if (!mapping || !(mapping->flags & HF_SEGMENT_W) ||
 	    hf_image_at(glibc->image, address, NULL))
 		return false;
+	writable->lists_missing = true;
 	writable->base.lists_cut++;
 	hf_diag_add(
 	    glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "list-missing", address,

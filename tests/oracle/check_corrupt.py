@@ -66,13 +66,11 @@ if "abort-" in truth_path.rsplit("/", 1)[-1]:
     if first != "MALLOC ABORTED THE PROCESS":
         wrong.append(f"the report begins with {first}")
 
-lost = run("query", "--csv", "-q", core, *more,
-           "SELECT address FROM objects WHERE leak_kind IN ('reachable', 'possible')").split()
-missing = bystanders - set(lost)
-if missing:
-    wrong.append(f"{len(missing)} of {len(bystanders)} bystanders are lost: {sorted(missing)[:4]}")
-
-objects = run("query", "--csv", "-q", core, *more, "SELECT address FROM objects").split()
+rows = run("query", "--csv", "-q", core, *more, "SELECT address, leak_kind FROM objects")
+objects = dict(row.split(",") for row in rows.split()[1:])
+lost = [one for one in bystanders if objects.get(one) not in ("reachable", "possible")]
+if lost:
+    wrong.append(f"{len(lost)} of {len(bystanders)} bystanders are lost: {sorted(lost)[:4]}")
 taken = free.intersection(objects)
 if taken:
     wrong.append(f"{sorted(taken)} are free, but told as in use")
