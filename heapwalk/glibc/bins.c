@@ -126,6 +126,8 @@ static struct hf_error *forward_broken(struct bin_walk *walk, uint64_t last, uin
 	struct hf_error *err = take_backwards(walk, last, &next, &whole);
 
 	walk->row.broken = true;
+	if (!err && glibc_list_cut(glibc, chunk))
+		return NULL;
 	walk->glibc->base.lists_cut += !whole;
 
 	if (err)
