@@ -208,6 +208,7 @@ bool glibc_list_cut(const struct glibc *glibc, uint64_t address)
 	    hf_image_at(glibc->image, address, NULL))
 		return false;
 	writable->base.lists_cut++;
+	writable->lists_missing = true;
 	hf_diag_add(
 	    glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "list-missing", address,
 	    "a free list leads to memory that is not in the core: what else is on it counts "
