@@ -193,8 +193,10 @@ static struct hf_error *follow(struct bin_walk *walk)
 		if (!in_arena(walk, chunk))
 			return forward_broken(walk, previous, chunk, false);
 		if (!glibc_size_word(glibc, chunk, &word) ||
-		    !glibc_word(glibc, chunk + 3 * walk->w, &back))
-			return NULL; /* memory is missing, which is told elsewhere */
+		    !glibc_word(glibc, chunk + 3 * walk->w, &back)) {
+			glibc_list_cut(glibc, chunk + 3 * walk->w);
+			return NULL;
+		}
 		if (back != previous) {
 			if (seen(walk, chunk, previous))
 				return forward_broken(walk, previous, chunk, true);

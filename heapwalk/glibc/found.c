@@ -212,6 +212,7 @@ bool glibc_list_cut(const struct glibc *glibc, uint64_t address)
 		return false;
 	writable->lists_missing = true;
 	writable->base.lists_cut++;
+	writable->lists_missing = true;
 	hf_diag_add(
 	    glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "list-missing", address,
 	    "a free list leads to memory that is not in the core: what else is on it counts "
