@@ -286,6 +286,40 @@ static bool map_module_file(struct hf_process *process, const char *path, struct
 	return true;
 }
 
+/*
+ * Did the kernel write nothing of this segment, as it does with anonymous memory that was never
+ * touched? Then the next one stands where this one would; a size that was lost later leaves a gap.
+ */
+static bool was_left_out(const struct hf_process *process, uint64_t start)
+{
+	const struct hf_program_header *found = NULL;
+
+	hf_vec_foreach (header, &process->priv->core.headers) {
+		if (header->type != PT_LOAD)
+			continue;
+		if (found)
+			return header->offset == found->offset;
+		if (header->address == start && header->file_bytes == 0)
+			found = header;
+	}
+	return found && found->offset == process->priv->input.size;
+}
+
+void process_fill_untouched(struct hf_process *process)
+{
+	if (process->info.core_kind != HF_CORE_KERNEL)
+		return;
+	hf_vec_foreach (segment, &process->image.segments) {
+		const struct hf_mapping *mapping = hf_process_mapping(process, segment->start);
+		if (segment->source != HF_SEGMENT_NONE || !(segment->flags & HF_SEGMENT_W) ||
+		    !mapping || mapping->module == HF_NO_INDEX || mapping->path ||
+		    mapping->end < segment->end || !was_left_out(process, segment->start))
+			continue;
+		segment->source = HF_SEGMENT_ZERO;
+		segment->present = segment->end - segment->start;
+	}
+}
+
 struct hf_error *process_fill_from_file(struct hf_process *process, uint32_t module)
 {
 	const struct hf_module *owner = &process->modules.data[module];

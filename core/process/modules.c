@@ -359,6 +359,7 @@ struct hf_error *process_find_modules(struct hf_process *process)
 		if (err)
 			return err;
 	}
+	process_fill_untouched(process);
 	return NULL;
 }
 
