@@ -2,7 +2,7 @@
  * zeroed.c - is memory zero that cannot be? Then the core has a hole where bytes were: an
  * interrupted copy, a full disk, a sparse file put together wrongly. Nothing marks such bytes.
  *
- * What must not be zero: a page of a module's data whose file is not zero there (relocated
+ * What must not be zero: a thread's stack pointer; a page of a module's data whose file is not zero there (relocated
  * pointers, initialised variables); a thread's stack right above its stack pointer, where return
  * addresses are; a thread's control block, which points at itself (x86).
  */
@@ -100,6 +100,8 @@ static uint64_t zeroed_in_thread(const struct hf_process *process, const struct 
 	const struct hf_machine *machine = process->priv->machine;
 	uint64_t word = process->image.word_bytes, self = 1;
 
+	if (thread->sp == 0) /* no thread has no stack: its registers are gone */
+		return word;
 	if (thread->stack_top > thread->sp && thread->stack_top - thread->sp > STACK_LOOK &&
 	    hf_process_zero_at(process, thread->sp, STACK_LOOK) && !is_newborn(process, thread))
 		return STACK_LOOK;
