@@ -5,14 +5,17 @@
  * documents: then they need no analysis at all, not even the core. Other commands map the arrays.
  * An answer is kept by the command and by every option that changes it.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <xxhash.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/parallel.h"
 #include "heapwalk/cli/commands.h"
 #include "heapwalk/cli/run.h"
 #include "heapwalk/cli/terminal.h"
@@ -21,6 +24,8 @@
 
 /* Seconds of analysis from which on an index is made without being asked for. */
 #define WORTH_KEEPING 2.0
+
+enum { MAX_SHARES = 8 };
 
 /* $HEAPFORENSICS_INDEX_MIB: what all indexes together may take; 0: the default. */
 static uint64_t limit_by_environment(void)
@@ -130,17 +135,50 @@ static struct hf_error *keep_answer(const struct hf_index *index, const struct h
 	return err;
 }
 
-/* The answers that are asked for most: those of every command without an argument. */
-static struct hf_error *keep_answers(const struct hf_index *index, const struct hf_options *options,
-				     struct hf_analysis *analysis)
+/* Every @share-th of the answers that are asked for most: of the commands without an argument. */
+static struct hf_error *keep_share(const struct hf_index *index, const struct hf_options *options,
+				   struct hf_analysis *analysis, unsigned share, unsigned shares)
 {
 	/* Not options->view's, which only the commands that print a document fill in. */
 	struct hf_view_options plain = {.core = options->core, .binary = options->binary};
 	struct hf_error *err = NULL;
+	unsigned at = 0;
 
 	for (const struct hf_command *command = hf_commands; command->name && !err; command++) {
-		if (can_be_kept(command, &plain))
+		if (can_be_kept(command, &plain) && at++ % shares == share)
 			err = keep_answer(index, command, &plain, analysis);
+	}
+	return err;
+}
+
+/*
+ * All of them, a process a processor: each reads the arrays that are there, and views are not
+ * made for threads.
+ */
+static struct hf_error *keep_answers(const struct hf_index *index, const struct hf_options *options,
+				     struct hf_analysis *analysis)
+{
+	unsigned shares = options->threads ? options->threads : hf_parallel_threads();
+	pid_t children[MAX_SHARES];
+	unsigned count = 0;
+
+	shares = shares > MAX_SHARES ? MAX_SHARES : shares;
+	for (unsigned share = 1; share < shares; share++) {
+		pid_t pid = fork();
+		if (pid == 0) {
+			hf_error_destroy(keep_share(index, options, analysis, share, shares));
+			_exit(0);
+		}
+		if (pid < 0) {
+			hf_error_destroy(keep_share(index, options, analysis, share, shares));
+			continue;
+		}
+		children[count++] = pid;
+	}
+	struct hf_error *err = keep_share(index, options, analysis, 0, shares);
+	for (unsigned i = 0; i < count; i++) {
+		while (waitpid(children[i], NULL, 0) < 0 && errno == EINTR)
+			;
 	}
 	return err;
 }

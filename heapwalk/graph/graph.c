@@ -213,7 +213,14 @@ uint64_t hf_graph_memory(const struct hf_graph *graph)
 	uint64_t rows = (uint64_t)graph->block_count * sizeof(*graph->blocks);
 	for (uint32_t i = 0; i < graph->block_count; i++)
 		rows += graph->blocks[i].capacity * sizeof(uint32_t);
-	return graph->memory.now + rows;
+	uint64_t nodes = hf_graph_nodes(graph), lazy = 0;
+	if (graph->in_row && !graph->mapped)
+		lazy += (graph->objects + 1ull) * sizeof(uint64_t) +
+			graph->in_row[graph->objects] * sizeof(uint32_t);
+	lazy += (graph->child_first ? 2 * nodes : 0) * sizeof(uint32_t);
+	lazy += (graph->depth ? nodes : 0) * sizeof(uint32_t);
+	lazy += (graph->path_parent ? graph->objects : 0) * sizeof(uint32_t);
+	return graph->memory.now + rows + (graph->mapped ? 0 : lazy);
 }
 
 uint64_t hf_graph_memory_peak(const struct hf_graph *graph)

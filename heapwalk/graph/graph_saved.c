@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "core/base/parallel.h"
 #include "heapwalk/graph/graph_private.h"
 
 struct saved_graph {
@@ -14,20 +15,46 @@ struct saved_graph {
 	uint32_t incomplete, unused;
 };
 
-static struct hf_error *make_all(struct hf_graph *graph)
+struct making {
+	struct hf_graph *graph;
+	struct hf_error *err[3];
+};
+
+/* Three parts that need nothing of each other. */
+static void make_part(void *ctx, uint64_t part, unsigned worker)
 {
+	struct making *making = ctx;
+	struct hf_graph *graph = making->graph;
 	const uint32_t *sources;
 	uint32_t *path = NULL, count = 0, depth = 0;
 	uint64_t edges = 0;
-	struct hf_error *err = hf_graph_open_tree(graph);
+	struct hf_error *err = NULL;
+	(void)worker;
 
-	if (!err)
-		err = hf_graph_depth(graph, hf_graph_root(graph), &depth);
-	if (!err)
-		err = hf_graph_in(graph, 0, &sources, &edges);
-	if (!err)
+	if (part == 0)
 		err = hf_graph_path(graph, 0, &path, &count);
+	else if (part == 1)
+		err = hf_graph_in(graph, 0, &sources, &edges);
+	else
+		err = hf_graph_open_tree(graph);
+	if (!err && part == 2)
+		err = hf_graph_depth(graph, hf_graph_root(graph), &depth);
 	free(path);
+	making->err[part] = err;
+}
+
+static struct hf_error *make_all(struct hf_graph *graph)
+{
+	struct making making = {.graph = graph};
+	struct hf_error *err = NULL;
+
+	hf_parallel_for(graph->options.threads, 3, make_part, &making);
+	for (unsigned part = 0; part < 3; part++) {
+		if (!err)
+			err = making.err[part];
+		else
+			hf_error_destroy(making.err[part]);
+	}
 	return err;
 }
 

@@ -41,16 +41,15 @@ static struct hf_error *make_in_rows(struct hf_graph *graph)
 {
 	uint64_t objects = graph->objects;
 
-	graph->in_row = hf_bigmem_alloc(&graph->memory, (objects + 1) * sizeof(uint64_t));
+	graph->in_row = hf_bigmem_alloc(NULL, (objects + 1) * sizeof(uint64_t));
 	if (!graph->in_row)
 		return hf_error_nomem();
 	each_row(graph, count_in);
 	for (uint64_t i = 1; i <= objects; i++)
 		graph->in_row[i] += graph->in_row[i - 1];
-	graph->in_sources =
-	    hf_bigmem_alloc(&graph->memory, graph->in_row[objects] * sizeof(uint32_t));
+	graph->in_sources = hf_bigmem_alloc(NULL, graph->in_row[objects] * sizeof(uint32_t));
 	if (!graph->in_sources) {
-		hf_bigmem_free(&graph->memory, graph->in_row, (objects + 1) * sizeof(uint64_t));
+		hf_bigmem_free(NULL, graph->in_row, (objects + 1) * sizeof(uint64_t));
 		graph->in_row = NULL;
 		return hf_error_nomem();
 	}
@@ -79,12 +78,12 @@ static struct hf_error *make_children(struct hf_graph *graph)
 {
 	uint32_t nodes = hf_graph_nodes(graph);
 	uint64_t bytes = (uint64_t)nodes * sizeof(uint32_t);
-	uint32_t *first = hf_bigmem_alloc(&graph->memory, bytes);
-	uint32_t *next = hf_bigmem_alloc(&graph->memory, bytes);
+	uint32_t *first = hf_bigmem_alloc(NULL, bytes);
+	uint32_t *next = hf_bigmem_alloc(NULL, bytes);
 
 	if (!first || !next) {
-		hf_bigmem_free(&graph->memory, first, bytes);
-		hf_bigmem_free(&graph->memory, next, bytes);
+		hf_bigmem_free(NULL, first, bytes);
+		hf_bigmem_free(NULL, next, bytes);
 		return hf_error_nomem();
 	}
 	/* Lists end in 0, so nodes stand in them as node + 1. Backward: ascending lists. */
@@ -188,7 +187,7 @@ static struct hf_error *make_depths(struct hf_graph *graph)
 
 	if (err)
 		return err;
-	uint32_t *depth = hf_bigmem_alloc(&graph->memory, bytes);
+	uint32_t *depth = hf_bigmem_alloc(NULL, bytes);
 	if (!depth)
 		return hf_error_nomem();
 	for (bool down = true;;) {

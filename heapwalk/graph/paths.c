@@ -66,10 +66,10 @@ static struct hf_error *make_paths(struct hf_graph *graph)
 	uint64_t bytes = (uint64_t)graph->objects * sizeof(uint32_t);
 	struct bfs bfs = {.graph = graph, .queue = hf_bigmem_alloc(NULL, bytes)};
 
-	graph->path_parent = hf_bigmem_alloc(&graph->memory, bytes);
+	graph->path_parent = hf_bigmem_alloc(NULL, bytes);
 	if (!bfs.queue || !graph->path_parent) {
 		hf_bigmem_free(NULL, bfs.queue, bytes);
-		hf_bigmem_free(&graph->memory, graph->path_parent, bytes);
+		hf_bigmem_free(NULL, graph->path_parent, bytes);
 		graph->path_parent = NULL;
 		return hf_error_nomem();
 	}
