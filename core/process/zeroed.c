@@ -2,9 +2,9 @@
  * zeroed.c - is memory zero that cannot be? Then the core has a hole where bytes were: an
  * interrupted copy, a full disk, a sparse file put together wrongly. Nothing marks such bytes.
  *
- * What must not be zero: a thread's stack pointer; a page of a module's data whose file is not zero there (relocated
- * pointers, initialised variables); a thread's stack right above its stack pointer, where return
- * addresses are; a thread's control block, which points at itself (x86).
+ * What must not be zero: a thread's stack pointer; a page of a module's data whose file is not zero
+ * there (relocated pointers, initialised variables); a thread's stack right above its stack
+ * pointer, where return addresses are; a thread's control block, which points at itself (x86).
  */
 #include <fcntl.h>
 #include <string.h>
