@@ -43,10 +43,22 @@ struct hf_error *hf_graph_open(const struct hf_image *image, const struct hf_ext
 	return err;
 }
 
+/* All are asked for the totals again and again: once through the objects is enough. */
+static void count_kinds(struct hf_graph *graph)
+{
+	for (uint32_t id = 0; id < graph->objects; id++) {
+		struct hf_leak_total *total = &graph->totals[graph->kind[id]];
+		total->count++;
+		total->bytes += hf_extents_chunk_bytes(graph->extents, id);
+	}
+}
+
 struct hf_error *hf_graph_solve(struct hf_graph *graph)
 {
 	struct hf_error *err = hf_graph_dominate(graph);
 
+	if (!err)
+		count_kinds(graph);
 	hf_bigmem_trim(&graph->memory);
 	return err;
 }
@@ -191,12 +203,14 @@ uint64_t hf_graph_out(const struct hf_graph *graph, uint32_t node, const uint32_
 
 void hf_graph_leak_totals(const struct hf_graph *graph, struct hf_leak_total ret[HF_LEAK_KINDS])
 {
+	struct hf_leak_total *unknown = &ret[HF_UNKNOWN];
+
 	for (unsigned kind = 0; kind < HF_LEAK_KINDS; kind++)
+		ret[kind] = graph->totals[kind];
+	for (unsigned kind = HF_INDIRECT; graph->options.incomplete && kind < HF_UNKNOWN; kind++) {
+		unknown->count += ret[kind].count;
+		unknown->bytes += ret[kind].bytes;
 		ret[kind] = (struct hf_leak_total){0};
-	for (uint32_t id = 0; id < graph->objects; id++) {
-		enum hf_leak_kind kind = hf_graph_leak_kind(graph, id);
-		ret[kind].count++;
-		ret[kind].bytes += hf_extents_chunk_bytes(graph->extents, id);
 	}
 }
 

@@ -56,8 +56,9 @@ struct hf_graph {
 	uint32_t *holder_targets;
 	struct hf_node_list tops; /* what hangs on the super root: holders, then leaders */
 
-	uint8_t *kind;		  /* objects: enum hf_leak_kind */
-	struct hf_graph_sum *sum; /* nodes: retained */
+	uint8_t *kind;				    /* objects: enum hf_leak_kind */
+	struct hf_graph_sum *sum;		    /* nodes: retained */
+	struct hf_leak_total totals[HF_LEAK_KINDS]; /* by kind[] */
 
 	/* made at the first call (lazy.c, paths.c) */
 	uint64_t *in_row; /* objects + 1 */

@@ -5,6 +5,7 @@
  * downward, depths and shortest chains. So a mapped graph allocates nothing but its blocks.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/parallel.h"
 #include "heapwalk/graph/graph_private.h"
@@ -13,6 +14,7 @@ struct saved_graph {
 	uint64_t edges, targets, in_edges;
 	uint32_t objects, holders, blocks, tops;
 	uint32_t incomplete, unused;
+	struct hf_leak_total totals[HF_LEAK_KINDS];
 };
 
 struct making {
@@ -92,6 +94,7 @@ struct hf_error *hf_graph_save(struct hf_graph *graph, struct hf_stash_writer *w
 
 	if (err || !objects)
 		return err;
+	memcpy(saved.totals, graph->totals, sizeof(saved.totals));
 	saved.in_edges = graph->in_row[objects];
 	for (uint32_t i = 0; i < graph->block_count; i++)
 		saved.targets += graph->blocks[i].count;
@@ -150,6 +153,7 @@ static bool load(struct hf_graph *graph, const struct hf_stash *stash)
 	graph->edges = saved->edges;
 	graph->holders = saved->holders;
 	graph->options.incomplete = saved->incomplete;
+	memcpy(graph->totals, saved->totals, sizeof(saved->totals));
 	graph->tops.count = graph->tops.capacity = saved->tops;
 	uint64_t nodes = hf_graph_nodes(graph), objects = graph->objects;
 	return load_rows(graph, stash, saved) && take(stash, "graph.link", graph->link, nodes) &&
