@@ -236,6 +236,7 @@ check-glibc: deps-test
 
 # The corpus replayed, a minute of fuzzing, and damaged cores given to a sanitized program.
 fuzz-smoke: deps-test
+	$(call install_deps,libclang-rt-$$(clang -dumpversion | cut -d. -f1)-dev)
 	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=address,undefined OPT=-O1 \
 	  build-asan/heapforensics
 	@$(MAKE) --no-print-directory fuzzers fixtures

@@ -1,5 +1,6 @@
 #!/bin/sh
 # limits.sh - --max-memory is kept, with a clear message; --work-dir gives the same answers in less.
+# Plain build only: a sanitizer takes terabytes of address space.
 . fixtures/core.sh
 work=$(new_folder)
 trap 'rm -rf "$work"' EXIT

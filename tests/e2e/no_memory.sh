@@ -1,6 +1,7 @@
 #!/bin/sh
 # no_memory.sh - every allocation of our own fails once, and from there on: the command ends with a
 # message and status 2, or without it where it can do without that memory; never by a signal.
+# Plain build only: a sanitized program has a malloc of its own.
 . fixtures/core.sh
 case $(ldd "$HF") in
 *libasan*) echo "a sanitized program has a malloc of its own"; exit 77 ;;
