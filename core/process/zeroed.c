@@ -100,7 +100,8 @@ static uint64_t zeroed_in_thread(const struct hf_process *process, const struct 
 	const struct hf_machine *machine = process->priv->machine;
 	uint64_t word = process->image.word_bytes, self = 1;
 
-	if (thread->sp == 0) /* no thread has no stack: its registers are gone */
+	/* No thread has no stack: its registers are gone. (qemu-user may not tell them all.) */
+	if (thread->sp == 0 && process->info.core_kind == HF_CORE_KERNEL)
 		return word;
 	if (thread->stack_top > thread->sp && thread->stack_top - thread->sp > STACK_LOOK &&
 	    hf_process_zero_at(process, thread->sp, STACK_LOOK) && !is_newborn(process, thread))

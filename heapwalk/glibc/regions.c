@@ -96,7 +96,15 @@ static struct hf_error *find_lost_arenas(struct glibc *glibc)
 			continue;
 		for (uint64_t heap = (mapping->start + step - 1) & ~(step - 1);
 		     heap >= mapping->start && heap < mapping->end; heap += step) {
+			/* A header can promise terabytes that are not there. */
+			uint64_t there = hf_image_next(glibc->image, heap);
 			uint64_t arena = heap + glibc->layout.heap_info;
+			if (there >= mapping->end)
+				break;
+			if (there - heap >= step) {
+				heap = (there & ~(step - 1)) - step; /* the loop adds it */
+				continue;
+			}
 			if (!valid_thread_arena(glibc, arena) || known_arena(glibc, arena) ||
 			    glibc->base.arenas.count >= MAX_ARENAS)
 				continue;
