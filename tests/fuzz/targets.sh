@@ -43,7 +43,7 @@ for target in $targets; do
 	unpack "tests/fuzz/corpus/$target" "$corpus"
 	# -runs=0 replays; then the same folder is fuzzed from.
 	for mode in -runs=0 "-max_total_time=$seconds"; do
-		"$FUZZ/fuzz_$target" "$mode" -timeout=10 -rss_limit_mb=2048 -max_len=400000 \
+		"$FUZZ/fuzz_$target" "$mode" -timeout=25 -rss_limit_mb=2048 -max_len=400000 \
 			-artifact_prefix="$FUZZ/crash-$target-" -print_final_stats=1 "$corpus" \
 			>"$work/log" 2>&1 && continue
 		echo "fuzz_$target $mode fails:"
