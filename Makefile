@@ -68,7 +68,6 @@ CLI_OBJS  := $(CLI_SRCS:%.c=$(BUILD)/obj/%.o)
 UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/tests/%)
 FUZZ_BINS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-BENCH_BINS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 # Fixtures: programs that know the truth about their own heap. Plain -g -O1, never sanitized.
 FIX_C     := $(sort $(wildcard fixtures/*.c))
 FIX_CXX   := $(sort $(wildcard fixtures/*.cc))
@@ -129,11 +128,6 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/fuzz/main.o \
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LDLIBS) $(SCREEN_LIBS)
-
-$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libheapforensics.a
-	@mkdir -p $(@D)
-	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/fixtures/%: fixtures/%.c
 	@mkdir -p $(@D)

@@ -16,24 +16,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/clock.h"
 #include "core/base/parallel.h"
 
 enum { DEFAULT_MAX_FRAMES = 4096, LEAST_ROOM = 16 << 20 };
 
-static double now(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
-}
-
 /* Note that stage @name took the time since *@since; *@since becomes now. */
 static void stage_done(struct hf_analysis *analysis, const char *name, double *since)
 {
-	double end = now();
+	double end = hf_clock_seconds();
 	if (analysis->stage_count < HF_MAX_STAGES)
 		analysis->stages[analysis->stage_count++] =
 		    (struct hf_stage_time){name, end - *since};
@@ -276,18 +269,20 @@ struct halves {
 	struct hf_analysis *analysis;
 	const struct hf_analysis_options *options;
 	struct hf_error *err[HALVES];
-	double seconds[HALVES];
 };
 
 static void run_half(void *ctx, uint64_t half, unsigned worker)
 {
 	struct halves *halves = ctx;
-	double since = now();
+	double since = hf_clock_seconds();
 	(void)worker;
 
-	halves->err[half] = half == HALF_GRAPH ? hf_graph_solve(halves->analysis->graph)
-					       : open_types(halves->analysis, halves->options);
-	halves->seconds[half] = now() - since;
+	if (half == HALF_GRAPH) {
+		halves->err[half] = hf_graph_solve(halves->analysis->graph);
+		return;
+	}
+	halves->err[half] = open_types(halves->analysis, halves->options);
+	halves->analysis->types_seconds = hf_clock_seconds() - since;
 }
 
 static struct hf_error *open_halves(struct hf_analysis *analysis,
@@ -299,7 +294,6 @@ static struct hf_error *open_halves(struct hf_analysis *analysis,
 	hf_progress_report(options->process.progress, "finding dominators", 0, 0);
 	hf_parallel_for(threads, options->depth < HF_DEPTH_TYPES ? 1 : HALVES, run_half, &halves);
 	stage_done(analysis, "graph and types", since);
-	analysis->types_seconds = halves.seconds[HALF_TYPES];
 	if (halves.err[HALF_GRAPH]) {
 		hf_error_destroy(halves.err[HALF_TYPES]);
 		return halves.err[HALF_GRAPH];
@@ -331,7 +325,7 @@ static struct hf_error *open_stages(struct hf_analysis *analysis,
 				    const struct hf_analysis_options *options)
 {
 	unsigned threads = options->threads ? options->threads : hf_parallel_threads();
-	double since = now();
+	double since = hf_clock_seconds();
 	struct hf_error *err;
 
 	hf_progress_report(options->process.progress, "reading the core", 0, 0);

@@ -167,7 +167,6 @@ struct hf_error *hf_index_locate(const struct hf_index_options *options,
 	index = calloc(1, sizeof(*index));
 	if (!index)
 		return hf_error_nomem();
-	index->mode = options->mode;
 	index->max_bytes = options->max_bytes ? options->max_bytes : HF_INDEX_MAX_BYTES;
 	index->root = default_folder(options->folder);
 	index->identity = identity_of(options, process);
@@ -195,11 +194,6 @@ void hf_index_destroy(struct hf_index *index)
 const char *hf_index_folder(const struct hf_index *index)
 {
 	return index->folder;
-}
-
-enum hf_index_mode hf_index_mode(const struct hf_index *index)
-{
-	return index->mode;
 }
 
 /* ---- files ------------------------------------------------------------------------------------

@@ -49,7 +49,6 @@ struct hf_error *hf_index_locate(const struct hf_index_options *options,
 void hf_index_destroy(struct hf_index *index);
 
 const char *hf_index_folder(const struct hf_index *index);
-enum hf_index_mode hf_index_mode(const struct hf_index *index);
 
 /* File @name of the index, checked; *@ret NULL: there is none that can be used. */
 struct hf_error *hf_index_open(const struct hf_index *index, const char *name,

@@ -12,7 +12,6 @@ struct hf_index {
 	char *root;	/* of all indexes */
 	char *folder;	/* of this one */
 	char *identity; /* what it is of */
-	enum hf_index_mode mode;
 	uint64_t max_bytes;
 };
 

@@ -50,12 +50,6 @@ static size_t first_ending_after(const struct hf_spans *spans, uint64_t address)
 	return low;
 }
 
-bool hf_spans_contain(const struct hf_spans *spans, uint64_t address)
-{
-	size_t i = first_ending_after(spans, address);
-	return i < spans->count && spans->data[i].start <= address;
-}
-
 bool hf_spans_outside(const struct hf_spans *spans, uint64_t start, uint64_t end, hf_span_fn *fn,
 		      void *ctx)
 {

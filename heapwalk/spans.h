@@ -18,8 +18,6 @@ bool hf_spans_add(struct hf_spans *spans, uint64_t start, uint64_t end);
 /* Sort and merge what was added: afterwards sorted and disjoint. */
 void hf_spans_normalize(struct hf_spans *spans);
 
-bool hf_spans_contain(const struct hf_spans *spans, uint64_t address);
-
 /* Receives the parts of a range that are in no span, ascending; false stops. */
 typedef bool hf_span_fn(void *ctx, uint64_t start, uint64_t end);
 

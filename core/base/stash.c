@@ -312,8 +312,3 @@ const void *hf_stash_array(const struct hf_stash *stash, const char *name, size_
 
 	return data && size && bytes / size == count && bytes % size == 0 ? data : NULL;
 }
-
-uint64_t hf_stash_bytes(const struct hf_stash *stash)
-{
-	return stash->bytes;
-}

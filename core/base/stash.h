@@ -52,6 +52,4 @@ const void *hf_stash_get(const struct hf_stash *stash, const char *name, size_t 
 const void *hf_stash_array(const struct hf_stash *stash, const char *name, size_t count,
 			   size_t size);
 
-uint64_t hf_stash_bytes(const struct hf_stash *stash);
-
 #endif

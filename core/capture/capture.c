@@ -58,7 +58,7 @@ static char *temporary_name(void)
 	if (!folder || !*folder)
 		folder = access("/var/tmp", W_OK) == 0 ? "/var/tmp" : "/tmp";
 	if (asprintf(&path, "%s/heapforensics-%d-%lx", folder, (int)getpid(),
-		     (unsigned long)(capture_now() * 1e9)) < 0)
+		     (unsigned long)(hf_clock_seconds() * 1e9)) < 0)
 		return NULL;
 	return path;
 }
@@ -200,7 +200,7 @@ static void resume(struct capture *capture)
 		return;
 	capture->stopped = false;
 	capture->result.killed |= capture_threads_resume(&capture->threads);
-	capture->result.pause_seconds = capture_now() - capture->stopped_at;
+	capture->result.pause_seconds = hf_clock_seconds() - capture->stopped_at;
 }
 
 static struct hf_error *stop(struct capture *capture)
@@ -211,7 +211,7 @@ static struct hf_error *stop(struct capture *capture)
 
 	threads->pid = request->options.pid;
 	threads->held = request->held;
-	capture->stopped_at = capture_now();
+	capture->stopped_at = hf_clock_seconds();
 	err = request->at_exit ? capture_threads_exiting(threads)
 			       : capture_threads_stop(threads, stop_seconds);
 	if (err)
@@ -315,7 +315,7 @@ static void judge(struct capture *capture)
 	    capture->request.at_exit ||
 	    (capture->request.options.mode != HF_SNAPSHOT_NO_PAUSE && result->threads_missing == 0);
 	result->killed |= capture->request.at_exit;
-	result->seconds = capture_now() - capture->start;
+	result->seconds = hf_clock_seconds() - capture->start;
 }
 
 static struct hf_error *fill_sidecar_note(struct capture *capture)
@@ -469,7 +469,7 @@ struct hf_error *capture_prepare(const struct capture_request *request, struct c
 		return hf_error_nomem();
 	capture->request = *request;
 	capture->frozen = -1;
-	capture->start = capture_now();
+	capture->start = hf_clock_seconds();
 	capture->result.fd = -1;
 	capture->sidecar = (struct capture_sidecar){.pid = request->options.pid,
 						    .request = &capture->request,
@@ -503,7 +503,7 @@ struct hf_error *capture_finish(struct capture *capture, struct hf_error *err,
 	} else {
 		if (capture->request.options.private_temp)
 			capture_sink_keep_fd(capture->sink);
-		capture->result.seconds = capture_now() - capture->start;
+		capture->result.seconds = hf_clock_seconds() - capture->start;
 		*ret = capture->result;
 	}
 	capture_destroy(capture);

@@ -95,7 +95,7 @@ void jobs_make_spare(struct watch *watch, uint64_t bytes)
 	HF_AUTO(free_ptr) char *path = NULL;
 
 	if (watch->spare || asprintf(&path, "%s/.heapforensics-%d-%lx", watch->options->folder,
-				     (int)getpid(), (unsigned long)(capture_now() * 1e9)) < 0)
+				     (int)getpid(), (unsigned long)(hf_clock_seconds() * 1e9)) < 0)
 		return;
 	struct hf_error *err = capture_sink_create(path, false, &watch->spare);
 	if (!err && bytes)

@@ -19,6 +19,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/vec.h"
 #include "core/capture/cgroup.h"
@@ -34,7 +35,6 @@ char *capture_slurp_proc(pid_t pid, const char *name, size_t *ret_size);
 bool capture_field(const char *text, const char *key, uint64_t *ret);
 /* State letter of /proc/PID/stat; 0 if there is no such process. */
 char capture_state(pid_t pid);
-double capture_now(void); /* monotonic seconds */
 
 HF_VEC(capture_bytes, uint8_t);
 bool capture_append(struct capture_bytes *bytes, const void *data, size_t size);

@@ -81,13 +81,6 @@ char capture_state(pid_t pid)
 	return name_end && name_end[1] == ' ' ? name_end[2] : '\0';
 }
 
-double capture_now(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 bool capture_append(struct capture_bytes *bytes, const void *data, size_t size)
 {
 	if (!hf_vec_reserve(bytes, bytes->count + size))

@@ -174,7 +174,7 @@ static bool go_on(struct reader *reader)
 	const struct capture_reading *reading = reader->reading;
 	if (reading->cancel && *reading->cancel && !reader->err)
 		reader->err = hf_error_create(HF_ERR_CANCELLED, "interrupted");
-	if (reading->deadline > 0 && capture_now() > reading->deadline)
+	if (reading->deadline > 0 && hf_clock_seconds() > reading->deadline)
 		reader->gone = true;
 	if (reading->most_bytes && reader->done >= reading->most_bytes)
 		reader->gone = true;

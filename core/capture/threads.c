@@ -171,7 +171,7 @@ static void short_sleep(long nanoseconds)
 
 struct hf_error *capture_threads_stop(struct capture_threads *threads, double timeout)
 {
-	double deadline = capture_now() + timeout;
+	double deadline = hf_clock_seconds() + timeout;
 	long sleep = 10000;
 
 	for (;;) {
@@ -181,11 +181,11 @@ struct hf_error *capture_threads_stop(struct capture_threads *threads, double ti
 			capture_threads_resume(threads);
 			return err;
 		}
-		while (look(threads) && capture_now() < deadline) {
+		while (look(threads) && hf_clock_seconds() < deadline) {
 			short_sleep(sleep);
 			sleep = sleep < 1000000 ? sleep * 2 : sleep;
 		}
-		if (more == 0 || capture_now() >= deadline)
+		if (more == 0 || hf_clock_seconds() >= deadline)
 			break;
 	}
 	hf_vec_foreach (thread, &threads->list) {

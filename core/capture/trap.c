@@ -44,7 +44,7 @@ void trap_arm(struct watch *watch, struct watch_target *target)
 	char message[128];
 	uint64_t tracer = 0;
 
-	target->arm_time = capture_now() + rearm_seconds;
+	target->arm_time = hf_clock_seconds() + rearm_seconds;
 	if (ptrace(PTRACE_SEIZE, target->pid, NULL, (void *)(long)PTRACE_O_TRACEEXIT) == 0) {
 		target->armed = true;
 		watch_tell(watch, HF_WATCH_ARMED, target->pid, target->name, NULL, NULL);
@@ -86,7 +86,7 @@ static void at_exit(struct watch *watch, struct watch_target *target)
 
 	ptrace(PTRACE_GETEVENTMSG, target->pid, NULL, &status);
 	target->armed = false;
-	target->arm_time = capture_now() + rearm_seconds;
+	target->arm_time = hf_clock_seconds() + rearm_seconds;
 	if ((status & 0x7f) == SIGKILL)
 		jobs_kill(watch, target, why_killed(watch, target));
 	else

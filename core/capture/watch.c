@@ -203,7 +203,8 @@ static void scan(struct watch *watch)
 		target->threads = capture_count_threads(target->pid);
 		if (hf_cgroup_oom_kills(&target->cgroup, &kills))
 			count(&target->oom_kills, kills);
-		if (!target->armed && !watch->options->no_trap && capture_now() >= target->arm_time)
+		if (!target->armed && !watch->options->no_trap &&
+		    hf_clock_seconds() >= target->arm_time)
 			trap_arm(watch, target);
 	}
 }
@@ -240,7 +241,7 @@ static uint64_t absolute(struct watch *watch)
 /* @position: 1 is the threshold itself. True if it is crossed upwards and may count. */
 static bool crosses(struct watch *watch, struct watch_threshold *threshold, double position)
 {
-	double now = capture_now();
+	double now = hf_clock_seconds();
 
 	if (position < 1 - reset_gap)
 		threshold->above = false;
@@ -338,7 +339,7 @@ static void check_high(struct watch *watch)
 /* How long to wait: see the head of this file. */
 static double next_wait(struct watch *watch, const struct measure *measure)
 {
-	double now = capture_now(), passed = now - watch->last_time;
+	double now = hf_clock_seconds(), passed = now - watch->last_time;
 	double gap = 1 - measure->nearest, wait = longest_wait;
 
 	if (watch->last_time > 0 && passed > 0)
@@ -489,9 +490,9 @@ static void run(struct watch *watch)
 		wait_for(watch, wait);
 		trap_collect(watch);
 		jobs_advance(watch);
-		if (capture_now() >= watch->next_scan) {
+		if (hf_clock_seconds() >= watch->next_scan) {
 			scan(watch);
-			watch->next_scan = capture_now() + scan_seconds;
+			watch->next_scan = hf_clock_seconds() + scan_seconds;
 		}
 		remove_ended(watch);
 		wait = watch->options->threshold_count ? measure(watch) : longest_wait;

@@ -298,21 +298,6 @@ const char *hf_symbols_name_at(struct hf_symbols *symbols, uint64_t address, uin
 	return plain_name(symbols, name);
 }
 
-bool hf_symbols_line_at(struct hf_symbols *symbols, uint64_t pc, const char **ret_file,
-			uint32_t *ret_line)
-{
-	const struct hf_module *module = hf_process_module(symbols->process, pc);
-	Dwfl_Line *line = module && module->dwfl ? dwfl_module_getsrc(module->dwfl, pc) : NULL;
-	int number = 0;
-	const char *file = line ? dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL) : NULL;
-	if (!file || number <= 0)
-		return false;
-	const char *slash = strrchr(file, '/');
-	*ret_file = slash ? slash + 1 : file;
-	*ret_line = (uint32_t)number;
-	return true;
-}
-
 const char *hf_symbols_debug_file(const struct hf_symbols *symbols, uint32_t module)
 {
 	const struct hf_process *process = symbols->process;

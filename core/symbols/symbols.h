@@ -75,10 +75,6 @@ const char *hf_symbols_name_at(struct hf_symbols *symbols, uint64_t address, uin
  */
 const char *hf_symbols_vtable_at(struct hf_symbols *symbols, uint64_t address, bool *ret_primary);
 
-/* Source file and line of a code address; false if unknown. */
-bool hf_symbols_line_at(struct hf_symbols *symbols, uint64_t pc, const char **ret_file,
-			uint32_t *ret_line);
-
 /*
  * A structure's layout by libc's own DWARF: offset and size of @member of struct @type in
  * @module. *@ret_offset is the member's offset, or with @member NULL *@ret_size is sizeof.

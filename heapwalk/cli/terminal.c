@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "core/base/clock.h"
 
 enum { MIN_WIDTH = 40, MAX_WIDTH = 1000 };
 
@@ -37,17 +38,10 @@ bool hf_terminal_colors(int fd)
 	return isatty(fd) && !(none && *none) && term && strcmp(term, "dumb") != 0;
 }
 
-static double now(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
-}
-
 static void draw(void *ctx, const char *stage, uint64_t done, uint64_t total)
 {
 	struct hf_progress_line *line = ctx;
-	double time = now();
+	double time = hf_clock_seconds();
 
 	if (time - line->last < REDRAW_SECONDS)
 		return;
@@ -62,7 +56,8 @@ static void draw(void *ctx, const char *stage, uint64_t done, uint64_t total)
 
 void hf_progress_line_init(struct hf_progress_line *line, bool quiet)
 {
-	*line = (struct hf_progress_line){.last = now() + FIRST_SECONDS - REDRAW_SECONDS};
+	*line =
+	    (struct hf_progress_line){.last = hf_clock_seconds() + FIRST_SECONDS - REDRAW_SECONDS};
 	line->progress.ctx = line;
 	if (!quiet && isatty(STDERR_FILENO))
 		line->progress.report = draw;

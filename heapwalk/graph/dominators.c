@@ -430,7 +430,7 @@ struct hf_error *hf_graph_dominate(struct hf_graph *graph)
 	struct search search = {.graph = graph,
 				.node = hf_bigmem_alloc(&graph->memory, bytes),
 				.parent = hf_bigmem_alloc(&graph->memory, bytes)};
-	double since = hf_graph_now();
+	double since = hf_clock_seconds();
 	struct hf_error *err = hf_error_nomem();
 
 	graph->kind = hf_bigmem_alloc(&graph->memory, graph->objects);

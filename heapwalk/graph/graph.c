@@ -8,33 +8,35 @@
 
 #include "heapwalk/graph/graph_private.h"
 
-double hf_graph_now(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
-}
-
 void hf_graph_stage_done(struct hf_graph *graph, const char *name, double *since)
 {
-	double end = hf_graph_now();
+	double end = hf_clock_seconds();
 	if (graph->stage_count < HF_GRAPH_STAGES)
 		graph->stages[graph->stage_count++] = (struct hf_stage_seconds){name, end - *since};
 	*since = end;
+}
+
+struct hf_graph *hf_graph_new(const struct hf_image *image, const struct hf_extents *extents,
+			      const struct hf_roots *roots, const struct hf_graph_options *options)
+{
+	struct hf_graph *graph = calloc(1, sizeof(*graph));
+	if (!graph)
+		return NULL;
+	graph->image = image;
+	graph->extents = extents;
+	graph->roots = roots;
+	graph->options = *options;
+	graph->objects = hf_extents_count(extents);
+	return graph;
 }
 
 struct hf_error *hf_graph_open(const struct hf_image *image, const struct hf_extents *extents,
 			       const struct hf_roots *roots, const struct hf_graph_options *options,
 			       struct hf_graph **ret)
 {
-	struct hf_graph *graph = calloc(1, sizeof(*graph));
+	struct hf_graph *graph = hf_graph_new(image, extents, roots, options);
 	if (!graph)
 		return hf_error_nomem();
-	graph->image = image;
-	graph->extents = extents;
-	graph->roots = roots;
-	graph->options = *options;
-	graph->objects = hf_extents_count(extents);
 	struct hf_error *err = hf_graph_scan(graph);
 	if (err)
 		hf_graph_destroy(graph);

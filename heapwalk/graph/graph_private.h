@@ -14,6 +14,7 @@
 #ifndef HF_HEAPWALK_GRAPH_PRIVATE_H
 #define HF_HEAPWALK_GRAPH_PRIVATE_H
 
+#include "core/base/clock.h"
 #include "core/base/bigmem.h"
 #include "core/base/vec.h"
 #include "heapwalk/graph/graph.h"
@@ -98,7 +99,10 @@ static inline uint32_t hf_graph_row(const struct hf_graph *graph, uint32_t objec
 
 /* Note that stage @name took the seconds since *@since (monotonic); *@since becomes now. */
 void hf_graph_stage_done(struct hf_graph *graph, const char *name, double *since);
-double hf_graph_now(void);
+
+/* graph.c: one without arrays yet; NULL when out of memory. */
+struct hf_graph *hf_graph_new(const struct hf_image *image, const struct hf_extents *extents,
+			      const struct hf_roots *roots, const struct hf_graph_options *options);
 
 /* scan.c: blocks, holders with their rows, the number of edges. */
 struct hf_error *hf_graph_scan(struct hf_graph *graph);

@@ -172,15 +172,10 @@ struct hf_error *hf_graph_load(const struct hf_stash *stash, const struct hf_ima
 			       const struct hf_extents *extents, const struct hf_roots *roots,
 			       const struct hf_graph_options *options, struct hf_graph **ret)
 {
-	struct hf_graph *graph = calloc(1, sizeof(*graph));
+	struct hf_graph *graph = hf_graph_new(image, extents, roots, options);
 
 	if (!graph)
 		return hf_error_nomem();
-	graph->image = image;
-	graph->extents = extents;
-	graph->roots = roots;
-	graph->options = *options;
-	graph->objects = hf_extents_count(extents);
 	graph->mapped = true;
 	if (!load(graph, stash)) {
 		hf_graph_destroy(graph);

@@ -392,7 +392,7 @@ static struct hf_error *scan_roots(struct hf_graph *graph)
 
 struct hf_error *hf_graph_scan(struct hf_graph *graph)
 {
-	double since = hf_graph_now();
+	double since = hf_clock_seconds();
 	struct hf_error *err = scan_roots(graph);
 
 	hf_graph_stage_done(graph, "scan roots", &since);

@@ -22,6 +22,7 @@
 #include "core/base/cleanup.h"
 #include "heapwalk/output/escape.h"
 #include "heapwalk/output/html.h"
+#include "heapwalk/output/output.h"
 
 enum { STRING_COLUMNS = 600, STRINGS_BYTES = 4 << 20 };
 
@@ -149,27 +150,14 @@ static bool put_value(struct strings *strings, const struct hf_value *value, FIL
 		fine = find_string(strings, value->text, &index);
 		fprintf(to, "%ld", index);
 		break;
-	case HF_VALUE_COUNT:
-	case HF_VALUE_BYTES:
-	case HF_VALUE_NUMBER:
-		fprintf(to, "%" PRIu64, value->number);
-		break;
 	case HF_VALUE_ADDRESS:
 		fprintf(to, "\"%" PRIx64 "\"", value->number);
 		break;
-	case HF_VALUE_SHARE:
-	case HF_VALUE_REAL:
-		fprintf(to, "%.6g", value->real);
-		break;
-	case HF_VALUE_BOOL:
-		fputs(value->truth ? "true" : "false", to);
-		break;
-	case HF_VALUE_CHANGE_BYTES:
-	case HF_VALUE_CHANGE_COUNT:
-		fprintf(to, "%" PRId64, value->change);
-		break;
-	default:
+	case HF_VALUE_NONE:
 		fputs("null", to);
+		break;
+	default: /* numbers and truths are written alike */
+		hf_csv_value(value, to);
 		break;
 	}
 	return fine;

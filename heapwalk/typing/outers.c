@@ -11,16 +11,8 @@
 
 enum { MAX_STRUCTURES = 1 << 16, MAX_OUTERS = 1 << 21, MAX_DEPTH = 8, MAX_PARTS = 512 };
 
-struct sized {
-	uint64_t size;
-	uint32_t ctype;
-};
-
 struct outers {
 	HF_VEC(, struct outer) list; /* sorted by inner, offset, outer */
-	struct sized *sizes;	     /* sorted by size, ctype */
-	uint32_t *by_size;	     /* the ctypes in that order */
-	uint32_t structures;
 };
 
 void outers_destroy(struct outers *outers)
@@ -28,8 +20,6 @@ void outers_destroy(struct outers *outers)
 	if (!outers)
 		return;
 	free(outers->list.data);
-	free(outers->sizes);
-	free(outers->by_size);
 	free(outers);
 }
 
@@ -79,14 +69,6 @@ static int compare_outer(const void *a, const void *b)
 	return (x->outer > y->outer) - (x->outer < y->outer);
 }
 
-static int compare_sized(const void *a, const void *b)
-{
-	const struct sized *x = a, *y = b;
-	if (x->size != y->size)
-		return x->size < y->size ? -1 : 1;
-	return (x->ctype > y->ctype) - (x->ctype < y->ctype);
-}
-
 static struct outers *open_outers(struct propagation *prop)
 {
 	struct outers *outers = calloc(1, sizeof(*outers));
@@ -94,11 +76,7 @@ static struct outers *open_outers(struct propagation *prop)
 	struct hf_error *err =
 	    hf_ctype_structures(prop->symbols, wanted, MAX_STRUCTURES, &types, &count);
 
-	if (!err && outers) {
-		outers->sizes = calloc((size_t)count + 1, sizeof(*outers->sizes));
-		outers->by_size = calloc((size_t)count + 1, sizeof(*outers->by_size));
-	}
-	if (err || !outers || !outers->sizes || !outers->by_size) {
+	if (err || !outers) {
 		hf_error_destroy(err);
 		free(types);
 		outers_destroy(outers);
@@ -106,20 +84,13 @@ static struct outers *open_outers(struct propagation *prop)
 		return NULL;
 	}
 	for (uint32_t i = 0; i < count && !prop->failed; i++) {
-		uint64_t size = hf_ctype_get(prop->symbols, types[i])->size;
-		if (size == 0)
-			continue;
-		outers->sizes[outers->structures++] = (struct sized){size, types[i]};
-		add_members(prop, outers, types[i]);
+		if (hf_ctype_get(prop->symbols, types[i])->size)
+			add_members(prop, outers, types[i]);
 	}
 	free(types);
 	if (outers->list.count)
 		qsort(outers->list.data, outers->list.count, sizeof(*outers->list.data),
 		      compare_outer);
-	if (outers->structures)
-		qsort(outers->sizes, outers->structures, sizeof(*outers->sizes), compare_sized);
-	for (uint32_t i = 0; i < outers->structures; i++)
-		outers->by_size[i] = outers->sizes[i].ctype;
 	return outers;
 }
 
@@ -160,25 +131,6 @@ uint32_t propagation_outers(struct propagation *prop, uint32_t inner, uint64_t o
 			break;
 	}
 	*ret = outers->list.data + first;
-	return count;
-}
-
-uint32_t propagation_structures(struct propagation *prop, uint64_t size, const uint32_t **ret)
-{
-	const struct outers *outers = outers_of(prop);
-	uint32_t low = 0, high = outers ? outers->structures : 0, count = 0;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (outers->sizes[middle].size < size)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	while (outers && low + count < outers->structures &&
-	       outers->sizes[low + count].size == size)
-		count++;
-	*ret = outers ? outers->by_size + low : NULL;
 	return count;
 }
 

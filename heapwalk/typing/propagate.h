@@ -106,8 +106,6 @@ struct outer {
 /* Those with @inner at @offset (UINT64_MAX: anywhere) into *@ret; returns their number. */
 uint32_t propagation_outers(struct propagation *prop, uint32_t inner, uint64_t offset,
 			    const struct outer **ret);
-/* All structures by size: those of @size. */
-uint32_t propagation_structures(struct propagation *prop, uint64_t size, const uint32_t **ret);
 void outers_destroy(struct outers *outers);
 
 /* Is there a bigger structure that starts with @inner, and would fill @usable bytes? */

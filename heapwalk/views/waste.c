@@ -172,39 +172,51 @@ static void tell_types(const struct hf_analysis *analysis, struct type_waste *li
 	}
 }
 
-static struct type_waste *make_lines(const struct hf_analysis *analysis)
+/* Is something of @object for nothing, and how many bytes? */
+typedef bool wasted_fn(const struct hf_analysis *analysis, uint32_t object,
+		       const struct hf_type *type, uint64_t *ret);
+
+static struct hf_error *waste_by_type(const struct hf_analysis *analysis, wasted_fn *wasted,
+				      uint64_t top, struct hf_doc *doc, uint64_t *ret_bytes)
 {
 	uint32_t types = hf_typing_types(analysis->typing);
-	struct type_waste *lines = calloc((size_t)types + 1, sizeof(*lines));
+	HF_AUTO(free_ptr) struct type_waste *lines = calloc((size_t)types + 1, sizeof(*lines));
 
-	for (uint32_t i = 0; lines && i < types; i++)
+	if (!lines)
+		return hf_error_nomem();
+	for (uint32_t i = 0; i < types; i++)
 		lines[i].type = i;
-	return lines;
+	for (uint32_t id = 0; id < hf_graph_objects(analysis->graph); id++) {
+		struct type_waste *line = &lines[hf_typing_of(analysis->typing, id)];
+		uint64_t bytes = 0;
+		if (!wasted(analysis, id, hf_typing_type(analysis->typing, line->type), &bytes))
+			continue;
+		line->count++;
+		line->bytes += hf_extents_chunk_bytes(analysis->extents, id);
+		line->waste += bytes;
+	}
+	tell_types(analysis, lines, types, top, doc, ret_bytes);
+	return NULL;
+}
+
+static bool slack_of(const struct hf_analysis *analysis, uint32_t object,
+		     const struct hf_type *type, uint64_t *ret)
+{
+	uint64_t usable = hf_extents_usable(analysis->extents, object);
+
+	if (type->form != HF_FORM_ONE || type->flexible || !type->size || type->size > usable)
+		return false;
+	*ret = usable - type->size;
+	return true;
 }
 
 struct hf_error *waste_slack(struct hf_analysis *analysis, uint64_t top, struct hf_doc *doc,
 			     uint64_t *ret_bytes)
 {
-	HF_AUTO(free_ptr) struct type_waste *lines = make_lines(analysis);
-
-	if (!lines)
-		return hf_error_nomem();
-	for (uint32_t id = 0; id < hf_graph_objects(analysis->graph); id++) {
-		uint32_t number = hf_typing_of(analysis->typing, id);
-		const struct hf_type *type = hf_typing_type(analysis->typing, number);
-		uint64_t chunk = hf_extents_chunk_bytes(analysis->extents, id);
-		uint64_t usable = hf_extents_usable(analysis->extents, id);
-		if (type->form != HF_FORM_ONE || type->flexible || !type->size ||
-		    type->size > usable)
-			continue;
-		lines[number].count++;
-		lines[number].bytes += chunk;
-		lines[number].waste += usable - type->size;
-	}
 	hf_doc_begin(doc, "slack", "SLACK: WHAT MALLOC GAVE AND THE TYPE DOES NOT NEED");
-	tell_types(analysis, lines, hf_typing_types(analysis->typing), top, doc, ret_bytes);
+	struct hf_error *err = waste_by_type(analysis, slack_of, top, doc, ret_bytes);
 	hf_doc_end(doc);
-	return NULL;
+	return err;
 }
 
 /* Words of the object that are 0. */
@@ -221,28 +233,23 @@ static uint64_t null_words(const struct hf_analysis *analysis, uint32_t object, 
 	return nulls;
 }
 
+static bool nulls_of(const struct hf_analysis *analysis, uint32_t object,
+		     const struct hf_type *type, uint64_t *ret)
+{
+	uint64_t words = 0, nulls;
+
+	if (type->form != HF_FORM_ARRAY || !type->pointer)
+		return false;
+	nulls = null_words(analysis, object, &words);
+	*ret = nulls * analysis->process->image.word_bytes;
+	return words >= MIN_TABLE_WORDS && nulls * 100 >= words * MOSTLY_EMPTY_PERCENT;
+}
+
 struct hf_error *waste_tables(struct hf_analysis *analysis, uint64_t top, struct hf_doc *doc,
 			      uint64_t *ret_bytes)
 {
-	HF_AUTO(free_ptr) struct type_waste *lines = make_lines(analysis);
-
-	if (!lines)
-		return hf_error_nomem();
-	for (uint32_t id = 0; id < hf_graph_objects(analysis->graph); id++) {
-		uint32_t number = hf_typing_of(analysis->typing, id);
-		const struct hf_type *type = hf_typing_type(analysis->typing, number);
-		uint64_t words = 0, nulls;
-		if (type->form != HF_FORM_ARRAY || !type->pointer)
-			continue;
-		nulls = null_words(analysis, id, &words);
-		if (words < MIN_TABLE_WORDS || nulls * 100 < words * MOSTLY_EMPTY_PERCENT)
-			continue;
-		lines[number].count++;
-		lines[number].bytes += hf_extents_chunk_bytes(analysis->extents, id);
-		lines[number].waste += nulls * analysis->process->image.word_bytes;
-	}
 	hf_doc_begin(doc, "tables", "TABLES OF POINTERS THAT ARE MOSTLY NULL");
-	tell_types(analysis, lines, hf_typing_types(analysis->typing), top, doc, ret_bytes);
+	struct hf_error *err = waste_by_type(analysis, nulls_of, top, doc, ret_bytes);
 	hf_doc_end(doc);
-	return NULL;
+	return err;
 }
