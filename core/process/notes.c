@@ -119,11 +119,15 @@ static bool read_prpsinfo(struct hf_process *process, struct hf_cursor *at)
 	process->info.ppid = hf_cursor_u32(at);
 	hf_cursor_seek(at, wide ? 40 : 28);
 	copy_text(at, process->info.command, 16);
-	copy_text(at, process->info.arguments, 80);
-	for (size_t end = strlen(process->info.arguments);
-	     end > 0 && process->info.arguments[end - 1] == ' '; end--)
-		process->info.arguments[end - 1] = '\0';
-	return true;
+	char arguments[81];
+	copy_text(at, arguments, 80);
+	size_t end = strlen(arguments);
+	while (end > 0 && end < 79 && arguments[end - 1] == ' ')
+		arguments[--end] = '\0';
+	const char *kept = hf_strpool_dup(process->priv->strings, arguments);
+	if (kept)
+		process->info.arguments = kept;
+	return kept != NULL;
 }
 
 static bool read_siginfo(struct hf_process *process, struct hf_cursor *at)

@@ -50,6 +50,9 @@ struct hf_error *process_read_notes(struct hf_process *process);
 bool process_read_snapshot(struct hf_process *process, struct hf_cursor *at);
 void process_judge_snapshot(struct hf_process *process);
 
+/* arguments.c: the command line beyond what the note has room for. */
+struct hf_error *process_complete_arguments(struct hf_process *process);
+
 /* mappings.c: the image's segments and the mappings. */
 struct hf_error *process_read_mappings(struct hf_process *process);
 /* Cut the mapping that contains @address in two there (a no-op at its start). */

@@ -79,6 +79,8 @@ static struct hf_error *open_all(struct hf_process *process,
 		process->image.page_bytes = page;
 	err = process_read_mappings(process);
 	if (!err)
+		err = process_complete_arguments(process);
+	if (!err)
 		err = process_find_modules(process);
 	if (!err)
 		err = process_open_dwfl(process);
@@ -100,6 +102,7 @@ struct hf_error *hf_process_open(const struct hf_process_options *options, struc
 		return hf_error_nomem();
 	}
 	process->diags = diags;
+	process->info.arguments = "";
 	struct hf_error *err = hf_strpool_create(&process->priv->strings);
 	if (!err && !keep_options(process->priv, options))
 		err = hf_error_nomem();

@@ -157,7 +157,7 @@ struct hf_process_info {
 	uint64_t missing_bytes; /* of PT_LOAD contents that the headers promise */
 	uint32_t pid, ppid, uid;
 	char command[17];	/* pr_fname */
-	char arguments[81];	/* pr_psargs */
+	const char *arguments;	/* the command line, "" if unknown; owned by the process */
 	const char *executable; /* path in the target, NULL if unknown */
 	int signal;		/* 0: none (gcore of a live process) */
 	int signal_code;	/* si_code */
