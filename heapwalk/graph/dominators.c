@@ -1,18 +1,17 @@
 /*
- * dominators.c - one depth-first search that numbers the nodes and tells the leak kinds, then
- * immediate dominators (Semi-NCA) and retained sizes.
+ * dominators.c - immediate dominators and retained sizes.
  *
- * Numbering: from the super root through the holders, later through the leaders of the lost.
- * A node's tree edge tells its kind at first: reachable if the edge is a start edge from a
- * reachable node, else possible; a later start edge upgrades it, and what it leads to. Edges
- * that are no tree edges are kept as pairs: only they can make a dominator differ from the
- * tree's parent, and in real heaps they are few. Edges from the lost to the others are
- * left out: what is lost keeps nothing alive.
+ * What the roots reach is put in order (reach.c), single-entry nodes are folded away (fold.c), and
+ * Semi-NCA runs on what is left: Georgiadis, Tarjan, Werneck, "Finding dominators in practice"
+ * (2006). A depth-first search numbers the nodes. Edges that are no tree edges are kept as pairs:
+ * only they can make a dominator differ from the tree's parent. In descending preorder the
+ * semidominator of each node is the least label over its in-edges, by path compression; in
+ * ascending order the immediate dominator is the nearest ancestor that is not above it. Labels
+ * hold semidominators' numbers, not nodes.
  *
- * Semi-NCA: Georgiadis, Tarjan, Werneck, "Finding dominators in practice" (2006). In descending
- * preorder the semidominator of each node is the least label over its in-edges, by path
- * compression; in ascending order the immediate dominator is the nearest ancestor that is not
- * above it. Labels hold semidominators' numbers, not nodes.
+ * Sole edges: if no other edge into a node has a label as low as its tree parent, then all the
+ * others come from nodes that it dominates itself, and the tree edge's true source (fold.c), not
+ * the parent, is its immediate dominator.
  *
  * Arrays are indexed by preorder number from 1 (the super root); all loops are iterative.
  */
@@ -23,9 +22,9 @@
 #define ROOT_NUMBER    1u
 #define PREFETCH_AHEAD 16u
 
-struct pending {	 /* an edge to be followed */
-	uint32_t target; /* HF_EDGE_INTERIOR: this edge does not make it reachable */
-	uint32_t source; /* number */
+struct pending { /* an edge to be followed */
+	struct hf_fold_edge edge;
+	uint32_t parent; /* number */
 };
 
 struct pair { /* an edge that is not in the tree, as numbers */
@@ -41,13 +40,14 @@ struct pair { /* an edge that is not in the tree, as numbers */
 
 struct search {
 	struct hf_graph *graph;
-	uint32_t *node;	  /* number -> node */
+	const struct hf_fold *fold;
+	uint32_t *node;	  /* number -> node of the graph */
 	uint32_t *parent; /* number -> number */
+	uint32_t *source; /* number -> true source of the tree edge */
+	uint64_t *shared; /* a bit a number: more than the tree edge leads here from above */
 	uint32_t count;	  /* numbers given: 1 .. count */
-	uint32_t first_lost;
 	BIG(struct pending) stack;
 	BIG(struct pair) pairs;
-	struct hf_node_list upgrades; /* possible objects that a start chain reaches after all */
 	bool failed;
 };
 
@@ -75,43 +75,49 @@ static bool grow(struct hf_bigmem_account *account, void **data, size_t *capacit
 /* ---- numbering ----------------------------------------------------------------------------------
  */
 
-static uint32_t give_number(struct search *search, uint32_t node, uint32_t parent)
+static uint32_t give_number(struct search *search, const struct hf_fold_edge *edge, uint32_t parent)
 {
 	uint32_t number = ++search->count;
-	search->graph->link[node].mark = number;
-	search->node[number] = node;
+	search->fold->link[edge->target].preorder = number;
+	search->node[number] = search->fold->node[edge->target];
 	search->parent[number] = parent;
+	search->source[number] = edge->source;
 	return number;
 }
 
-/* Push the edges of a row; @weak: the source is not reachable by start pointers alone. */
-static void push_row(struct search *search, const uint32_t *targets, uint64_t count,
-		     uint32_t source, uint32_t weak)
+static void push_row(struct search *search, uint32_t folded, uint32_t number)
 {
-	if (!big_reserve(&search->graph->memory, &search->stack, search->stack.count + count)) {
+	const struct hf_fold *fold = search->fold;
+	uint32_t row = fold->link[folded].row, end = fold->link[folded + 1].row;
+
+	if (!big_reserve(&search->graph->memory, &search->stack,
+			 search->stack.count + (end - row))) {
 		search->failed = true;
 		return;
 	}
-	for (uint64_t i = 0; i < count; i++) {
-		__builtin_prefetch(&search->graph->link[HF_EDGE_NODE(targets[i])]);
+	for (; row < end; row++) {
+		__builtin_prefetch(&fold->link[fold->edges[row].target]);
 		search->stack.data[search->stack.count++] =
-		    (struct pending){targets[i] | weak, source};
+		    (struct pending){fold->edges[row], number};
 	}
 }
 
-/* An edge to a node that has its number already. */
-static void meet_again(struct search *search, struct pending edge, uint32_t number)
+static void share(struct search *search, uint32_t number)
 {
-	uint32_t node = HF_EDGE_NODE(edge.target);
-	struct pair pair = {edge.source, number};
+	search->shared[number / 64] |= UINT64_C(1) << (number % 64);
+}
 
-	if (search->first_lost && number < search->first_lost)
+/* An edge to a node that has its number already. */
+static void meet_again(struct search *search, uint32_t source, uint32_t number)
+{
+	struct pair pair = {source, number};
+
+	if (source == number)
 		return;
-	if (!(edge.target & HF_EDGE_INTERIOR) && search->graph->kind[node] == HF_POSSIBLE &&
-	    !hf_vec_push(&search->upgrades, node))
-		search->failed = true;
-	if (search->parent[number] == edge.source || number == edge.source)
+	if (search->parent[number] == source) {
+		share(search, number);
 		return;
+	}
 	if (!big_reserve(&search->graph->memory, &search->pairs, search->pairs.count + 1)) {
 		search->failed = true;
 		return;
@@ -122,132 +128,36 @@ static void meet_again(struct search *search, struct pending edge, uint32_t numb
 /* Follow what is pending until nothing is. */
 static void explore(struct search *search)
 {
-	struct hf_graph *graph = search->graph;
-
 	while (search->stack.count && !search->failed) {
-		struct pending edge = search->stack.data[--search->stack.count];
-		uint32_t object = HF_EDGE_NODE(edge.target), weak = edge.target & HF_EDGE_INTERIOR;
-		uint32_t mark = graph->link[object].mark;
-		if (mark) {
-			meet_again(search, edge, mark);
-			continue;
-		}
-		uint32_t number = give_number(search, object, edge.source);
-		if (search->first_lost)
-			graph->kind[object] = HF_INDIRECT;
+		struct pending next = search->stack.data[--search->stack.count];
+		uint32_t folded = next.edge.target;
+		uint32_t number = search->fold->link[folded].preorder;
+
+		if (number)
+			meet_again(search, next.parent, number);
 		else
-			graph->kind[object] = weak ? HF_POSSIBLE : HF_REACHABLE;
-		const uint32_t *targets;
-		uint32_t count = hf_graph_row(graph, object, &targets);
-		push_row(search, targets, count, number, weak);
+			push_row(search, folded, give_number(search, &next.edge, next.parent));
 	}
 }
 
-static void search_holders(struct search *search)
+/* The super root's edges one by one: they are many. */
+static void number_all(struct search *search)
 {
-	struct hf_graph *graph = search->graph;
+	const struct hf_fold *fold = search->fold;
+	struct hf_fold_edge root = {0, HF_NO_NODE};
 
-	give_number(search, hf_graph_root(graph), 0);
-	for (uint32_t i = 0; i < graph->holders && !search->failed; i++) {
-		uint32_t node = graph->objects + i;
-		uint32_t number = give_number(search, node, ROOT_NUMBER);
-		push_row(search, graph->holder_targets + graph->holder_row[i],
-			 graph->holder_row[i + 1] - graph->holder_row[i], number, 0);
-		explore(search);
-		if (!hf_vec_push(&graph->tops, node))
+	give_number(search, &root, 0);
+	for (uint32_t i = fold->link[0].row; i < fold->link[1].row && !search->failed; i++) {
+		if (!big_reserve(&search->graph->memory, &search->stack, 1)) {
 			search->failed = true;
-	}
-}
-
-/* Possible objects that a chain of start pointers reaches, and all behind them. */
-static void upgrade(struct search *search)
-{
-	struct hf_graph *graph = search->graph;
-
-	while (search->upgrades.count && !search->failed) {
-		uint32_t object = search->upgrades.data[--search->upgrades.count];
-		const uint32_t *targets;
-		if (graph->kind[object] != HF_POSSIBLE)
-			continue;
-		graph->kind[object] = HF_REACHABLE;
-		uint32_t count = hf_graph_row(graph, object, &targets);
-		for (uint32_t i = 0; i < count; i++) {
-			if (!(targets[i] & HF_EDGE_INTERIOR) &&
-			    graph->kind[targets[i]] == HF_POSSIBLE &&
-			    !hf_vec_push(&search->upgrades, targets[i]))
-				search->failed = true;
+			return;
 		}
+		if (i + PREFETCH_AHEAD < fold->link[1].row)
+			__builtin_prefetch(&fold->link[fold->edges[i + PREFETCH_AHEAD].target]);
+		search->stack.data[search->stack.count++] =
+		    (struct pending){fold->edges[i], ROOT_NUMBER};
+		explore(search);
 	}
-}
-
-/* The allocator's own blocks are never lost: where no root leads to them, they stand alone. */
-static void number_allocators_own(struct search *search)
-{
-	const uint32_t *ids;
-	uint32_t count = hf_extents_allocator_objects(search->graph->extents, &ids);
-
-	for (uint32_t i = 0; i < count; i++) {
-		if (search->graph->link[ids[i]].mark == 0)
-			give_number(search, ids[i], ROOT_NUMBER);
-		search->graph->kind[ids[i]] = HF_REACHABLE;
-	}
-}
-
-static void lead(struct search *search, uint32_t leader)
-{
-	struct hf_graph *graph = search->graph;
-	const uint32_t *targets;
-	uint32_t number = give_number(search, leader, ROOT_NUMBER);
-	uint32_t count = hf_graph_row(graph, leader, &targets);
-
-	graph->kind[leader] = HF_DEFINITE;
-	push_row(search, targets, count, number, HF_EDGE_INTERIOR);
-	explore(search);
-	if (!hf_vec_push(&graph->tops, leader))
-		search->failed = true;
-}
-
-/* One bit an object: some lost object points at it. */
-static uint64_t *find_entered(const struct hf_graph *graph)
-{
-	uint64_t *entered = hf_bigmem_alloc(NULL, graph->objects / 8 + 8);
-
-	for (uint32_t id = 0; entered && id < graph->objects; id++) {
-		const uint32_t *targets;
-		if (graph->link[id].mark)
-			continue;
-		uint32_t count = hf_graph_row(graph, id, &targets);
-		for (uint32_t i = 0; i < count; i++) {
-			uint32_t target = HF_EDGE_NODE(targets[i]);
-			entered[target / 64] |= UINT64_C(1) << (target % 64);
-		}
-	}
-	return entered;
-}
-
-/*
- * Most leaders are lost objects that no lost one points at. What those do not lead to either
- * hangs on lost cycles: only for that rest the components are needed.
- */
-static struct hf_error *search_lost(struct search *search)
-{
-	struct hf_graph *graph = search->graph;
-	struct hf_node_list leaders = {0};
-	uint64_t *entered = find_entered(graph);
-
-	if (!entered)
-		return hf_error_nomem();
-	search->first_lost = search->count + 1;
-	for (uint32_t id = 0; id < graph->objects && !search->failed; id++) {
-		if (!graph->link[id].mark && !(entered[id / 64] >> (id % 64) & 1))
-			lead(search, id);
-	}
-	hf_bigmem_free(NULL, entered, graph->objects / 8 + 8);
-	struct hf_error *err = hf_graph_find_leaders(graph, &leaders);
-	hf_vec_foreach (leader, &leaders)
-		lead(search, *leader);
-	free(leaders.data);
-	return err;
 }
 
 /* ---- in-edges that are not in the tree, by target
@@ -324,7 +234,7 @@ static uint32_t least_label(struct search *search, struct semi_nca *nca, uint32_
 	return nca->label[v];
 }
 
-/* parent[] becomes idom[] in place. */
+/* parent[] becomes idom[] in place; a semidominator needs it no more. */
 static struct hf_error *compute_idoms(struct search *search, const struct in_edges *in)
 {
 	struct hf_bigmem_account *account = &search->graph->memory;
@@ -348,6 +258,8 @@ static struct hf_error *compute_idoms(struct search *search, const struct in_edg
 			uint32_t source = in->source[e];
 			uint32_t label =
 			    source > i ? least_label(search, &nca, source, i + 1) : source;
+			if (label <= search->parent[i])
+				share(search, i);
 			if (label < semi)
 				semi = label;
 		}
@@ -365,83 +277,125 @@ static struct hf_error *compute_idoms(struct search *search, const struct in_edg
 /* ---- results
  * -------------------------------------------------------------------------------------------- */
 
-/* Each object's own bytes first, in address order; then up the tree, the last number first. */
-static struct hf_error *write_results(struct search *search)
+/* A node that is the only source's keeps that. */
+static void mark_idoms(struct search *search)
 {
-	struct hf_graph *graph = search->graph;
 	const uint32_t *node = search->node, *idom = search->parent;
+	struct hf_graph_link *link = search->graph->link;
 
-	graph->sum =
-	    hf_bigmem_alloc(&graph->memory, (uint64_t)hf_graph_nodes(graph) * sizeof(*graph->sum));
-	if (!graph->sum)
+	for (uint32_t i = ROOT_NUMBER + 1; i <= search->count; i++) {
+		if (i + PREFETCH_AHEAD <= search->count)
+			__builtin_prefetch(&link[node[i + PREFETCH_AHEAD]], 1);
+		if (!(link[node[i]].mark & HF_MARK_MANY))
+			continue;
+		bool shared = search->shared[i / 64] >> (i % 64) & 1;
+		link[node[i]].mark = (shared ? node[idom[i]] : search->source[i]) + 1;
+	}
+}
+
+static struct hf_error *search_folded(struct search *search)
+{
+	struct hf_bigmem_account *account = &search->graph->memory;
+	uint64_t entries = search->fold->count + 1ull, bytes = entries * sizeof(uint32_t);
+
+	search->node = hf_bigmem_alloc(account, bytes);
+	search->parent = hf_bigmem_alloc(account, bytes);
+	search->source = hf_bigmem_alloc(account, bytes);
+	search->shared = hf_bigmem_alloc(account, entries / 8 + 8);
+	if (!search->node || !search->parent || !search->source || !search->shared)
+		return hf_error_nomem();
+	number_all(search);
+	return search->failed ? hf_error_nomem() : NULL;
+}
+
+static void search_free(struct search *search)
+{
+	struct hf_bigmem_account *account = &search->graph->memory;
+	uint64_t entries = search->fold->count + 1ull, bytes = entries * sizeof(uint32_t);
+
+	hf_bigmem_free(account, search->node, bytes);
+	hf_bigmem_free(account, search->parent, bytes);
+	hf_bigmem_free(account, search->source, bytes);
+	hf_bigmem_free(account, search->shared, entries / 8 + 8);
+	big_free(account, &search->stack);
+	big_free(account, &search->pairs);
+}
+
+/* @fold's edges are given back as soon as the search has seen them. */
+static struct hf_error *find_idoms(struct hf_graph *graph, struct hf_fold *fold)
+{
+	struct search search = {.graph = graph, .fold = fold};
+	struct in_edges in = {0};
+	struct hf_error *err = search_folded(&search);
+
+	if (!err)
+		err = sort_pairs(&search, &in);
+	if (!err)
+		err = compute_idoms(&search, &in);
+	if (!err)
+		mark_idoms(&search);
+	in_edges_free(&search, &in);
+	search_free(&search);
+	return err;
+}
+
+/* Each object's own bytes first, in address order; then up the tree, the last of @order first. */
+static struct hf_error *sum_retained(struct hf_graph *graph, const uint32_t *order)
+{
+	uint32_t nodes = hf_graph_nodes(graph);
+	struct hf_graph_link *link = graph->link;
+	struct hf_graph_sum *sum = hf_bigmem_alloc(&graph->memory, (uint64_t)nodes * sizeof(*sum));
+
+	graph->sum = sum;
+	if (!sum)
 		return hf_error_nomem();
 	for (uint32_t id = 0; id < graph->objects; id++)
-		graph->sum[id] =
+		sum[id] =
 		    (struct hf_graph_sum){hf_extents_chunk_bytes(graph->extents, id), 1};
-	for (uint32_t i = search->count; i > ROOT_NUMBER; i--) {
-		struct hf_graph_sum *above = &graph->sum[node[idom[i]]];
-		if (i > PREFETCH_AHEAD) { /* what the next steps will touch */
-			uint32_t next = i - PREFETCH_AHEAD;
-			__builtin_prefetch(&graph->sum[node[next]]);
-			__builtin_prefetch(&graph->sum[node[idom[next]]], 1);
-			__builtin_prefetch(&graph->link[node[next]], 1);
+	for (uint32_t i = nodes; i-- > 1;) {
+		if (i > 2 * PREFETCH_AHEAD) { /* what the next steps will touch */
+			uint32_t near = order[i - PREFETCH_AHEAD];
+			__builtin_prefetch(&link[order[i - 2 * PREFETCH_AHEAD]], 1);
+			__builtin_prefetch(&sum[near]);
+			__builtin_prefetch(&sum[link[near].mark - 1], 1);
 		}
-		above->bytes += graph->sum[node[i]].bytes;
-		above->objects += graph->sum[node[i]].objects;
-		graph->link[node[i]].mark = node[idom[i]];
+		uint32_t node = order[i], above = --link[node].mark;
+		sum[above].bytes += sum[node].bytes;
+		sum[above].objects += sum[node].objects;
 	}
-	graph->link[node[ROOT_NUMBER]].mark = HF_NO_NODE;
+	link[order[0]].mark = HF_NO_NODE;
 	return NULL;
 }
 
-static struct hf_error *dominate(struct search *search, double *since)
+static struct hf_error *dominate(struct hf_graph *graph, uint32_t *order)
 {
-	struct hf_graph *graph = search->graph;
-	struct in_edges in = {0};
-	struct hf_error *err;
+	double since = hf_clock_seconds();
+	struct hf_fold fold = {0};
+	struct hf_error *err = hf_graph_reach(graph, order);
 
-	search_holders(search);
-	upgrade(search);
-	number_allocators_own(search);
-	err = search->failed ? hf_error_nomem() : search_lost(search);
-	if (!err && search->failed)
-		err = hf_error_nomem();
-	big_free(&graph->memory, &search->stack);
-	search->stack.data = NULL;
-	hf_graph_stage_done(graph, "number and reach", since);
-	if (err)
-		return err;
-	err = sort_pairs(search, &in);
-	big_free(&graph->memory, &search->pairs);
-	search->pairs.data = NULL;
+	hf_graph_stage_done(graph, "reach", &since);
 	if (!err)
-		err = compute_idoms(search, &in);
-	in_edges_free(search, &in);
-	hf_graph_stage_done(graph, "dominators", since);
+		err = hf_graph_fold(graph, order, &fold);
+	hf_graph_stage_done(graph, "fold", &since);
 	if (!err)
-		err = write_results(search);
-	hf_graph_stage_done(graph, "retained", since);
+		err = find_idoms(graph, &fold);
+	hf_graph_fold_free(graph, &fold);
+	hf_graph_stage_done(graph, "dominators", &since);
+	if (!err)
+		err = sum_retained(graph, order);
+	hf_graph_stage_done(graph, "retained", &since);
 	return err;
 }
 
 struct hf_error *hf_graph_dominate(struct hf_graph *graph)
 {
-	uint64_t bytes = (hf_graph_nodes(graph) + 1ull) * sizeof(uint32_t);
-	struct search search = {.graph = graph,
-				.node = hf_bigmem_alloc(&graph->memory, bytes),
-				.parent = hf_bigmem_alloc(&graph->memory, bytes)};
-	double since = hf_clock_seconds();
+	uint64_t bytes = hf_graph_nodes(graph) * sizeof(uint32_t);
+	uint32_t *order = hf_bigmem_alloc(&graph->memory, bytes);
 	struct hf_error *err = hf_error_nomem();
 
 	graph->kind = hf_bigmem_alloc(&graph->memory, graph->objects);
-	if (search.node && search.parent && graph->kind)
-		err = dominate(&search, &since);
-	hf_bigmem_free(&graph->memory, search.node, bytes);
-	hf_bigmem_free(&graph->memory, search.parent, bytes);
-	if (search.stack.data)
-		big_free(&graph->memory, &search.stack);
-	if (search.pairs.data)
-		big_free(&graph->memory, &search.pairs);
-	free(search.upgrades.data);
+	if (order && graph->kind)
+		err = dominate(graph, order);
+	hf_bigmem_free(&graph->memory, order, bytes);
 	return err;
 }

@@ -87,9 +87,11 @@ void hf_graph_destroy(struct hf_graph *graph)
 	if (!graph)
 		return;
 	uint64_t nodes = hf_graph_nodes(graph), objects = graph->objects;
-	for (uint32_t i = 0; graph->blocks && i < graph->block_count && !graph->mapped; i++)
-		hf_bigmem_free(NULL, graph->blocks[i].targets,
-			       graph->blocks[i].capacity * sizeof(uint32_t));
+	for (uint32_t i = 0; graph->blocks && i < graph->block_count && !graph->mapped; i++) {
+		struct hf_row_block *block = &graph->blocks[i];
+		hf_bigmem_free(NULL, block->targets, block->capacity * sizeof(uint32_t));
+		hf_bigmem_free(NULL, block->rows, block->rows_capacity * sizeof(uint32_t));
+	}
 	free(graph->blocks);
 	if (graph->mapped) {
 		free(graph);
@@ -228,7 +230,8 @@ uint64_t hf_graph_memory(const struct hf_graph *graph)
 {
 	uint64_t rows = (uint64_t)graph->block_count * sizeof(*graph->blocks);
 	for (uint32_t i = 0; i < graph->block_count; i++)
-		rows += graph->blocks[i].capacity * sizeof(uint32_t);
+		rows += ((uint64_t)graph->blocks[i].capacity + graph->blocks[i].rows_capacity) *
+			sizeof(uint32_t);
 	uint64_t nodes = hf_graph_nodes(graph), lazy = 0;
 	if (graph->in_row && !graph->mapped)
 		lazy += (graph->objects + 1ull) * sizeof(uint64_t) +

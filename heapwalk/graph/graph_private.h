@@ -2,14 +2,17 @@
  * graph_private.h - private to heapwalk/graph/: the arrays behind graph.h.
  *
  * Rows of objects stand in blocks of 65,536 objects, each filled by one task of the scan,
- * so that nothing is copied together afterwards and 32-bit offsets suffice:
+ * so that nothing is copied together afterwards and 32-bit offsets suffice. A row of a single
+ * target, the most common one, is that target, in the link itself; a longer one is its number
+ * among the block's long rows:
  *
- *	block b:  link[b * 65536 + i].row ... link[.. + i + 1].row   ->  targets[b][...]
+ *	link[object].row   HF_NO_NODE            no target
+ *	                   HF_ROW_LONG + k       targets[rows[k]] .. targets[rows[k + 1]] of its block
+ *	                   else                  the only target, with HF_EDGE_INTERIOR
  *
- * The last object of a block ends where the block's row ends. A row of a single target, the
- * most common one, stands in the link itself (`single`), and its part of targets is empty.
- * `mark` stands beside it, so that a visit costs one memory access: it is the preorder number
- * while dominators are computed, and the immediate dominator (a node) afterwards.
+ * Ids of objects end before HF_ROW_LONG, so the three cannot be taken for one another. `mark`
+ * stands beside it, so that a visit costs one memory access: it says who points here while
+ * dominators are computed (reach.c), and is the immediate dominator (a node) afterwards.
  */
 #ifndef HF_HEAPWALK_GRAPH_PRIVATE_H
 #define HF_HEAPWALK_GRAPH_PRIVATE_H
@@ -21,9 +24,11 @@
 
 enum { HF_ROW_BLOCK_SHIFT = 16, HF_ROW_BLOCK = 1 << HF_ROW_BLOCK_SHIFT, HF_GRAPH_STAGES = 12 };
 
+#define HF_ROW_LONG  HF_MAX_OBJECTS
+#define HF_MARK_MANY UINT32_C(0x80000000)
+
 struct hf_graph_link {
 	uint32_t row, mark;
-	uint32_t single; /* HF_NO_NODE: none */
 };
 
 struct hf_graph_sum { /* over the subtree of the dominator tree */
@@ -32,9 +37,10 @@ struct hf_graph_sum { /* over the subtree of the dominator tree */
 } __attribute__((packed, aligned(4)));
 
 struct hf_row_block {
-	uint32_t *targets;
+	uint32_t *targets, *rows; /* rows: longs + 1 */
 	uint32_t count, capacity; /* of targets */
-	uint32_t singles;	  /* edges that stand in links */
+	uint32_t longs, rows_capacity;
+	uint32_t singles; /* edges that stand in links */
 };
 
 HF_VEC(hf_node_list, uint32_t);
@@ -79,22 +85,45 @@ static inline uint32_t hf_graph_nodes(const struct hf_graph *graph)
 	return graph->objects + graph->holders + 1;
 }
 
+static inline bool hf_row_is_long(uint32_t row)
+{
+	return row - HF_ROW_LONG < HF_ROW_BLOCK;
+}
+
 /* An object's row. */
 static inline uint32_t hf_graph_row(const struct hf_graph *graph, uint32_t object,
 				    const uint32_t **ret)
 {
-	const struct hf_row_block *block = &graph->blocks[object >> HF_ROW_BLOCK_SHIFT];
-	uint32_t row = graph->link[object].row, next = object + 1;
-	uint32_t end =
-	    next >> HF_ROW_BLOCK_SHIFT != object >> HF_ROW_BLOCK_SHIFT || next >= graph->objects
-		? block->count
-		: graph->link[next].row;
-	if (end == row) {
-		*ret = &graph->link[object].single;
-		return graph->link[object].single != HF_NO_NODE;
+	uint32_t row = graph->link[object].row;
+
+	if (!hf_row_is_long(row)) {
+		*ret = &graph->link[object].row;
+		return row != HF_NO_NODE;
 	}
-	*ret = block->targets + row;
-	return end - row;
+	const struct hf_row_block *block = &graph->blocks[object >> HF_ROW_BLOCK_SHIFT];
+	const uint32_t *rows = block->rows + (row - HF_ROW_LONG);
+	*ret = block->targets + rows[0];
+	return rows[1] - rows[0];
+}
+
+/* Any node's row but the super root's. */
+static inline uint64_t hf_graph_out_row(const struct hf_graph *graph, uint32_t node,
+					const uint32_t **ret)
+{
+	return node < graph->objects ? hf_graph_row(graph, node, ret)
+				     : hf_graph_out(graph, node, ret);
+}
+
+/* A row will be read soon, its link is here: fetch its targets, or of a single one the link. */
+static inline void hf_graph_fetch_row(const struct hf_graph *graph, uint32_t object)
+{
+	const struct hf_row_block *block = &graph->blocks[object >> HF_ROW_BLOCK_SHIFT];
+	uint32_t row = graph->link[object].row;
+
+	if (hf_row_is_long(row))
+		__builtin_prefetch(block->targets + block->rows[row - HF_ROW_LONG]);
+	else if (row != HF_NO_NODE)
+		__builtin_prefetch(&graph->link[HF_EDGE_NODE(row)]);
 }
 
 /* Note that stage @name took the seconds since *@since (monotonic); *@since becomes now. */
@@ -113,7 +142,37 @@ bool hf_graph_heuristic(const struct hf_graph *graph, uint32_t object, uint64_t 
 /* lost.c: one leader, the lowest, for each source component of the unmarked objects. */
 struct hf_error *hf_graph_find_leaders(struct hf_graph *graph, struct hf_node_list *ret);
 
-/* dominators.c: preorder, leak kinds, immediate dominators, retained sizes. */
+/*
+ * reach.c: leak kinds, tops, marks; into @order (nodes long) every node, each after all that
+ * dominate it. The super root is the first, the holders come next.
+ */
+struct hf_error *hf_graph_reach(struct hf_graph *graph, uint32_t *order);
+
+/*
+ * fold.c: the graph without the nodes that cannot change a dominator. Its nodes are numbered from
+ * 0, the super root; link[i].row .. link[i + 1].row are the edges of i, each with the node it
+ * truly comes from: i, or one that is folded into i.
+ */
+struct hf_fold_edge {
+	uint32_t target; /* a number here */
+	uint32_t source; /* a node of the graph */
+};
+
+struct hf_fold {
+	uint32_t count;
+	uint32_t *node; /* number here -> node of the graph */
+	struct hf_fold_link {
+		uint32_t row;
+		uint32_t preorder; /* for the search: 0 */
+	} *link; /* count + 1 */
+	struct hf_fold_edge *edges;
+	uint32_t edge_count;
+};
+
+struct hf_error *hf_graph_fold(struct hf_graph *graph, const uint32_t *order, struct hf_fold *ret);
+void hf_graph_fold_free(struct hf_graph *graph, struct hf_fold *fold);
+
+/* dominators.c: kinds, immediate dominators, retained sizes. */
 struct hf_error *hf_graph_dominate(struct hf_graph *graph);
 
 #endif

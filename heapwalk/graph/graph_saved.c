@@ -10,8 +10,12 @@
 #include "core/base/parallel.h"
 #include "heapwalk/graph/graph_private.h"
 
+struct saved_block {
+	uint32_t targets, longs;
+};
+
 struct saved_graph {
-	uint64_t edges, targets, in_edges;
+	uint64_t edges, targets, row_ends, in_edges;
 	uint32_t objects, holders, blocks, tops;
 	uint32_t incomplete, unused;
 	struct hf_leak_total totals[HF_LEAK_KINDS];
@@ -65,12 +69,21 @@ static void save_rows(const struct hf_graph *graph, struct hf_stash_writer *writ
 	uint64_t holder_targets = graph->holders ? graph->holder_row[graph->holders] : 0;
 
 	hf_stash_begin(writer, "graph.blocks");
-	for (uint32_t i = 0; i < graph->block_count; i++)
-		hf_stash_append(writer, &graph->blocks[i].count, sizeof(uint32_t));
+	for (uint32_t i = 0; i < graph->block_count; i++) {
+		const struct hf_row_block *block = &graph->blocks[i];
+		struct saved_block saved = {block->count, block->longs};
+		hf_stash_append(writer, &saved, sizeof(saved));
+	}
 	hf_stash_begin(writer, "graph.targets");
 	for (uint32_t i = 0; i < graph->block_count; i++)
 		hf_stash_append(writer, graph->blocks[i].targets,
 				graph->blocks[i].count * sizeof(uint32_t));
+	hf_stash_begin(writer, "graph.rows");
+	for (uint32_t i = 0; i < graph->block_count; i++) {
+		if (graph->blocks[i].longs)
+			hf_stash_append(writer, graph->blocks[i].rows,
+					(graph->blocks[i].longs + 1) * sizeof(uint32_t));
+	}
 	hf_stash_add(writer, "graph.holder_index", graph->holder_index,
 		     graph->holders * sizeof(uint32_t));
 	hf_stash_add(writer, "graph.holder_row", graph->holder_row,
@@ -96,8 +109,11 @@ struct hf_error *hf_graph_save(struct hf_graph *graph, struct hf_stash_writer *w
 		return err;
 	memcpy(saved.totals, graph->totals, sizeof(saved.totals));
 	saved.in_edges = graph->in_row[objects];
-	for (uint32_t i = 0; i < graph->block_count; i++)
-		saved.targets += graph->blocks[i].count;
+	for (uint32_t i = 0; i < graph->block_count; i++) {
+		const struct hf_row_block *block = &graph->blocks[i];
+		saved.targets += block->count;
+		saved.row_ends += block->longs ? block->longs + 1ull : 0;
+	}
 	hf_stash_add(writer, "graph", &saved, sizeof(saved));
 	save_rows(graph, writer);
 	hf_stash_add(writer, "graph.link", graph->link, nodes * sizeof(*graph->link));
@@ -122,20 +138,27 @@ struct hf_error *hf_graph_save(struct hf_graph *graph, struct hf_stash_writer *w
 static bool load_rows(struct hf_graph *graph, const struct hf_stash *stash,
 		      const struct saved_graph *saved)
 {
-	const uint32_t *counts, *targets;
-	uint64_t at = 0;
+	const struct saved_block *blocks;
+	const uint32_t *targets, *rows;
+	uint64_t target = 0, row = 0;
 
 	graph->blocks = calloc(saved->blocks ? saved->blocks : 1, sizeof(*graph->blocks));
-	if (!graph->blocks || !take(stash, "graph.blocks", counts, saved->blocks) ||
-	    !take(stash, "graph.targets", targets, saved->targets))
+	if (!graph->blocks || !take(stash, "graph.blocks", blocks, saved->blocks) ||
+	    !take(stash, "graph.targets", targets, saved->targets) ||
+	    !take(stash, "graph.rows", rows, saved->row_ends))
 		return false;
 	graph->block_count = saved->blocks;
 	for (uint32_t i = 0; i < saved->blocks; i++) {
-		graph->blocks[i].targets = (uint32_t *)targets + at;
-		graph->blocks[i].count = graph->blocks[i].capacity = counts[i];
-		at += counts[i];
+		struct hf_row_block *block = &graph->blocks[i];
+		block->targets = (uint32_t *)targets + target;
+		block->count = block->capacity = blocks[i].targets;
+		block->rows = (uint32_t *)rows + row;
+		block->longs = blocks[i].longs;
+		block->rows_capacity = block->longs ? block->longs + 1 : 0;
+		target += block->count;
+		row += block->rows_capacity;
 	}
-	return at == saved->targets &&
+	return target == saved->targets && row == saved->row_ends &&
 	       take(stash, "graph.holder_index", graph->holder_index, saved->holders) &&
 	       take(stash, "graph.holder_row", graph->holder_row, saved->holders + 1ull) &&
 	       take(stash, "graph.holder_targets", graph->holder_targets,

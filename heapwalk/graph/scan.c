@@ -129,61 +129,70 @@ static void scanner_init(struct scanner *scanner, const struct hf_graph *graph, 
 struct object_rows {
 	struct hf_graph *graph;
 	struct hf_row_block *block;
-	uint32_t next; /* rows up to here have begun */
-	bool failed;   /* shared: any task */
+	bool failed; /* shared: any task */
 };
 
-static bool grow_block(struct hf_row_block *block)
+static bool push(uint32_t **data, uint32_t *count, uint32_t *capacity, uint32_t value)
 {
-	uint64_t capacity = block->capacity ? (uint64_t)block->capacity * 3 / 2 : MIN_ROW_CAPACITY;
-	if (capacity > UINT32_MAX)
-		return false;
-	uint32_t *targets = hf_bigmem_resize(
-	    NULL, block->targets, block->capacity * sizeof(*targets), capacity * sizeof(*targets));
-	if (!targets)
-		return false;
-	block->targets = targets;
-	block->capacity = (uint32_t)capacity;
+	if (*count == *capacity) {
+		uint64_t next = *capacity ? (uint64_t)*capacity * 3 / 2 : MIN_ROW_CAPACITY;
+		if (next > UINT32_MAX)
+			return false;
+		uint32_t *moved = hf_bigmem_resize(NULL, *data, *capacity * sizeof(value),
+						   next * sizeof(value));
+		if (!moved)
+			return false;
+		*data = moved;
+		*capacity = (uint32_t)next;
+	}
+	(*data)[(*count)++] = value;
 	return true;
 }
 
 static bool push_target(struct hf_row_block *block, uint32_t target)
 {
-	if (block->count == block->capacity && !grow_block(block))
-		return false;
-	block->targets[block->count++] = target;
-	return true;
+	return push(&block->targets, &block->count, &block->capacity, target);
 }
 
-static void begin_rows(struct object_rows *rows, uint32_t through)
+/* Where the next long row ends, so far: where the last one does. */
+static bool push_row_end(struct hf_row_block *block)
 {
-	while (rows->next <= through) {
-		rows->graph->link[rows->next].row = rows->block->count;
-		rows->graph->link[rows->next++].single = HF_NO_NODE;
-	}
+	uint32_t ends = block->longs + (block->rows != NULL);
+	return push(&block->rows, &ends, &block->rows_capacity, block->count);
 }
 
-/* The first edge of a row goes into the link; a second one brings both into the block. */
+/* The second target of a row: both go into the block. */
+static bool begin_long_row(struct hf_row_block *block, struct hf_graph_link *link)
+{
+	uint32_t first = link->row;
+
+	if ((!block->rows && !push_row_end(block)) || !push_row_end(block))
+		return false;
+	link->row = HF_ROW_LONG + block->longs++;
+	block->singles--;
+	return push_target(block, first);
+}
+
+/* Sources come in ascending order, so a row's targets stand together. */
 static bool add_object_edge(struct scanner *scanner, uint32_t source, uint32_t target)
 {
 	struct object_rows *rows = scanner->ctx;
 	struct hf_row_block *block = rows->block;
+	struct hf_graph_link *link = &rows->graph->link[source];
 
 	if (HF_EDGE_NODE(target) == source)
 		return true;
-	begin_rows(rows, source);
-	struct hf_graph_link *link = &rows->graph->link[source];
-	if (link->row == block->count && link->single == HF_NO_NODE) {
-		link->single = target;
+	if (link->row == HF_NO_NODE) {
+		link->row = target;
 		block->singles++;
 		return true;
 	}
-	if (link->row == block->count) {
-		block->singles--;
-		if (!push_target(block, link->single))
-			return false;
-	}
-	return push_target(block, target);
+	if (!hf_row_is_long(link->row) && !begin_long_row(block, link))
+		return false;
+	if (!push_target(block, target))
+		return false;
+	block->rows[block->longs] = block->count;
+	return true;
 }
 
 static void scan_block(void *ctx, uint64_t task, unsigned worker)
@@ -193,7 +202,7 @@ static void scan_block(void *ctx, uint64_t task, unsigned worker)
 	uint32_t first = (uint32_t)(task << HF_ROW_BLOCK_SHIFT);
 	uint32_t last =
 	    graph->objects - first > HF_ROW_BLOCK ? first + HF_ROW_BLOCK : graph->objects;
-	struct object_rows rows = {.graph = graph, .block = &graph->blocks[task], .next = first};
+	struct object_rows rows = {.graph = graph, .block = &graph->blocks[task]};
 	const uint32_t *skip;
 	uint32_t skips = hf_extents_allocator_objects(extents, &skip), next_skip = 0;
 	struct scanner scanner;
@@ -202,6 +211,8 @@ static void scan_block(void *ctx, uint64_t task, unsigned worker)
 	scanner_init(&scanner, graph, add_object_edge, &rows);
 	while (next_skip < skips && skip[next_skip] < first)
 		next_skip++;
+	for (uint32_t id = first; id < last; id++)
+		graph->link[id].row = HF_NO_NODE;
 	for (uint32_t id = first; id < last && !scanner.failed; id++) {
 		if (next_skip < skips && skip[next_skip] == id) {
 			next_skip++;
@@ -212,12 +223,22 @@ static void scan_block(void *ctx, uint64_t task, unsigned worker)
 		scan_range(&scanner, id, address, address + bytes);
 	}
 	flush(&scanner);
-	if (last > first)
-		begin_rows(&rows, last - 1);
 	if (scanner.failed)
 		((struct object_rows *)ctx)->failed = true;
 	hf_progress_report(worker == 0 ? graph->options.progress : NULL, "following pointers", last,
 			   graph->objects);
+}
+
+/* Give back what was not filled. */
+static void fit(uint32_t **data, uint32_t *capacity, uint32_t count)
+{
+	uint32_t *fitted = *data ? hf_bigmem_resize(NULL, *data, *capacity * sizeof(uint32_t),
+						    count * sizeof(uint32_t))
+				 : NULL;
+	if (fitted) {
+		*data = fitted;
+		*capacity = count;
+	}
 }
 
 static struct hf_error *scan_objects(struct hf_graph *graph)
@@ -235,11 +256,8 @@ static struct hf_error *scan_objects(struct hf_graph *graph)
 	for (uint32_t i = 0; i < graph->block_count; i++) {
 		struct hf_row_block *block = &graph->blocks[i];
 		graph->edges += (uint64_t)block->count + block->singles;
-		uint32_t *fitted =
-		    hf_bigmem_resize(NULL, block->targets, block->capacity * sizeof(uint32_t),
-				     (block->count + 1ull) * sizeof(uint32_t));
-		block->targets = fitted ? fitted : block->targets;
-		block->capacity = block->count + 1;
+		fit(&block->targets, &block->capacity, block->count);
+		fit(&block->rows, &block->rows_capacity, block->rows ? block->longs + 1 : 0);
 	}
 	return NULL;
 }

@@ -14,7 +14,7 @@
 
 #include "tests/unit/fake_heap.h"
 
-enum { SMALL_GRAPHS = 3000, MAX_SMALL = 14, MAX_EDGES = 64 };
+enum { SMALL_GRAPHS = 10000, MAX_SMALL = 14, MAX_EDGES = 64 };
 
 struct edge {
 	uint32_t from, to; /* node numbers: objects, then holders */
