@@ -188,6 +188,15 @@ check-asan: deps-test
 	@$(MAKE) --no-print-directory fixtures
 	@BUILD=build-asan HF_QUICK=1 ASAN_OPTIONS=detect_leaks=0 tests/run units e2e $(if $(T),-- $(T))
 
+# Those of the end-to-end tests that have threads, each run with more of them than processors.
+TSAN_TESTS := unit: e2e:threads e2e:index e2e:random_heap e2e:mallinfo e2e:tcache16 e2e:leak_cases e2e:types_locals \
+              e2e:cxx e2e:waste e2e:snapshot
+check-tsan: deps-test
+	@$(MAKE) --no-print-directory BUILD=build-tsan SANITIZE=thread OPT=-O1 build-tsan/heapforensics units
+	@$(MAKE) --no-print-directory fixtures
+	@BUILD=build-tsan HF_QUICK=1 HF_THREADS=4 TSAN_OPTIONS=halt_on_error=1:exitcode=66 tests/run units e2e \
+	  -- $(or $(T),$(TSAN_TESTS))
+
 check-clang: deps-test
 	@$(MAKE) --no-print-directory BUILD=build-clang CC=clang build-clang/heapforensics
 
@@ -327,13 +336,14 @@ deb: deps
 	@sh packaging/deb.sh $(VERSION) $(BUILD)/deb
 
 clean:
-	rm -rf build build-asan build-clang build-fuzz
+	rm -rf build build-asan build-tsan build-clang build-fuzz
 
 help:
 	@echo 'make                build/heapforensics and the library'
 	@echo 'make demo           install build dependencies, build, dump a program, show its report'
 	@echo 'make check [T=NAME] the same set-up, then all tests; T picks some by name'
 	@echo 'make check-asan     the tests under AddressSanitizer and UndefinedBehaviorSanitizer'
+	@echo 'make check-tsan     what has threads under ThreadSanitizer (T=e2e: everything)'
 	@echo 'make check-clang    build with clang, warnings are errors'
 	@echo 'make check-clients  exports opened by the programs they are for'
 	@echo 'make check-packaging  the Debian package: built, read by lintian, unpacked, run'
@@ -345,7 +355,7 @@ help:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all fixtures units deps deps-test deps-clients deps-npm demo check check-asan check-clang check-clients \
+.PHONY: all fixtures units deps deps-test deps-clients deps-npm demo check check-asan check-tsan check-clang check-clients \
         check-glibc check-packaging print-version print-build-deps fuzz-smoke fuzzers fuzz-bins bench format man \
         completion install install-bin install-lib install-dev uninstall deb clean help
 .SECONDARY:

@@ -21,6 +21,13 @@
 
 enum { HUGE_FROM = 4 << 20, FILE_FROM = 128 << 10, PAGE = 4096 };
 
+/* ThreadSanitizer does not see mremap(): it would take what another thread had there for ours. */
+#ifdef __SANITIZE_THREAD__
+enum { CAN_REMAP = false };
+#else
+enum { CAN_REMAP = true };
+#endif
+
 static char *work_folder; /* NULL: memory */
 
 static size_t rounded(size_t bytes)
@@ -196,7 +203,7 @@ void *hf_bigmem_resize(struct hf_bigmem_account *account, void *memory, size_t o
 		return hf_bigmem_alloc(account, bytes);
 	if (size == old_size)
 		return memory;
-	void *moved = goes_to_file(size) || goes_to_file(old_size)
+	void *moved = !CAN_REMAP || goes_to_file(size) || goes_to_file(old_size)
 			  ? move(memory, old_size, size)
 			  : mremap(memory, old_size, size, MREMAP_MAYMOVE);
 	if (!moved || moved == MAP_FAILED)

@@ -14,6 +14,11 @@ struct saved_region {
 	uint32_t kind, unused;
 };
 
+struct saved_giant {
+	uint64_t bytes;
+	uint32_t id, unused;
+};
+
 void hf_extents_save(const struct hf_extents *extents, struct hf_stash_writer *writer)
 {
 	uint64_t words = 0;
@@ -36,8 +41,11 @@ void hf_extents_save(const struct hf_extents *extents, struct hf_stash_writer *w
 		     (size_t)extents->count * sizeof(*extents->address));
 	hf_stash_add(writer, "extents.own", extents->allocator_ids.data,
 		     extents->allocator_ids.count * sizeof(uint32_t));
-	hf_stash_add(writer, "extents.giants", extents->giants.data,
-		     extents->giants.count * sizeof(struct giant));
+	hf_stash_begin(writer, "extents.giants");
+	hf_vec_foreach (giant, &extents->giants) {
+		struct saved_giant saved = {giant->bytes, giant->id, 0};
+		hf_stash_append(writer, &saved, sizeof(saved));
+	}
 }
 
 /* The regions of the index are those of the heap, and their bits are there. */
@@ -82,7 +90,7 @@ static bool load_arrays(struct hf_extents *extents, const struct hf_stash *stash
 	size_t sizes = 0, own = 0, giants = 0;
 	const uint32_t *size = hf_stash_get(stash, "extents.size", &sizes);
 	const uint32_t *ids = hf_stash_get(stash, "extents.own", &own);
-	const struct giant *giant = hf_stash_get(stash, "extents.giants", &giants);
+	const struct saved_giant *giant = hf_stash_get(stash, "extents.giants", &giants);
 
 	if (!size || sizes / sizeof(*size) > HF_MAX_OBJECTS || !ids || !giant)
 		return false;
@@ -95,7 +103,8 @@ static bool load_arrays(struct hf_extents *extents, const struct hf_stash *stash
 			return false;
 	}
 	for (size_t i = 0; i < giants / sizeof(*giant); i++) {
-		if (!hf_vec_push(&extents->giants, giant[i]))
+		struct giant loaded = {.id = giant[i].id, .bytes = giant[i].bytes};
+		if (!hf_vec_push(&extents->giants, loaded))
 			return false;
 	}
 	return extents->address || !extents->count;

@@ -15,6 +15,16 @@ struct saved_holder {
 	uint32_t kind, local;
 };
 
+struct saved_range {
+	uint64_t start, end;
+	uint32_t holder, unused;
+};
+
+struct saved_value {
+	uint64_t value;
+	uint32_t holder, unused;
+};
+
 struct hf_error *hf_roots_save(const struct hf_roots *roots, struct hf_stash_writer *writer)
 {
 	struct hf_stash_text text = {0};
@@ -37,10 +47,16 @@ struct hf_error *hf_roots_save(const struct hf_roots *roots, struct hf_stash_wri
 		hf_stash_append(writer, &saved, sizeof(saved));
 	}
 	hf_stash_text_save(&text, writer, "roots.text");
-	hf_stash_add(writer, "roots.ranges", roots->ranges.data,
-		     roots->ranges.count * sizeof(*roots->ranges.data));
-	hf_stash_add(writer, "roots.values", roots->values.data,
-		     roots->values.count * sizeof(*roots->values.data));
+	hf_stash_begin(writer, "roots.ranges");
+	hf_vec_foreach (range, &roots->ranges) {
+		struct saved_range saved = {range->start, range->end, range->holder, 0};
+		hf_stash_append(writer, &saved, sizeof(saved));
+	}
+	hf_stash_begin(writer, "roots.values");
+	hf_vec_foreach (value, &roots->values) {
+		struct saved_value saved = {value->value, value->holder, 0};
+		hf_stash_append(writer, &saved, sizeof(saved));
+	}
 	return done ? NULL : hf_error_nomem();
 }
 
@@ -74,17 +90,19 @@ static bool load_holders(const struct hf_stash *stash, struct hf_roots *roots)
 static bool load_ranges(const struct hf_stash *stash, struct hf_roots *roots)
 {
 	size_t ranges = 0, values = 0;
-	const struct hf_root_range *range = hf_stash_get(stash, "roots.ranges", &ranges);
-	const struct hf_root_value *value = hf_stash_get(stash, "roots.values", &values);
+	const struct saved_range *range = hf_stash_get(stash, "roots.ranges", &ranges);
+	const struct saved_value *value = hf_stash_get(stash, "roots.values", &values);
 
 	if (!range || !value)
 		return false;
 	for (size_t i = 0; i < ranges / sizeof(*range); i++) {
-		if (!hf_vec_push(&roots->ranges, range[i]))
+		struct hf_root_range loaded = {range[i].start, range[i].end, range[i].holder};
+		if (!hf_vec_push(&roots->ranges, loaded))
 			return false;
 	}
 	for (size_t i = 0; i < values / sizeof(*value); i++) {
-		if (!hf_vec_push(&roots->values, value[i]))
+		struct hf_root_value loaded = {value[i].value, value[i].holder};
+		if (!hf_vec_push(&roots->values, loaded))
 			return false;
 	}
 	return true;
