@@ -116,6 +116,19 @@ struct hf_arena {
 	uint64_t overhead_bytes; /* headers of heaps and arena, fenceposts, slack, foreign sbrk */
 };
 
+/* Free chunks in bins, whose link lists hold them; and free blocks and pools of a layer. */
+static inline uint64_t hf_arena_bins_bytes(const struct hf_arena *arena)
+{
+	return arena->state_bytes[HF_CHUNK_FASTBIN] + arena->state_bytes[HF_CHUNK_UNSORTED] +
+	       arena->state_bytes[HF_CHUNK_SMALL] + arena->state_bytes[HF_CHUNK_LARGE] +
+	       arena->state_bytes[HF_CHUNK_LOST];
+}
+
+static inline uint64_t hf_arena_pools_bytes(const struct hf_arena *arena)
+{
+	return arena->state_bytes[HF_CHUNK_POOL] + arena->state_bytes[HF_CHUNK_UNUSED];
+}
+
 /* mallinfo2(3), as glibc would have returned it at that moment. */
 struct hf_mallinfo2 {
 	uint64_t arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks,
