@@ -45,7 +45,7 @@ ifneq ($(FUZZ),)
 ALL_CFLAGS += -fsanitize=fuzzer-no-link
 endif
 
-LIB_SRCS  := $(sort $(wildcard core/*/*.c heapwalk/*.c heapwalk/glibc/*.c heapwalk/graph/*.c \
+LIB_SRCS  := $(sort $(wildcard core/*/*.c heapwalk/*.c heapwalk/glibc/*.c heapwalk/pymalloc/*.c heapwalk/graph/*.c \
                 heapwalk/typing/*.c heapwalk/views/*.c heapwalk/output/*.c heapwalk/query/*.c) \
                 $(filter-out heapwalk/explore/screen%,$(wildcard heapwalk/explore/*.c)))
 # The screen of `explore` needs ncursesw; NCURSES= builds without it.

@@ -16,6 +16,8 @@ const char *hf_chunk_state_name(enum hf_chunk_state state)
 	    [HF_CHUNK_MMAPPED] = "mmapped",
 	    [HF_CHUNK_FENCEPOST] = "fencepost",
 	    [HF_CHUNK_LOST] = "lost",
+	    [HF_CHUNK_POOL] = "pool",
+	    [HF_CHUNK_UNUSED] = "unused",
 	};
 	return state < HF_CHUNK_STATES ? names[state] : "unknown";
 }
@@ -26,6 +28,7 @@ const char *hf_object_kind_name(enum hf_object_kind kind)
 	    [HF_OBJECT_MALLOC] = "malloc",
 	    [HF_OBJECT_MMAP] = "mmap",
 	    [HF_OBJECT_ALLOCATOR] = "allocator",
+	    [HF_OBJECT_POOL] = "pool",
 	};
 	return kind < HF_OBJECT_KINDS ? names[kind] : "unknown";
 }

@@ -29,6 +29,7 @@
 #include "core/base/diag.h"
 #include "core/base/error.h"
 #include "core/base/stash.h"
+#include "core/base/strpool.h"
 #include "core/process/process.h"
 #include "core/symbols/symbols.h"
 
@@ -43,10 +44,18 @@ enum hf_chunk_state {
 	HF_CHUNK_MMAPPED,   /* in use, in a mapping of its own */
 	HF_CHUNK_FENCEPOST, /* overhead at the end of a region */
 	HF_CHUNK_LOST,	    /* by its neighbours free, but on no list (corrupt or in flux) */
+	HF_CHUNK_POOL,	    /* free, in a pool of equal blocks that has others in use */
+	HF_CHUNK_UNUSED,    /* a whole pool without blocks */
 	HF_CHUNK_STATES
 };
 
-enum hf_object_kind { HF_OBJECT_MALLOC, HF_OBJECT_MMAP, HF_OBJECT_ALLOCATOR, HF_OBJECT_KINDS };
+enum hf_object_kind {
+	HF_OBJECT_MALLOC,
+	HF_OBJECT_MMAP,
+	HF_OBJECT_ALLOCATOR,
+	HF_OBJECT_POOL, /* of an allocator that is layered over malloc */
+	HF_OBJECT_KINDS
+};
 
 #define HF_NO_ARENA UINT32_MAX
 
@@ -65,7 +74,21 @@ static inline bool hf_chunk_in_use(const struct hf_chunk *chunk)
 	return chunk->state == HF_CHUNK_INUSE || chunk->state == HF_CHUNK_MMAPPED;
 }
 
-enum hf_region_kind { HF_REGION_BRK, HF_REGION_HEAP, HF_REGION_MMAP_ARENA, HF_REGION_MMAPPED };
+enum hf_region_kind {
+	HF_REGION_BRK,
+	HF_REGION_HEAP,
+	HF_REGION_MMAP_ARENA,
+	HF_REGION_MMAPPED,
+	HF_REGION_POOLS, /* of equal blocks without headers; its objects are of kind POOL */
+};
+
+/* The kind of a region's objects that are not the allocator's own. */
+static inline enum hf_object_kind hf_region_object_kind(uint8_t region_kind)
+{
+	return region_kind == HF_REGION_MMAPPED ? HF_OBJECT_MMAP
+	       : region_kind == HF_REGION_POOLS ? HF_OBJECT_POOL
+						: HF_OBJECT_MALLOC;
+}
 
 struct hf_heap_region {
 	uint64_t start, end; /* target addresses; start is chunk-aligned, objects lie inside */
@@ -79,7 +102,8 @@ struct hf_range {
 
 /* Figures of one arena, in bytes and chunks; `free` ones count chunk sizes. */
 struct hf_arena {
-	uint64_t address; /* of the malloc_state */
+	uint64_t address;  /* of the malloc_state; of what the layer above has in its place */
+	const char *layer; /* name of the allocator over malloc whose figures these are; or NULL */
 	bool is_main;
 	bool in_flux;	/* its lock was held: lists may be half updated */
 	uint32_t heaps; /* heap_info segments (0 for a brk arena) */
@@ -91,6 +115,19 @@ struct hf_arena {
 	uint64_t state_count[HF_CHUNK_STATES], state_bytes[HF_CHUNK_STATES]; /* by walk */
 	uint64_t overhead_bytes; /* headers of heaps and arena, fenceposts, slack, foreign sbrk */
 };
+
+/* Free chunks in bins, whose link lists hold them; and free blocks and pools of a layer. */
+static inline uint64_t hf_arena_bins_bytes(const struct hf_arena *arena)
+{
+	return arena->state_bytes[HF_CHUNK_FASTBIN] + arena->state_bytes[HF_CHUNK_UNSORTED] +
+	       arena->state_bytes[HF_CHUNK_SMALL] + arena->state_bytes[HF_CHUNK_LARGE] +
+	       arena->state_bytes[HF_CHUNK_LOST];
+}
+
+static inline uint64_t hf_arena_pools_bytes(const struct hf_arena *arena)
+{
+	return arena->state_bytes[HF_CHUNK_POOL] + arena->state_bytes[HF_CHUNK_UNUSED];
+}
 
 /* mallinfo2(3), as glibc would have returned it at that moment. */
 struct hf_mallinfo2 {
@@ -216,11 +253,33 @@ struct hf_allocator {
 struct hf_error *hf_glibc_probe(const struct hf_process *process, struct hf_symbols *symbols,
 				struct hf_diags *diags, struct hf_allocator **ret);
 
+/*
+ * Find CPython's pymalloc, which takes its arenas beside @below's memory. *@ret NULL: there is
+ * none. Both are then to be joined by hf_layered_create().
+ */
+struct hf_error *hf_pymalloc_probe(const struct hf_process *process,
+				   const struct hf_symbols *symbols,
+				   const struct hf_allocator *below, struct hf_diags *diags,
+				   struct hf_allocator **ret);
+
+/*
+ * One allocator of two: the regions, arenas and findings of both; malloc's figures are @below's.
+ * Owns both, also where it fails.
+ */
+struct hf_error *hf_layered_create(struct hf_allocator *below, struct hf_allocator *above,
+				   struct hf_allocator **ret);
+
 static inline void hf_allocator_destroy(struct hf_allocator *allocator)
 {
 	if (allocator)
 		allocator->ops->destroy(allocator);
 }
+
+/* Findings and what goes with them, in sections named after @prefix. */
+void hf_findings_save(const struct hf_allocator *allocator, const char *prefix,
+		      struct hf_stash_writer *writer);
+bool hf_findings_load(struct hf_allocator *allocator, const char *prefix,
+		      struct hf_strpool *strings, const struct hf_stash *stash);
 
 const char *hf_chunk_state_name(enum hf_chunk_state state); /* "inuse", "tcache", ... */
 const char *hf_object_kind_name(enum hf_object_kind kind);  /* "malloc", "mmap", "allocator" */

@@ -59,6 +59,23 @@ static struct hf_graph_options graph_options_of(struct hf_analysis *analysis,
 	};
 }
 
+/* malloc, and what is layered over it. */
+static struct hf_error *probe_allocator(struct hf_analysis *analysis)
+{
+	struct hf_allocator *malloc_of = NULL, *pools = NULL;
+	struct hf_error *err =
+	    hf_glibc_probe(analysis->process, analysis->symbols, analysis->diags, &malloc_of);
+
+	if (!err && malloc_of)
+		err = hf_pymalloc_probe(analysis->process, analysis->symbols, malloc_of,
+					analysis->diags, &pools);
+	if (err || !pools) {
+		analysis->allocator = malloc_of;
+		return err;
+	}
+	return hf_layered_create(malloc_of, pools, &analysis->allocator);
+}
+
 /* ---- from an index ------------------------------------------------------------------------------
  */
 
@@ -112,8 +129,7 @@ static bool load_index(struct hf_analysis *analysis, const struct hf_analysis_op
 	if (!err && analysis->stash)
 		err = hf_symbols_load(analysis->stash, analysis->process, &analysis->symbols);
 	if (!err && analysis->symbols)
-		err = hf_glibc_probe(analysis->process, analysis->symbols, analysis->diags,
-				     &analysis->allocator);
+		err = probe_allocator(analysis);
 	hf_error_destroy(err);
 	if (!analysis->allocator || !load_parts(analysis, options)) {
 		unload(analysis);
@@ -178,8 +194,7 @@ static struct hf_error *open_heap(struct hf_analysis *analysis,
 	struct hf_error *err;
 
 	hf_progress_report(progress, "finding the heap", 0, 0);
-	err = hf_glibc_probe(analysis->process, analysis->symbols, analysis->diags,
-			     &analysis->allocator);
+	err = probe_allocator(analysis);
 	stage_done(analysis, "arenas and free lists", since);
 	if (err || !analysis->allocator)
 		return err;

@@ -221,8 +221,7 @@ static struct hf_error *value_of(const struct hf_gate *gate, struct hf_analysis 
 	    [FIGURE_POSSIBLE_OBJECTS] = (double)leaks[HF_POSSIBLE].count,
 	    [FIGURE_HEAP_BYTES] = (double)totals->inuse_bytes,
 	    [FIGURE_HEAP_OBJECTS] = (double)totals->objects,
-	    [FIGURE_FREE_BYTES] =
-		(double)(totals->tcache_bytes + totals->bins_bytes + totals->top_bytes),
+	    [FIGURE_FREE_BYTES] = (double)totals->free_bytes,
 	    [FIGURE_SYSTEM_BYTES] = (double)(totals->system_bytes + totals->mmapped_bytes),
 	    [FIGURE_FINDINGS] = findings_of(analysis),
 	    [FIGURE_PARTIAL] = hf_diags_partial(analysis->diags),

@@ -182,14 +182,24 @@ static struct hf_error *note_special(struct hf_extents *extents)
 	return NULL;
 }
 
+void extents_attach(struct hf_extents *extents, const struct hf_allocator *allocator)
+{
+	const uint32_t *overhead = allocator->overhead;
+
+	extents->allocator = allocator;
+	extents->granule_shift = (unsigned)__builtin_ctz(allocator->granule);
+	hf_vec_foreach (region, &allocator->regions)
+		extents->mixed |=
+		    overhead[hf_region_object_kind(region->kind)] != overhead[HF_OBJECT_MALLOC];
+}
+
 struct hf_error *hf_extents_create(const struct hf_allocator *allocator, unsigned threads,
 				   const struct hf_progress *progress, struct hf_extents **ret)
 {
 	struct hf_extents *extents = calloc(1, sizeof(*extents));
 	if (!extents)
 		return hf_error_nomem();
-	extents->allocator = allocator;
-	extents->granule_shift = (unsigned)__builtin_ctz(allocator->granule);
+	extents_attach(extents, allocator);
 	struct hf_error *err = make_regions(extents);
 	if (!err) {
 		struct walk_ctx walk = {.extents = extents};
@@ -390,9 +400,9 @@ static const struct region_index *region_of_id(const struct hf_extents *extents,
 
 enum hf_object_kind hf_extents_kind(const struct hf_extents *extents, uint32_t id)
 {
-	if (region_of_id(extents, id)->kind == HF_REGION_MMAPPED)
-		return HF_OBJECT_MMAP;
-	return is_allocators(extents, id) ? HF_OBJECT_ALLOCATOR : HF_OBJECT_MALLOC;
+	enum hf_object_kind kind = hf_region_object_kind(region_of_id(extents, id)->kind);
+
+	return kind == HF_OBJECT_MALLOC && is_allocators(extents, id) ? HF_OBJECT_ALLOCATOR : kind;
 }
 
 uint32_t hf_extents_arena(const struct hf_extents *extents, uint32_t id)
@@ -402,11 +412,10 @@ uint32_t hf_extents_arena(const struct hf_extents *extents, uint32_t id)
 
 uint64_t hf_extents_usable(const struct hf_extents *extents, uint32_t id)
 {
-	const uint32_t *overhead = extents->allocator->overhead;
-	bool mmapped = overhead[HF_OBJECT_MMAP] != overhead[HF_OBJECT_MALLOC] &&
-		       region_of_id(extents, id)->kind == HF_REGION_MMAPPED;
-	return hf_extents_chunk_bytes(extents, id) -
-	       overhead[mmapped ? HF_OBJECT_MMAP : HF_OBJECT_MALLOC];
+	enum hf_object_kind kind = extents->mixed
+				       ? hf_region_object_kind(region_of_id(extents, id)->kind)
+				       : HF_OBJECT_MALLOC;
+	return hf_extents_chunk_bytes(extents, id) - extents->allocator->overhead[kind];
 }
 
 uint32_t hf_extents_allocator_objects(const struct hf_extents *extents, const uint32_t **ret)

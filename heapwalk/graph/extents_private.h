@@ -44,6 +44,10 @@ struct hf_extents {
 	HF_VEC(, struct giant) giants;
 	struct hf_bigmem_account memory;
 	bool mapped; /* the arrays lie in an index */
+	bool mixed;  /* what a chunk has beside its object depends on the region */
 };
+
+/* Whose objects these are: settles the granule and `mixed`. */
+void extents_attach(struct hf_extents *extents, const struct hf_allocator *allocator);
 
 #endif

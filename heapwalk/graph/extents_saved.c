@@ -117,8 +117,7 @@ struct hf_error *hf_extents_load(const struct hf_stash *stash, const struct hf_a
 
 	if (!extents)
 		return hf_error_nomem();
-	extents->allocator = allocator;
-	extents->granule_shift = (unsigned)__builtin_ctz(allocator->granule);
+	extents_attach(extents, allocator);
 	extents->mapped = true;
 	if (!load_regions(extents, stash) || !load_arrays(extents, stash)) {
 		hf_extents_destroy(extents);

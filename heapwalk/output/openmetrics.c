@@ -20,7 +20,7 @@
 #include "heapwalk/output/escape.h"
 #include "heapwalk/views/sections.h"
 
-enum { DEFAULT_TOP = 10 };
+enum { DEFAULT_TOP = 10, ARENA_NAME = 40 };
 
 struct writer {
 	struct hf_analysis *analysis;
@@ -121,19 +121,26 @@ static struct hf_error *put_memory(struct writer *writer)
 	return err;
 }
 
+/* "0", or "pymalloc-1" */
+static void name_arena(const struct hf_allocator *allocator, size_t arena, char name[ARENA_NAME])
+{
+	const char *layer = allocator->arenas.data[arena].layer;
+	snprintf(name, ARENA_NAME, "%s%s%zu", layer ? layer : "", layer ? "-" : "", arena);
+}
+
 static void put_arenas(struct writer *writer)
 {
 	const struct hf_allocator *allocator = writer->analysis->allocator;
-	char number[24];
+	char number[ARENA_NAME];
 
 	family(writer, "arena_system_bytes", "bytes", "Memory that an arena took from the system.");
 	for (size_t i = 0; i < allocator->arenas.count; i++) {
-		snprintf(number, sizeof(number), "%zu", i);
+		name_arena(allocator, i, number);
 		sample(writer, "arena", number, NULL, NULL, allocator->arenas.data[i].system_bytes);
 	}
 	family(writer, "arena_inuse_bytes", "bytes", "Of it, in use by the program.");
 	for (size_t i = 0; i < allocator->arenas.count; i++) {
-		snprintf(number, sizeof(number), "%zu", i);
+		name_arena(allocator, i, number);
 		sample(writer, "arena", number, NULL, NULL, allocator->arenas.data[i].inuse_bytes);
 	}
 }
@@ -150,6 +157,8 @@ static void put_heap(struct writer *writer)
 	sample(writer, "where", "tcache", NULL, NULL, totals.tcache_bytes);
 	sample(writer, "where", "bins", NULL, NULL, totals.bins_bytes);
 	sample(writer, "where", "top", NULL, NULL, totals.top_bytes);
+	if (totals.layer_bytes)
+		sample(writer, "where", "pools", NULL, NULL, totals.pools_bytes);
 	put_arenas(writer);
 	if (!writer->analysis->graph)
 		return;

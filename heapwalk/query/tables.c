@@ -219,8 +219,13 @@ static void arenas_column(struct query_cursor *cursor, struct query_cell *ctx, i
 	    bytes[HF_CHUNK_LARGE],
 	    bytes[HF_CHUNK_TOP],
 	    arena->overhead_bytes,
+	    bytes[HF_CHUNK_POOL],
+	    bytes[HF_CHUNK_UNUSED],
 	};
-	query_number(ctx, values[column]);
+	if (column < (int)(sizeof(values) / sizeof(values[0])))
+		query_number(ctx, values[column]);
+	else
+		query_text(ctx, arena->layer);
 }
 
 static uint64_t threads_rows(const struct hf_analysis *analysis)
@@ -431,7 +436,7 @@ const struct query_table query_tables[] = {
      "heaps INTEGER, attached_threads INTEGER, system_bytes INTEGER, max_system_bytes INTEGER, "
      "inuse_count INTEGER, inuse_bytes INTEGER, tcache_bytes INTEGER, fastbin_bytes INTEGER, "
      "unsorted_bytes INTEGER, small_bytes INTEGER, large_bytes INTEGER, top_bytes INTEGER, "
-     "overhead_bytes INTEGER)",
+     "overhead_bytes INTEGER, pool_bytes INTEGER, unused_bytes INTEGER, layer TEXT)",
      0, -1, -1, arenas_rows, arenas_column, NULL, NULL, NULL},
     {"threads",
      "CREATE TABLE threads(number INTEGER, tid INTEGER, name TEXT, signal INTEGER, pc ADDRESS, "

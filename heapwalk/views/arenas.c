@@ -31,6 +31,8 @@ static void tell_arenas(const struct hf_allocator *allocator, struct hf_doc *doc
 					      sizeof(arena_columns) / sizeof(arena_columns[0]));
 	for (size_t i = 0; i < allocator->arenas.count; i++) {
 		const struct hf_arena *arena = &allocator->arenas.data[i];
+		if (arena->layer)
+			continue;
 		hf_doc_row(doc, table, 0);
 		hf_doc_cell(doc, table, hf_number(i));
 		hf_doc_cell(doc, table, hf_address(arena->address));
@@ -47,12 +49,52 @@ static void tell_arenas(const struct hf_allocator *allocator, struct hf_doc *doc
 		hf_doc_cell(doc, table, hf_count(arena->state_count[HF_CHUNK_TCACHE]));
 		hf_doc_cell(doc, table, hf_bytes(arena->state_bytes[HF_CHUNK_TCACHE]));
 		hf_doc_cell(doc, table, hf_bytes(arena->state_bytes[HF_CHUNK_FASTBIN]));
-		hf_doc_cell(doc, table,
-			    hf_bytes(arena->state_bytes[HF_CHUNK_UNSORTED] +
-				     arena->state_bytes[HF_CHUNK_SMALL] +
-				     arena->state_bytes[HF_CHUNK_LARGE] +
-				     arena->state_bytes[HF_CHUNK_LOST]));
+		hf_doc_cell(
+		    doc, table,
+		    hf_bytes(hf_arena_bins_bytes(arena) - arena->state_bytes[HF_CHUNK_FASTBIN]));
 		hf_doc_cell(doc, table, hf_bytes(arena->state_bytes[HF_CHUNK_TOP]));
+		hf_doc_cell(doc, table, hf_bytes(arena->overhead_bytes));
+	}
+}
+
+/* What stands over malloc, and takes memory from the system beside it. */
+static void tell_layers(const struct hf_allocator *allocator, struct hf_doc *doc)
+{
+	static const struct hf_column columns[] = {
+	    {"layer", "layer", 0},
+	    {"arena", "arena", 0},
+	    {"address", "table", HF_COLUMN_OPTIONAL},
+	    {"system_arenas", "arenas", 0},
+	    {"system_bytes", "system", 0},
+	    {"inuse_count", "objects", 0},
+	    {"inuse_bytes", "in use", 0},
+	    {"free_count", NULL, HF_COLUMN_JSON_ONLY},
+	    {"free_bytes", "free blocks", 0},
+	    {"unused_pools", NULL, HF_COLUMN_JSON_ONLY},
+	    {"unused_bytes", "unused pools", 0},
+	    {"overhead_bytes", "overhead", 0},
+	};
+	struct hf_table *table = NULL;
+
+	for (size_t i = 0; i < allocator->arenas.count; i++) {
+		const struct hf_arena *arena = &allocator->arenas.data[i];
+		if (!arena->layer)
+			continue;
+		if (!table)
+			table = hf_doc_table(doc, "layers", "OVER MALLOC", columns,
+					     sizeof(columns) / sizeof(columns[0]));
+		hf_doc_row(doc, table, 0);
+		hf_doc_cell(doc, table, hf_text(arena->layer));
+		hf_doc_cell(doc, table, hf_number(i));
+		hf_doc_cell(doc, table, hf_address(arena->address));
+		hf_doc_cell(doc, table, hf_count(arena->heaps));
+		hf_doc_cell(doc, table, hf_bytes(arena->system_bytes));
+		hf_doc_cell(doc, table, hf_count(arena->inuse_count));
+		hf_doc_cell(doc, table, hf_bytes(arena->inuse_bytes));
+		hf_doc_cell(doc, table, hf_count(arena->state_count[HF_CHUNK_POOL]));
+		hf_doc_cell(doc, table, hf_bytes(arena->state_bytes[HF_CHUNK_POOL]));
+		hf_doc_cell(doc, table, hf_count(arena->state_count[HF_CHUNK_UNUSED]));
+		hf_doc_cell(doc, table, hf_bytes(arena->state_bytes[HF_CHUNK_UNUSED]));
 		hf_doc_cell(doc, table, hf_bytes(arena->overhead_bytes));
 	}
 }
@@ -141,6 +183,7 @@ struct hf_error *hf_view_arenas(struct hf_analysis *analysis, const struct hf_vi
 	hf_doc_field(doc, "trim_threshold", "trim threshold", hf_bytes(allocator->trim_threshold));
 	hf_doc_end(doc);
 	tell_arenas(allocator, doc);
+	tell_layers(allocator, doc);
 	tell_mallinfo2(allocator, doc);
 	tell_bins(allocator, doc);
 	tell_caches(analysis, doc);

@@ -172,6 +172,8 @@ static const char *arena_text(const struct hf_analysis *analysis, struct hf_doc 
 		return NULL;
 	if (analysis->allocator->arenas.data[arena].is_main)
 		return "main arena";
+	if (analysis->allocator->arenas.data[arena].layer)
+		return analysis->allocator->arenas.data[arena].layer;
 	return hf_doc_printf(doc, "arena %u", arena);
 }
 
@@ -364,7 +366,8 @@ static bool is_free(const struct hf_chunk *chunk)
 {
 	return chunk->state == HF_CHUNK_TCACHE || chunk->state == HF_CHUNK_FASTBIN ||
 	       chunk->state == HF_CHUNK_UNSORTED || chunk->state == HF_CHUNK_SMALL ||
-	       chunk->state == HF_CHUNK_LARGE || chunk->state == HF_CHUNK_LOST;
+	       chunk->state == HF_CHUNK_LARGE || chunk->state == HF_CHUNK_LOST ||
+	       chunk->state == HF_CHUNK_POOL;
 }
 
 static struct hf_error *collect_free(const struct hf_allocator *allocator,

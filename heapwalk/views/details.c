@@ -21,8 +21,7 @@ static void tell_heap(const struct hf_analysis *analysis, const struct hf_view_o
 	hf_doc_field(doc, "lost_bytes", NULL, hf_bytes(totals.lost_bytes));
 	hf_doc_field(doc, "lost_count", NULL, hf_count(totals.lost_count));
 	hf_doc_field(doc, "possible_bytes", NULL, hf_bytes(totals.leaks[HF_POSSIBLE].bytes));
-	hf_doc_field(doc, "free_bytes", NULL,
-		     hf_bytes(totals.tcache_bytes + totals.bins_bytes + totals.top_bytes));
+	hf_doc_field(doc, "free_bytes", NULL, hf_bytes(totals.free_bytes));
 	hf_doc_field(doc, "system_bytes", NULL,
 		     hf_bytes(totals.system_bytes + totals.mmapped_bytes));
 }

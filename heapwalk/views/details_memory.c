@@ -104,6 +104,7 @@ static int cell_of(const struct hf_chunk *chunk)
 	case HF_CHUNK_TCACHE:
 		return CELL_TCACHE;
 	case HF_CHUNK_TOP:
+	case HF_CHUNK_UNUSED:
 		return CELL_TOP;
 	case HF_CHUNK_FENCEPOST:
 		return -1;
@@ -206,7 +207,7 @@ static void tell_arenas(const struct survey *survey, struct hf_doc *doc)
 	    {"threads", NULL, 0},     {"system_bytes", NULL, 0},   {"inuse_count", NULL, 0},
 	    {"inuse_bytes", NULL, 0}, {"tcache_bytes", NULL, 0},   {"bins_count", NULL, 0},
 	    {"bins_bytes", NULL, 0},  {"top_bytes", NULL, 0},	   {"biggest_bytes", NULL, 0},
-	    {"page_bytes", NULL, 0},  {"overhead_bytes", NULL, 0},
+	    {"page_bytes", NULL, 0},  {"overhead_bytes", NULL, 0}, {"layer", NULL, 0},
 	};
 	const struct hf_allocator *allocator = survey->allocator;
 	struct hf_table *table =
@@ -226,6 +227,7 @@ static void tell_arenas(const struct survey *survey, struct hf_doc *doc)
 		hf_doc_cell(doc, table, hf_count(arena->attached_threads));
 		for (size_t k = 0; k < sizeof(values) / sizeof(values[0]); k++)
 			hf_doc_cell(doc, table, hf_bytes(values[k]));
+		hf_doc_cell(doc, table, arena->layer ? hf_text(arena->layer) : hf_none());
 	}
 	hf_doc_field(doc, "mmapped_count", NULL, hf_count(allocator->mmapped_count));
 	hf_doc_field(doc, "mmapped_bytes", NULL, hf_bytes(allocator->mmapped_bytes));
@@ -286,6 +288,8 @@ static const char *region_name(const struct hf_heap_region *region)
 		return "brk";
 	case HF_REGION_HEAP:
 		return "heap";
+	case HF_REGION_POOLS:
+		return "pools";
 	default:
 		return "mmap";
 	}

@@ -117,8 +117,7 @@ static void tell_totals(const struct teller *teller)
 	    {"leaked_objects", "lost objects", a->lost_count, b->lost_count, false},
 	    {"possible_bytes", "possibly lost", a->leaks[HF_POSSIBLE].bytes,
 	     b->leaks[HF_POSSIBLE].bytes, true},
-	    {"free_bytes", "heap, free", a->tcache_bytes + a->bins_bytes + a->top_bytes,
-	     b->tcache_bytes + b->bins_bytes + b->top_bytes, true},
+	    {"free_bytes", "heap, free", a->free_bytes, b->free_bytes, true},
 	    {"system_bytes", "from the system", a->system_bytes + a->mmapped_bytes,
 	     b->system_bytes + b->mmapped_bytes, true},
 	};

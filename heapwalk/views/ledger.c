@@ -15,8 +15,10 @@ enum line {
 	LINE_INUSE_MAIN,
 	LINE_INUSE_THREADS,
 	LINE_MMAPPED,
+	LINE_INUSE_LAYER,
 	LINE_TCACHE,
 	LINE_BINS,
+	LINE_POOLS,
 	LINE_TOP,
 	LINE_OVERHEAD,
 	LINE_STACKS,
@@ -34,8 +36,10 @@ static const struct {
     [LINE_INUSE_MAIN] = {"heap_inuse_main", "heap, in use: main arena"},
     [LINE_INUSE_THREADS] = {"heap_inuse_threads", "heap, in use: thread arenas"},
     [LINE_MMAPPED] = {"heap_mmapped", "heap, in use: mmapped blocks"},
+    [LINE_INUSE_LAYER] = {"heap_inuse_pymalloc", "heap, in use: pymalloc"},
     [LINE_TCACHE] = {"heap_free_tcache", "heap, free in tcache"},
     [LINE_BINS] = {"heap_free_bins", "heap, free in bins"},
+    [LINE_POOLS] = {"heap_free_pools", "heap, free in pymalloc's pools"},
     [LINE_TOP] = {"heap_free_top", "heap, free at the top"},
     [LINE_OVERHEAD] = {"heap_overhead", "heap, malloc's own and slack"},
     [LINE_STACKS] = {"stacks", "thread stacks"},
@@ -54,6 +58,13 @@ static const struct hf_column columns[] = {
     {"bar", "", HF_COLUMN_BAR | HF_COLUMN_TEXT_ONLY | HF_COLUMN_OPTIONAL},
 };
 
+static enum line line_of_arena(const struct hf_arena *arena)
+{
+	return arena->layer	? LINE_INUSE_LAYER
+	       : arena->is_main ? LINE_INUSE_MAIN
+				: LINE_INUSE_THREADS;
+}
+
 /* Chunks by state, and what of each region is no chunk of it. Returns the regions' bytes. */
 static uint64_t add_heap(const struct hf_allocator *allocator, uint64_t bytes[LINES])
 {
@@ -64,13 +75,11 @@ static uint64_t add_heap(const struct hf_allocator *allocator, uint64_t bytes[LI
 	hf_vec_foreach (gap, &allocator->gaps)
 		regions -= gap->end - gap->start;
 	hf_vec_foreach (arena, &allocator->arenas) {
-		bytes[arena->is_main ? LINE_INUSE_MAIN : LINE_INUSE_THREADS] += arena->inuse_bytes;
+		bytes[line_of_arena(arena)] += arena->inuse_bytes;
 		bytes[LINE_TCACHE] += arena->state_bytes[HF_CHUNK_TCACHE];
 		bytes[LINE_TOP] += arena->state_bytes[HF_CHUNK_TOP];
-		bytes[LINE_BINS] +=
-		    arena->state_bytes[HF_CHUNK_FASTBIN] + arena->state_bytes[HF_CHUNK_UNSORTED] +
-		    arena->state_bytes[HF_CHUNK_SMALL] + arena->state_bytes[HF_CHUNK_LARGE] +
-		    arena->state_bytes[HF_CHUNK_LOST];
+		bytes[LINE_BINS] += hf_arena_bins_bytes(arena);
+		bytes[LINE_POOLS] += hf_arena_pools_bytes(arena);
 	}
 	bytes[LINE_MMAPPED] += allocator->mmapped_bytes;
 	for (unsigned i = 0; i <= LINE_TOP; i++)

@@ -37,14 +37,14 @@ void hf_heap_totals(const struct hf_analysis *analysis, struct hf_heap_totals *r
 		ret->objects += arena->inuse_count;
 		ret->inuse_bytes += arena->inuse_bytes;
 		ret->tcache_bytes += arena->state_bytes[HF_CHUNK_TCACHE];
-		ret->bins_bytes +=
-		    arena->state_bytes[HF_CHUNK_FASTBIN] + arena->state_bytes[HF_CHUNK_UNSORTED] +
-		    arena->state_bytes[HF_CHUNK_SMALL] + arena->state_bytes[HF_CHUNK_LARGE] +
-		    arena->state_bytes[HF_CHUNK_LOST];
+		ret->bins_bytes += hf_arena_bins_bytes(arena);
+		ret->pools_bytes += hf_arena_pools_bytes(arena);
+		ret->layer_bytes += arena->layer ? arena->system_bytes : 0;
 		ret->top_bytes += arena->state_bytes[HF_CHUNK_TOP];
 		ret->overhead_bytes += arena->overhead_bytes;
 		ret->system_bytes += arena->system_bytes;
 	}
+	ret->free_bytes = ret->tcache_bytes + ret->bins_bytes + ret->top_bytes + ret->pools_bytes;
 	ret->mmapped_bytes = analysis->allocator->mmapped_bytes;
 	ret->inuse_bytes += ret->mmapped_bytes;
 	ret->objects += analysis->allocator->mmapped_count;

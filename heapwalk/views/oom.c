@@ -287,8 +287,9 @@ static void tell_levers(const struct hf_analysis *analysis, struct hf_doc *doc)
 	if (!arenas)
 		return;
 	hf_heap_totals(analysis, &totals);
-	uint64_t free_bytes = totals.bins_bytes + totals.top_bytes + totals.tcache_bytes;
-	uint64_t taken = totals.system_bytes + totals.mmapped_bytes;
+	/* malloc's alone: what is layered over it gives nothing back by malloc_trim(3). */
+	uint64_t free_bytes = totals.free_bytes - totals.pools_bytes;
+	uint64_t taken = totals.system_bytes - totals.layer_bytes + totals.mmapped_bytes;
 	if (free_bytes * 4 >= taken)
 		hf_doc_paragraph(
 		    doc, "lever",

@@ -95,8 +95,7 @@ struct hf_error *hf_view_summary(struct hf_analysis *analysis,
 	hf_doc_begin(doc, "heap", "HEAP");
 	hf_doc_field(doc, "objects", "objects", hf_count(totals.objects));
 	hf_doc_field(doc, "inuse_bytes", "in use", hf_bytes(totals.inuse_bytes));
-	hf_doc_field(doc, "free_bytes", "free",
-		     hf_bytes(totals.tcache_bytes + totals.bins_bytes + totals.top_bytes));
+	hf_doc_field(doc, "free_bytes", "free", hf_bytes(totals.free_bytes));
 	hf_doc_field(doc, "leaked_bytes", "lost", hf_bytes(totals.lost_bytes));
 	hf_doc_field(doc, "leaked_objects", "lost objects", hf_count(totals.lost_count));
 	hf_doc_field(doc, "possible_bytes", "possibly lost",

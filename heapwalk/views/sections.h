@@ -11,6 +11,9 @@
 struct hf_heap_totals {
 	uint64_t objects, inuse_bytes; /* the program's objects: without the allocator's own */
 	uint64_t tcache_bytes, bins_bytes, top_bytes, overhead_bytes, system_bytes, mmapped_bytes;
+	uint64_t pools_bytes; /* free in pools of an allocator layered over malloc */
+	uint64_t layer_bytes; /* what of system_bytes that allocator took */
+	uint64_t free_bytes;  /* all that is free */
 	struct hf_leak_total leaks[HF_LEAK_KINDS];
 	uint64_t lost_bytes, lost_count; /* definite and indirect */
 };

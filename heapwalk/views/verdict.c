@@ -141,15 +141,25 @@ static void tell_spread(struct hf_analysis *analysis, struct hf_doc *doc,
 	hf_doc_emphasize(doc, HF_GOOD);
 }
 
-static void tell_free(struct hf_doc *doc, const struct hf_heap_totals *totals, uint64_t free_bytes)
+static void tell_free(struct hf_doc *doc, const struct hf_heap_totals *totals, uint64_t free_bytes,
+		      uint64_t taken_bytes)
 {
-	hf_doc_paragraph(
-	    doc, "fragmentation",
-	    "%s of the %s that malloc took from the system is free: %s in bins, %s at "
-	    "the tops, %s in tcaches. malloc_trim(3) gives back what is whole pages.",
-	    hf_doc_bytes_text(doc, free_bytes), hf_doc_bytes_text(doc, totals->system_bytes),
-	    hf_doc_bytes_text(doc, totals->bins_bytes), hf_doc_bytes_text(doc, totals->top_bytes),
-	    hf_doc_bytes_text(doc, totals->tcache_bytes));
+	hf_doc_paragraph(doc, "fragmentation",
+			 "%s of the %s that malloc took from the system is free: %s in bins, %s at "
+			 "the tops, %s in tcaches. malloc_trim(3) gives back what is whole pages.",
+			 hf_doc_bytes_text(doc, free_bytes), hf_doc_bytes_text(doc, taken_bytes),
+			 hf_doc_bytes_text(doc, totals->bins_bytes),
+			 hf_doc_bytes_text(doc, totals->top_bytes),
+			 hf_doc_bytes_text(doc, totals->tcache_bytes));
+}
+
+static void tell_pools(struct hf_doc *doc, const struct hf_heap_totals *totals)
+{
+	hf_doc_paragraph(doc, "pools",
+			 "%s of the %s in pymalloc's arenas are free: an arena is only given back "
+			 "when no object is left in it.",
+			 hf_doc_bytes_text(doc, totals->pools_bytes),
+			 hf_doc_bytes_text(doc, totals->layer_bytes));
 }
 
 void hf_section_verdict(struct hf_analysis *analysis, struct hf_doc *doc)
@@ -173,7 +183,8 @@ void hf_section_verdict(struct hf_analysis *analysis, struct hf_doc *doc)
 	hf_heap_totals(analysis, &totals);
 	uint32_t node = hf_biggest_top(analysis);
 	uint64_t retained = node == HF_NO_NODE ? 0 : hf_graph_retained(analysis->graph, node);
-	uint64_t free_bytes = totals.bins_bytes + totals.top_bytes + totals.tcache_bytes;
+	uint64_t free_bytes = totals.free_bytes - totals.pools_bytes;
+	uint64_t taken_bytes = totals.system_bytes - totals.layer_bytes;
 
 	tell_broken(analysis, doc);
 	if (totals.lost_bytes && totals.lost_bytes * 100 >= totals.inuse_bytes * LEAK_PERCENT)
@@ -182,7 +193,9 @@ void hf_section_verdict(struct hf_analysis *analysis, struct hf_doc *doc)
 		tell_retention(analysis, doc, &totals, node);
 	else
 		tell_spread(analysis, doc, &totals, node);
-	if (free_bytes >= MIN_FREE_BYTES && free_bytes * 2 >= totals.system_bytes)
-		tell_free(doc, &totals, free_bytes);
+	if (free_bytes >= MIN_FREE_BYTES && free_bytes * 2 >= taken_bytes)
+		tell_free(doc, &totals, free_bytes, taken_bytes);
+	if (totals.pools_bytes >= MIN_FREE_BYTES && totals.pools_bytes * 2 >= totals.layer_bytes)
+		tell_pools(doc, &totals);
 	hf_doc_end(doc);
 }

@@ -13,9 +13,9 @@ function rank(path) {
 	if (path ~ /^core\/process\//) return 4
 	if (path ~ /^core\/symbols\//) return 5
 	if (path ~ /^core\//) return 6
-	if (path ~ /^heapwalk\/(allocator|spans)\./) return 10
+	if (path ~ /^heapwalk\/(allocator|allocator_saved|layered|spans)\./) return 10
 	if (path ~ /^include\/glibc_malloc/) return 10
-	if (path ~ /^heapwalk\/glibc\//) return 11
+	if (path ~ /^heapwalk\/(glibc|pymalloc)\//) return 11
 	if (path ~ /^heapwalk\/graph\//) return 12
 	if (path ~ /^heapwalk\/typing\//) return 13
 	if (path ~ /^heapwalk\/(analysis|evidence|index|index_prune|index_private)\./) return 14

@@ -68,7 +68,10 @@
 					value: (i) => get('arena', i),
 					cell: (i) =>
 						get('arena', i) +
-						(table.get('main', i) ? ' (main)' : ''),
+						(table.get('main', i) ? ' (main)' : '') +
+						(table.get('layer', i)
+							? ` (${table.get('layer', i)})`
+							: ''),
 				},
 				{
 					key: 'parts',
