@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "core/process/private.h"
+#include "core/process/units.h"
 
 static bool keep_options(struct hf_process_private *priv, const struct hf_process_options *options)
 {
@@ -125,8 +126,10 @@ void hf_process_close(struct hf_process *process)
 	free(priv->unwindings);
 	hf_vec_foreach (thread, &process->threads)
 		hf_vec_free(&thread->frames);
-	hf_vec_foreach (module, &process->modules)
+	hf_vec_foreach (module, &process->modules) {
 		hf_vec_free(&module->sections);
+		hf_units_destroy(module->units);
+	}
 	hf_vec_foreach (file, &priv->mapped)
 		munmap((void *)(uintptr_t)file->data, file->size);
 	hf_vec_free(&process->threads);

@@ -123,7 +123,8 @@ struct hf_module {
 	uint64_t tls_offset; /* link map's l_tls_offset; variant II: block = tp - offset */
 	uint64_t tls_modid;  /* link map's l_tls_modid; 0 unknown */
 	HF_VEC(, struct hf_section) sections;
-	void *dwfl; /* Dwfl_Module *, private to core/ */
+	void *dwfl;  /* Dwfl_Module *, private to core/ */
+	void *units; /* units.h: what it knows of them; private to core/ */
 };
 
 /* ---- the process -------------------------------------------------------------- */

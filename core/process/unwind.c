@@ -11,6 +11,7 @@
 
 #include "core/base/demangle.h"
 #include "core/process/private.h"
+#include "core/process/units.h"
 
 enum { MAX_JUMPS = 4 };
 
@@ -104,9 +105,25 @@ static const char *pooled_name(struct hf_process *process, const char *name)
 	return kept;
 }
 
+/* File and line of the code at @pc; NULL: unknown. */
+static const char *source_of(struct hf_module *module, uint64_t pc, int *ret_line)
+{
+	struct hf_unit unit;
+	Dwarf_Addr bias;
+	Dwarf_Line *line;
+
+	if (!hf_units_at(module, pc, &unit, &bias) ||
+	    !(line = dwarf_getsrc_die(&unit.skeleton, pc - bias)) ||
+	    dwarf_lineno(line, ret_line) != 0)
+		return NULL;
+	return dwarf_linesrc(line, NULL, NULL);
+}
+
 static void name_frame(struct hf_process *process, struct hf_frame *frame)
 {
-	const struct hf_module *module = hf_process_module(process, frame->pc);
+	const struct hf_module *found = hf_process_module(process, frame->pc);
+	struct hf_module *module =
+	    found ? &process->modules.data[found - process->modules.data] : NULL;
 	Dwfl_Module *dwfl = module ? module->dwfl : NULL;
 	GElf_Off offset;
 	GElf_Sym sym;
@@ -118,8 +135,7 @@ static void name_frame(struct hf_process *process, struct hf_frame *frame)
 	const char *name = dwfl_module_addrinfo(dwfl, frame->pc, &offset, &sym, NULL, NULL, NULL);
 	if (name)
 		frame->function = pooled_name(process, name);
-	Dwfl_Line *source = dwfl_module_getsrc(dwfl, frame->pc);
-	const char *file = source ? dwfl_lineinfo(source, NULL, &line, NULL, NULL, NULL) : NULL;
+	const char *file = source_of(module, frame->pc, &line);
 	if (file && line > 0) {
 		const char *slash = strrchr(file, '/');
 		frame->file = hf_strpool_dup(process->priv->strings, slash ? slash + 1 : file);

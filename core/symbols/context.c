@@ -7,6 +7,7 @@
  */
 #include <dwarf.h>
 
+#include "core/process/units.h"
 #include "core/symbols/types_private.h"
 
 /* Add what @die's pointer type points at, if that is a structure and not there yet. */
@@ -50,18 +51,19 @@ uint32_t hf_symbols_context_types(struct hf_symbols *symbols, uint64_t function,
 				  uint32_t max)
 {
 	const struct hf_module *module = hf_process_module(symbols->process, function);
+	struct hf_unit unit;
 	Dwarf_Addr bias = 0;
 	Dwarf_Die stack[MAX_SCOPE_DEPTH], found;
 	uint32_t count = 0;
 	int depth = 0;
 
-	if (!module || !module->dwfl || !module->has_dwarf)
-		return 0;
-	Dwarf_Die *unit = dwfl_module_addrdie(module->dwfl, function, &bias);
-	if (!unit || !ctype_function_at(unit, function - bias, &found) ||
-	    !first_child(&found, &stack[0]))
+	if (!module || !module->has_dwarf)
 		return 0;
 	uint32_t index = (uint32_t)(module - symbols->process->modules.data);
+	if (!hf_units_at(&symbols->process->modules.data[index], function, &unit, &bias) ||
+	    !ctype_function_at(&unit.die, function - bias, &found) ||
+	    !first_child(&found, &stack[0]))
+		return 0;
 	while (depth >= 0) {
 		int tag = dwarf_tag(&stack[depth]);
 		if (tag == DW_TAG_formal_parameter || tag == DW_TAG_variable)

@@ -8,6 +8,7 @@
 #include <dwarf.h>
 #include <string.h>
 
+#include "core/process/units.h"
 #include "core/symbols/private.h"
 
 enum { MAX_DEPTH = 16 };
@@ -23,6 +24,43 @@ struct walk {
 	const char *file, *path; /* the last file asked for, and its path */
 };
 
+static bool is_address(uint8_t atom)
+{
+	return atom == DW_OP_addr || atom == DW_OP_addrx || atom == DW_OP_GNU_addr_index;
+}
+
+/* What an operation puts on the stack, itself or by its index in .debug_addr. */
+static bool constant_of(Dwarf_Attribute *location, const Dwarf_Op *op, uint64_t *ret)
+{
+	Dwarf_Attribute indexed;
+	Dwarf_Addr address;
+	Dwarf_Word number;
+
+	switch (op->atom) {
+	case DW_OP_addr:
+	case DW_OP_const4u:
+	case DW_OP_const8u:
+		*ret = op->number;
+		return true;
+	case DW_OP_addrx:
+	case DW_OP_GNU_addr_index:
+		if (dwarf_getlocation_attr(location, op, &indexed) != 0 ||
+		    dwarf_formaddr(&indexed, &address) != 0)
+			return false;
+		*ret = address;
+		return true;
+	case DW_OP_constx:
+	case DW_OP_GNU_const_index:
+		if (dwarf_getlocation_attr(location, op, &indexed) != 0 ||
+		    dwarf_formudata(&indexed, &number) != 0)
+			return false;
+		*ret = number;
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* A static storage location: DW_OP_addr, or an offset in the TLS block. */
 static bool static_location(Dwarf_Die *die, uint64_t *ret, bool *ret_tls)
 {
@@ -33,20 +71,11 @@ static bool static_location(Dwarf_Die *die, uint64_t *ret, bool *ret_tls)
 	if (!dwarf_attr(die, DW_AT_location, &attribute) ||
 	    dwarf_getlocation(&attribute, &ops, &count) != 0 || count == 0)
 		return false;
-	if (ops[0].atom == DW_OP_addr && count == 1) {
-		*ret = ops[0].number;
-		*ret_tls = false;
-		return true;
-	}
-	bool constant = ops[0].atom == DW_OP_const8u || ops[0].atom == DW_OP_const4u ||
-			ops[0].atom == DW_OP_addr;
-	if (count == 2 && constant &&
-	    (ops[1].atom == DW_OP_GNU_push_tls_address || ops[1].atom == DW_OP_form_tls_address)) {
-		*ret = ops[0].number;
-		*ret_tls = true;
-		return true;
-	}
-	return false;
+	*ret_tls = count == 2 && (ops[1].atom == DW_OP_GNU_push_tls_address ||
+				  ops[1].atom == DW_OP_form_tls_address);
+	return (count == 1 && is_address(ops[0].atom)) || *ret_tls
+		   ? constant_of(&attribute, &ops[0], ret)
+		   : false;
 }
 
 static const char *source_path(struct walk *walk, Dwarf_Die *die)
@@ -168,18 +197,18 @@ bool symbols_read_dwarf(struct hf_symbols *symbols, uint32_t module)
 	    .sorted = symbols->variables.count,
 	    .sorted_tls = symbols->tls.count,
 	};
-	Dwarf *dwarf = dwfl_module_getdwarf(owner->dwfl, &walk.bias);
-	Dwarf_CU *cu = NULL;
-	Dwarf_Die unit, sub;
+	struct hf_unit_walk units = {.dwarf = hf_units_dwarf(owner, &walk.bias)};
+	struct hf_unit unit;
 
-	while (dwarf && dwarf_get_units(dwarf, cu, &cu, NULL, NULL, &unit, &sub) == 0) {
-		Dwarf_Die *die = sub.addr && dwarf_tag(&sub) == DW_TAG_compile_unit ? &sub : &unit;
+	while (hf_units_next(&units, &unit)) {
 		size_t files;
-		if (dwarf_getsrcfiles(die, &walk.files, &files) != 0)
+		if (unit.of_types)
+			continue;
+		if (dwarf_getsrcfiles(&unit.die, &walk.files, &files) != 0)
 			walk.files = NULL;
-		walk.unit = die;
+		walk.unit = &unit.skeleton;
 		walk.file = walk.path = NULL;
-		if (!walk_unit(&walk, die))
+		if (!walk_unit(&walk, &unit.die))
 			return false;
 	}
 	return true;
@@ -207,8 +236,7 @@ static bool find_struct_in(struct hf_symbols *symbols, uint32_t module, const ch
 			   Dwarf_Die *ret)
 {
 	Dwarf_Addr bias;
-	Dwfl_Module *dwfl = symbols->process->modules.data[module].dwfl;
-	Dwarf *dwarf = dwfl ? dwfl_module_getdwarf(dwfl, &bias) : NULL;
+	Dwarf *dwarf = hf_units_dwarf(&symbols->process->modules.data[module], &bias);
 	Dwarf_CU *cu = NULL;
 	Dwarf_Die unit;
 

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/process/units.h"
 #include "core/symbols/types_private.h"
 
 enum { MAX_LOCALS_A_PC = 256, MAX_PCS = 1 << 16 };
@@ -202,16 +203,16 @@ static bool read_pc(struct hf_symbols *symbols, struct locals *locals, const str
 	Dwarf_Addr bias = 0;
 	Dwarf_Die chain[MAX_SCOPE_DEPTH];
 	struct hf_module *module = &symbols->process->modules.data[frame->module];
-	Dwarf_Die *unit = module->dwfl && module->has_dwarf
-			      ? dwfl_module_addrdie(module->dwfl, frame->pc, &bias)
-			      : NULL;
+	struct hf_unit unit;
+	if (!module->has_dwarf || !hf_units_at(module, frame->pc, &unit, &bias))
+		return true;
 	struct reading reading = {symbols,	    locals,    frame->module,
 				  frame->pc - bias, &chain[0], frame->line};
 	size_t limit = locals->list.count + MAX_LOCALS_A_PC;
 	int count = 1;
 	bool fine = true;
 
-	if (!unit || !ctype_function_at(unit, reading.pc, &chain[0]))
+	if (!ctype_function_at(&unit.die, reading.pc, &chain[0]))
 		return true;
 	while (count < MAX_SCOPE_DEPTH && find_inner(&chain[count - 1], reading.pc, &chain[count]))
 		count++;

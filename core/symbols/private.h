@@ -30,9 +30,14 @@ struct hf_symbols {
 /* symbols.c: without any symbol yet. */
 struct hf_error *symbols_create_empty(struct hf_process *process, struct hf_symbols **ret);
 
-/* types_saved.c: where the description of @variable's type stands. False: nowhere. */
-bool symbols_type_offset(const struct hf_symbols *symbols, const struct hf_variable *variable,
-			 uint64_t *ret_offset, bool *ret_alternate);
+/* types_saved.c: the description of @variable's type. */
+bool symbols_variable_die(const struct hf_symbols *symbols, const struct hf_variable *variable,
+			  Dwarf_Die *ret);
+
+/* types_saved.c: where the description of @variable's type stands; unchanged where it is nowhere.
+ */
+void symbols_type_offset(const struct hf_symbols *symbols, const struct hf_variable *variable,
+			 uint64_t *ret_offset, uint32_t *ret_place);
 
 /* dwarf.c: add what DWARF knows of @module's variables. */
 bool symbols_read_dwarf(struct hf_symbols *symbols, uint32_t module);

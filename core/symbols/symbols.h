@@ -26,7 +26,7 @@ struct hf_variable {
 	bool tls;
 	/* core/symbols' own use: host address of its type's DIE, else its offset; 0 if none */
 	uint64_t type_die, type_offset;
-	bool type_alternate; /* the offset is one in the dwz file */
+	uint32_t type_place; /* in which file and section: enum hf_unit_place */
 };
 
 HF_VEC(hf_variables, struct hf_variable);

@@ -14,7 +14,8 @@
 struct saved_variable {
 	uint64_t address, size, type_offset;
 	uint32_t name, file, scope, line, module;
-	uint8_t tls, type_alternate, unused[2];
+	uint32_t type_place;
+	uint8_t tls, unused[7];
 };
 
 struct saved_vtable {
@@ -33,9 +34,7 @@ static bool save_variables(const struct hf_symbols *symbols, const struct hf_var
 		    .module = variable->module,
 		    .tls = variable->tls,
 		};
-		bool alternate = false;
-		if (symbols_type_offset(symbols, variable, &saved.type_offset, &alternate))
-			saved.type_alternate = alternate;
+		symbols_type_offset(symbols, variable, &saved.type_offset, &saved.type_place);
 		if (!hf_stash_text_add(text, variable->name, &saved.name) ||
 		    !hf_stash_text_add(text, variable->file, &saved.file) ||
 		    !hf_stash_text_add(text, variable->scope, &saved.scope))
@@ -87,7 +86,7 @@ static bool load_variables(struct hf_symbols *symbols, const struct hf_stash *st
 		    .module = saved[i].module,
 		    .tls = saved[i].tls != 0,
 		    .type_offset = saved[i].type_offset,
-		    .type_alternate = saved[i].type_alternate != 0,
+		    .type_place = saved[i].type_place,
 		};
 		if (!variable.name || variable.module >= symbols->process->modules.count ||
 		    !hf_vec_push(ret, variable))

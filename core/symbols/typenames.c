@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/process/units.h"
 #include "core/symbols/types_private.h"
 
 uint64_t ctype_hash(uint64_t hash, const char *text)
@@ -190,12 +191,11 @@ static bool make_slots(struct type_names *names)
 
 static bool walk_file(struct type_names *names, Dwarf *dwarf)
 {
-	Dwarf_CU *cu = NULL;
-	Dwarf_Die unit, sub;
+	struct hf_unit_walk walk = {.dwarf = dwarf};
+	struct hf_unit unit;
 
-	while (dwarf && dwarf_get_units(dwarf, cu, &cu, NULL, NULL, &unit, &sub) == 0) {
-		bool split = sub.addr && dwarf_tag(&sub) == DW_TAG_compile_unit;
-		if (!walk_unit(names, split ? &sub : &unit))
+	while (hf_units_next(&walk, &unit)) {
+		if (!walk_unit(names, &unit.die))
 			return false;
 	}
 	return true;
@@ -210,8 +210,7 @@ struct type_names *ctype_names(struct hf_symbols *symbols, uint32_t module)
 	if (names->ready)
 		return names;
 	names->ready = true;
-	Dwarf *dwarf =
-	    owner->dwfl && owner->has_dwarf ? dwfl_module_getdwarf(owner->dwfl, &bias) : NULL;
+	Dwarf *dwarf = owner->has_dwarf ? hf_units_dwarf(owner, &bias) : NULL;
 	if (!dwarf)
 		return names;
 	if (!walk_file(names, dwarf) || !walk_file(names, dwarf_getalt(dwarf)) ||

@@ -476,29 +476,10 @@ uint32_t hf_ctype_members(struct hf_symbols *symbols, uint32_t type, const struc
 
 uint32_t hf_ctype_of_variable(struct hf_symbols *symbols, const struct hf_variable *variable)
 {
-	Dwarf_Addr bias;
 	Dwarf_Die die;
-	void *addr = (void *)(uintptr_t)variable->type_die;
-	Dwfl_Module *dwfl = variable->module < symbols->process->modules.count
-				? symbols->process->modules.data[variable->module].dwfl
-				: NULL;
-	Dwarf *dwarf =
-	    (addr || variable->type_offset) && dwfl ? dwfl_module_getdwarf(dwfl, &bias) : NULL;
-
-	if (!dwarf)
-		return 0;
-	if (!addr) {
-		const struct hf_ctype_place place = {.module = variable->module,
-						     .offset = variable->type_offset,
-						     .alternate = variable->type_alternate};
-		return hf_ctype_at_place(symbols, &place);
-	}
-	if (!dwarf_die_addr_die(dwarf, addr, &die)) {
-		Dwarf *alternate = dwarf_getalt(dwarf);
-		if (!alternate || !dwarf_die_addr_die(alternate, addr, &die))
-			return 0;
-	}
-	return ctype_intern(symbols, variable->module, &die);
+	return symbols_variable_die(symbols, variable, &die)
+		   ? ctype_intern(symbols, variable->module, &die)
+		   : 0;
 }
 
 uint32_t hf_ctype_argument(struct hf_symbols *symbols, uint32_t type, unsigned number)

@@ -106,10 +106,11 @@ struct hf_error *hf_ctype_structures(struct hf_symbols *symbols,
 
 /* Where the description of a type stands: the same in the next run on the same files. */
 struct hf_ctype_place {
-	uint64_t offset; /* of the DIE, in .debug_info */
+	uint64_t offset; /* of the DIE, in its section */
 	uint32_t module;
-	uint16_t pointers;  /* the type is a pointer to a pointer ... to that one */
-	uint16_t alternate; /* 1: in the dwz file */
+	uint32_t section;  /* enum hf_unit_place */
+	uint32_t pointers; /* the type is a pointer to a pointer ... to that one */
+	uint32_t unused;
 };
 
 bool hf_ctype_place(struct hf_symbols *symbols, uint32_t type, struct hf_ctype_place *ret);

@@ -5,18 +5,15 @@
  * DIE's offset in its file stays. Types that no DIE describes (a pointer that the program never
  * names) are told by what they point at.
  */
+#include "core/process/units.h"
 #include "core/symbols/types_private.h"
 
 enum { MAX_POINTERS = 8 };
 
-static Dwarf *dwarf_of(const struct hf_symbols *symbols, uint32_t module)
+static struct hf_module *module_of(const struct hf_symbols *symbols, uint32_t module)
 {
-	const struct hf_process *process = symbols->process;
-	Dwarf_Addr bias;
-
-	if (module >= process->modules.count || !process->modules.data[module].dwfl)
-		return NULL;
-	return dwfl_module_getdwarf(process->modules.data[module].dwfl, &bias);
+	struct hf_process *process = symbols->process;
+	return module < process->modules.count ? &process->modules.data[module] : NULL;
 }
 
 bool hf_ctype_place(struct hf_symbols *symbols, uint32_t type, struct hf_ctype_place *ret)
@@ -32,11 +29,10 @@ bool hf_ctype_place(struct hf_symbols *symbols, uint32_t type, struct hf_ctype_p
 			return false;
 		at = ctype_at(symbols->types, at->target);
 	}
-	Dwarf *main = dwarf_of(symbols, at->module), *own = dwarf_cu_getdwarf(at->die.cu);
+	struct hf_module *module = module_of(symbols, at->module);
 	place.module = at->module;
 	place.offset = dwarf_dieoffset(&at->die);
-	place.alternate = own != main;
-	if (!main || (place.alternate && own != dwarf_getalt(main)))
+	if (!module || !hf_units_place(module, &at->die, &place.section))
 		return false;
 	*ret = place;
 	return true;
@@ -44,12 +40,10 @@ bool hf_ctype_place(struct hf_symbols *symbols, uint32_t type, struct hf_ctype_p
 
 uint32_t hf_ctype_at_place(struct hf_symbols *symbols, const struct hf_ctype_place *place)
 {
-	Dwarf *dwarf = dwarf_of(symbols, place->module);
+	struct hf_module *module = module_of(symbols, place->module);
 	Dwarf_Die die;
 
-	if (dwarf && place->alternate)
-		dwarf = dwarf_getalt(dwarf);
-	if (!dwarf || !dwarf_offdie(dwarf, place->offset, &die))
+	if (!module || !hf_units_die(module, place->section, place->offset, &die))
 		return 0;
 	uint32_t type = ctype_intern(symbols, place->module, &die);
 	for (uint32_t i = 0; i < place->pointers && i < MAX_POINTERS && type; i++)
@@ -57,21 +51,33 @@ uint32_t hf_ctype_at_place(struct hf_symbols *symbols, const struct hf_ctype_pla
 	return type;
 }
 
-bool symbols_type_offset(const struct hf_symbols *symbols, const struct hf_variable *variable,
-			 uint64_t *ret_offset, bool *ret_alternate)
+bool symbols_variable_die(const struct hf_symbols *symbols, const struct hf_variable *variable,
+			  Dwarf_Die *ret)
 {
-	Dwarf *dwarf = variable->type_die ? dwarf_of(symbols, variable->module) : NULL;
+	struct hf_module *module = module_of(symbols, variable->module);
 	void *addr = (void *)(uintptr_t)variable->type_die;
+	Dwarf_Addr bias;
+	Dwarf *dwarf = module ? hf_units_dwarf(module, &bias) : NULL;
+
+	if (!dwarf || !hf_variable_is_typed(variable))
+		return false;
+	if (!addr)
+		return hf_units_die(module, variable->type_place, variable->type_offset, ret);
+	if (dwarf_die_addr_die(dwarf, addr, ret))
+		return true;
+	Dwarf *alternate = dwarf_getalt(dwarf);
+	return alternate && dwarf_die_addr_die(alternate, addr, ret);
+}
+
+void symbols_type_offset(const struct hf_symbols *symbols, const struct hf_variable *variable,
+			 uint64_t *ret_offset, uint32_t *ret_place)
+{
+	uint32_t place;
 	Dwarf_Die die;
 
-	*ret_alternate = false;
-	if (dwarf && !dwarf_die_addr_die(dwarf, addr, &die)) {
-		*ret_alternate = true;
-		dwarf = dwarf_getalt(dwarf);
-		if (dwarf && !dwarf_die_addr_die(dwarf, addr, &die))
-			dwarf = NULL;
-	}
-	if (dwarf)
-		*ret_offset = dwarf_dieoffset(&die);
-	return dwarf != NULL;
+	if (!symbols_variable_die(symbols, variable, &die) ||
+	    !hf_units_place(module_of(symbols, variable->module), &die, &place))
+		return;
+	*ret_offset = dwarf_dieoffset(&die);
+	*ret_place = place;
 }
