@@ -189,13 +189,15 @@ static void entry_broken(const struct glibc *glibc, const struct cache *cache, u
 		return;
 	glibc_found(
 	    glibc, HF_NO_ARENA,
-	    (struct hf_finding){.code = "tcache-corrupt",
-				.severity = HF_SEV_ERROR,
-				.blame = head ? HF_BLAME_OVERFLOW : HF_BLAME_USE_AFTER_FREE,
-				.address = head ? cache->mem : word,
-				.word = word,
-				.culprit = head ? 0 : word,
-				.abort_text = "malloc(): unaligned tcache chunk detected"},
+	    (struct hf_finding){
+		.code = "tcache-corrupt",
+		.severity = HF_SEV_ERROR,
+		.blame = head ? HF_BLAME_OVERFLOW : HF_BLAME_USE_AFTER_FREE,
+		.address = head ? cache->mem : word,
+		.word = word,
+		.culprit = head ? 0 : word,
+		.abort_text = glibc_unaligned_text(glibc, mem - 2ull * glibc->layout.word,
+						   "malloc(): unaligned tcache chunk detected")},
 	    head ? "the tcache's list of %lu-byte chunks starts at 0x%lx, which is no such chunk"
 		 : "the link in this freed block (tcache, %lu-byte chunks) leads to 0x%lx, "
 		   "which is no such chunk",

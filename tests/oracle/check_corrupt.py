@@ -59,7 +59,12 @@ for finding in findings:
     if not any(code == finding[0] and same(address, finding[1]) for code, address in also):
         wrong.append("beside it is told: " + json.dumps(finding[4]))
 
-if "abort-" in truth_path.rsplit("/", 1)[-1]:
+case = truth_path.rsplit("/", 1)[-1]
+if case.startswith("crash-"):
+    claims = [f["malloc_says"] for f in told["integrity"]["findings"] if f.get("malloc_says")]
+    if claims or "abort" in told:
+        wrong.append(f"malloc said nothing, but check tells {claims or told['abort']}")
+if case.startswith("abort-"):
     if told.get("abort", {}).get("code") != truth[0][0]:
         wrong.append(f"malloc aborted for it, but check says {told.get('abort')}")
     first = next(line for line in run("report", "-q", core, *more).splitlines() if line)
