@@ -1,5 +1,5 @@
 /*
- * found.c - how a broken invariant is reported, and what the crash says of it.
+ * found.c - how a broken invariant is reported.
  *
  * A finding goes to two places: to allocator->findings, with the broken word and the
  * probable culprit, and as one sentence to the diagnostics. Of each code the first
@@ -16,14 +16,13 @@
  * But not where the thread that died was the one in malloc: by malloc's own abort(), or by a bad
  * address that it met there. Then the lock is held for that.
  */
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "heapwalk/glibc/glibc.h"
 
-enum { MAX_ABORT_MESSAGE = 1024, MAX_FINDING_MESSAGE = 512, MAX_DOUBTFUL = 4096 };
+enum { MAX_FINDING_MESSAGE = 512, MAX_DOUBTFUL = 4096 };
 
 static bool in_flux(const struct glibc *glibc, uint32_t arena, bool lockless)
 {
@@ -107,100 +106,6 @@ void glibc_doubtful(const struct glibc *glibc, uint64_t start, uint64_t end)
 	pthread_mutex_unlock(&writable->findings_lock);
 }
 
-/* ---- the crash ------------------------------------------------------------------------------ */
-
-/* Is @text one of malloc's own messages? */
-static bool says_malloc(const char *text)
-{
-	static const char *const marks[] = {
-	    "malloc",	   "free()",	   "corrupted",	     "realloc()", "munmap_chunk()",
-	    "double free", "mremap_chunk", "break adjusted", "unaligned", "invalid fastbin",
-	};
-	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
-		if (strstr(text, marks[i]))
-			return true;
-	}
-	return false;
-}
-
-/* What malloc (or assert, or abort's caller) said last: __abort_msg -> {u32 size; text}. */
-static void read_abort_message(struct glibc *glibc)
-{
-	uint64_t address = 0, size = 0, message = 0;
-	uint32_t bytes = 0;
-	char text[MAX_ABORT_MESSAGE];
-
-	if (!glibc->symbols || glibc->libc_module == HF_NO_INDEX ||
-	    !hf_symbols_find(glibc->symbols, glibc->libc_module, "__abort_msg", &address, &size) ||
-	    !glibc_word(glibc, address, &message) || message == 0 ||
-	    !hf_image_u32(glibc->image, message, &bytes) || bytes == 0 ||
-	    !hf_image_string(glibc->image, message + 4, text, sizeof(text)))
-		return;
-	text[strcspn(text, "\n")] = '\0';
-	if (text[0])
-		glibc->base.abort_message = hf_strpool_dup(glibc->strings, text);
-}
-
-/* Functions of malloc.c that change lists: a thread that stands there may have begun to. */
-static bool is_malloc_code(const char *name)
-{
-	static const char *const names[] = {
-	    "malloc",	     "free",	      "calloc",	       "realloc",
-	    "memalign",	     "cfree",	      "_int_malloc",   "_int_free",
-	    "_int_realloc",  "_int_memalign", "unlink_chunk",  "sysmalloc",
-	    "systrim",	     "tcache_put",    "tcache_get",    "malloc_consolidate",
-	    "__libc_malloc", "__libc_free",   "__libc_calloc", "__libc_realloc",
-	    "tcache_free",
-	};
-	size_t length = strcspn(name, ".@");
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if ((strlen(names[i]) == length && !strncmp(name, names[i], length)) ||
-		    !strncmp(name, "_int_free_", 10))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Without libc's debug information its static functions have no name: then a thread that runs
- * there, and does not wait in a system call, may be in malloc.
- */
-static bool runs_nameless(const struct glibc *glibc, const struct hf_thread *thread)
-{
-	static const uint8_t syscall[] = {0x0f, 0x05};
-	uint8_t before[2];
-	return hf_image_read(glibc->image, thread->pc - 2, before, sizeof(before)) &&
-	       memcmp(before, syscall, sizeof(syscall)) != 0;
-}
-
-static bool deadly(int signal)
-{
-	return signal == SIGSEGV || signal == SIGBUS || signal == SIGABRT || signal == SIGILL ||
-	       signal == SIGTRAP;
-}
-
-void glibc_read_crash(struct glibc *glibc)
-{
-	read_abort_message(glibc);
-	glibc->base.aborted = glibc->process->info.signal == SIGABRT && glibc->base.abort_message &&
-			      says_malloc(glibc->base.abort_message);
-	for (uint32_t i = 0; glibc->symbols && i < glibc->process->threads.count; i++) {
-		const struct hf_thread *thread = &glibc->process->threads.data[i];
-		const struct hf_module *module = hf_process_module(glibc->process, thread->pc);
-		uint64_t offset;
-		if (!module)
-			continue;
-		const char *name = hf_symbols_name_at(glibc->symbols, thread->pc, &offset);
-		if (!(name ? is_malloc_code(name)
-			   : module->is_libc && runs_nameless(glibc, thread)))
-			continue;
-		if (i == 0 && deadly(glibc->process->info.signal))
-			glibc->died_in_malloc = true;
-		else
-			glibc->mid_malloc = true;
-	}
-}
-
 bool glibc_list_cut(const struct glibc *glibc, uint64_t address)
 {
 	struct glibc *writable = (struct glibc *)(uintptr_t)glibc;
@@ -212,7 +117,6 @@ bool glibc_list_cut(const struct glibc *glibc, uint64_t address)
 		return false;
 	writable->lists_missing = true;
 	writable->base.lists_cut++;
-	writable->lists_missing = true;
 	hf_diag_add(
 	    glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "list-missing", address,
 	    "a free list leads to memory that is not in the core: what else is on it counts "

@@ -93,6 +93,16 @@ static inline bool glibc_aligned(const struct glibc *glibc, uint64_t chunk)
 	return (chunk & (glibc->layout.align - 1)) == glibc->layout.chunk_skew;
 }
 
+/*
+ * What malloc says of a tcache's or fastbin's link to @chunk, which is none: it looks at the
+ * alignment only (from 2.32 on, when links became mangled). An aligned one it follows.
+ */
+static inline const char *glibc_unaligned_text(const struct glibc *glibc, uint64_t chunk,
+					       const char *text)
+{
+	return glibc->layout.mangled && !glibc_aligned(glibc, chunk) ? text : NULL;
+}
+
 /* A link of a tcache or fastbin list, stored at @at. */
 static inline uint64_t glibc_unmangle(const struct glibc *glibc, uint64_t at, uint64_t stored)
 {

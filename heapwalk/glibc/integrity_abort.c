@@ -10,7 +10,8 @@
  *
  * Each such word votes for a block whose state fits the message. The caller's own frame may
  * have the pointer still, in a variable or a saved register: that speaks for a block only if
- * it speaks for no other. Where that is not enough, nothing is said.
+ * it speaks for no other. Where that is not enough, nothing is said: without frames (no file to
+ * unwind by) nothing of pointers to what is no heap memory.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -56,6 +57,7 @@ struct search {
 	const struct glibc *glibc;
 	enum complaint complaint;
 	uint64_t inner_start, inner_end; /* the stack of libc's frames: no block is there */
+	bool blind; /* its end is not known: callers' words are among those looked at */
 	struct candidate candidates[MAX_CANDIDATES];
 	unsigned count;
 };
@@ -87,11 +89,14 @@ static enum complaint complaint_of(const char *message)
 	return OTHER;
 }
 
-/* Memory that the program can have taken for a block: not what is read-only, nor our frames. */
+/*
+ * Memory that the program can have taken for a block: not what is read-only, nor our frames. Of
+ * a stack without frames every word can be anything: nothing is said of other memory then.
+ */
 static bool could_be_given(const struct search *search, uint64_t mem)
 {
 	const struct hf_mapping *mapping = hf_process_mapping(search->glibc->process, mem);
-	return mapping && (mapping->flags & HF_SEGMENT_W) &&
+	return mapping && (mapping->flags & HF_SEGMENT_W) && !search->blind &&
 	       !(mem >= search->inner_start && mem < search->inner_end);
 }
 
@@ -215,6 +220,7 @@ static void collect_votes(struct search *search, const struct hf_thread *thread,
 
 	if (frame && frame->sp > thread->sp)
 		end = frame->sp;
+	search->blind = !frame;
 	search->inner_start = thread->sp;
 	search->inner_end = end;
 	vote_words(search, thread->sp, end, false);

@@ -173,7 +173,10 @@ static bool fastbin_node_good(struct glibc *glibc, uint32_t arena, uint32_t inde
 		if (in_tcache(glibc, link_at - 2ull * glibc->layout.word))
 			return false;
 		link_broken(glibc, arena, "fastbin-corrupt", link_at - 2ull * glibc->layout.word,
-			    link_at, "malloc(): unaligned fastbin chunk detected", list, chunk);
+			    link_at,
+			    glibc_unaligned_text(glibc, chunk,
+						 "malloc(): unaligned fastbin chunk detected"),
+			    list, chunk);
 		return false;
 	}
 	if (brent_came_back(brent, chunk)) {

@@ -19,6 +19,7 @@
 enum {
 	SLOT_SEARCH_BYTES = 0x1000, /* further from tp lie stale copies, other threads' slots */
 	MAX_CHAIN = 65535,
+	MOST_BROKEN_BINS = 2,  /* of a struct that is one all the same */
 	KEY_RANDOM_SINCE = 34, /* before: the address of the thread's struct */
 };
 
@@ -85,27 +86,62 @@ static bool cache_at(const struct glibc *glibc, uint64_t mem, struct cache *ret)
 	return ret->layout && !(ret->layout->inverted && glibc->version && glibc->version < 42);
 }
 
-/* Strict: each bin's head agrees with its count, and the first entry has the bin's size. */
+/* Do the bin's head and its count agree, and has the first entry the bin's size? */
+static bool bin_valid(const struct glibc *glibc, const struct cache *cache, unsigned bin,
+		      bool *ret_used)
+{
+	uint64_t count, head, word;
+
+	*ret_used = false;
+	if (!bin_count(glibc, cache, bin, &count) || !bin_head(glibc, cache, bin, &head) ||
+	    (count == 0) != (head == 0))
+		return false;
+	if (head == 0)
+		return true;
+	*ret_used = true;
+	return plausible_entry(glibc, head) &&
+	       glibc_size_word(glibc, head - 2ull * glibc->layout.word, &word) &&
+	       (bin >= cache->layout->small_bins ||
+		(word & ~(uint64_t)GLIBC_FLAGS) == bin_chunk_size(glibc, bin));
+}
+
+/* What the bins say of a struct. */
+struct evidence {
+	unsigned broken; /* bins that cannot be */
+	unsigned used;	 /* that hold blocks, as they should */
+};
+
+static struct evidence look_at_bins(const struct glibc *glibc, const struct cache *cache)
+{
+	struct evidence evidence = {0};
+	for (unsigned bin = 0; bin < cache->layout->bins; bin++) {
+		bool used;
+		if (!bin_valid(glibc, cache, bin, &used))
+			evidence.broken++;
+		else
+			evidence.used += used;
+	}
+	return evidence;
+}
+
+/* Strict: every bin is right. An empty struct is a block of zeros (or of full counters). */
 static bool cache_valid(const struct glibc *glibc, const struct cache *cache)
 {
-	unsigned used = 0;
-	for (unsigned bin = 0; bin < cache->layout->bins; bin++) {
-		uint64_t count, head, word;
-		if (!bin_count(glibc, cache, bin, &count) || !bin_head(glibc, cache, bin, &head) ||
-		    (count == 0) != (head == 0))
-			return false;
-		if (head == 0)
-			continue;
-		used++;
-		if (!plausible_entry(glibc, head) ||
-		    !glibc_size_word(glibc, head - 2ull * glibc->layout.word, &word))
-			return false;
-		uint64_t size = word & ~(uint64_t)GLIBC_FLAGS;
-		if (bin < cache->layout->small_bins && size != bin_chunk_size(glibc, bin))
-			return false;
-	}
-	/* An empty one is a block of zeros (or of full counters, inverted): TLS may say so. */
-	return used > 0 || cache->layout->inverted;
+	struct evidence evidence = look_at_bins(glibc, cache);
+	return evidence.broken == 0 && (evidence.used > 0 || cache->layout->inverted);
+}
+
+/*
+ * What a thread's slot leads to: an empty struct is told by its place, as the first chunk of its
+ * arena; and one that a bug wrote to is right but for a bin or two.
+ */
+static bool slot_valid(const struct glibc *glibc, const struct cache *cache, unsigned most_broken)
+{
+	uint64_t chunk = cache->mem - 2ull * glibc->layout.word;
+	bool first = glibc->base.regions.data[glibc_region_at(glibc, chunk)].start == chunk;
+	struct evidence evidence = look_at_bins(glibc, cache);
+	return evidence.broken <= most_broken &&
+	       (evidence.used > 0 || cache->layout->inverted || first);
 }
 
 /* ---- finding
@@ -121,39 +157,28 @@ static bool tls_word(const struct glibc *glibc, const struct hf_thread *thread, 
 	       glibc_word(glibc, block + offset, ret);
 }
 
-/* An unused struct is all zeros; told by its place alone: the first chunk of its arena. */
-static bool empty_first_chunk(const struct glibc *glibc, const struct cache *cache)
-{
-	uint64_t chunk = cache->mem - 2ull * glibc->layout.word, count, head;
-	uint32_t region = glibc_region_at(glibc, chunk);
-
-	if (cache->layout->inverted || glibc->base.regions.data[region].start != chunk)
-		return false;
-	for (unsigned bin = 0; bin < cache->layout->bins; bin++) {
-		if (!bin_count(glibc, cache, bin, &count) || !bin_head(glibc, cache, bin, &head) ||
-		    count || head)
-			return false;
-	}
-	return true;
-}
-
-/* The slot nearest to the thread pointer that holds a valid struct. */
-static bool cache_near_tp(const struct glibc *glibc, const struct hf_thread *thread,
-			  struct cache *ret)
+/* The slot nearest to the thread pointer that holds a struct with @most_broken bins at most. */
+static bool slot_near_tp(const struct glibc *glibc, const struct hf_thread *thread,
+			 unsigned most_broken, struct cache *ret)
 {
 	uint64_t w = glibc->layout.word, mem;
 
-	if (thread->tp == 0)
-		return false;
 	for (uint64_t distance = w; distance <= SLOT_SEARCH_BYTES; distance += w) {
 		for (int side = 0; side < 2; side++) {
 			uint64_t at = side ? thread->tp + distance : thread->tp - distance;
 			if (glibc_word(glibc, at, &mem) && cache_at(glibc, mem, ret) &&
-			    (cache_valid(glibc, ret) || empty_first_chunk(glibc, ret)))
+			    slot_valid(glibc, ret, most_broken))
 				return true;
 		}
 	}
 	return false;
+}
+
+static bool cache_near_tp(const struct glibc *glibc, const struct hf_thread *thread,
+			  struct cache *ret)
+{
+	return thread->tp != 0 && (slot_near_tp(glibc, thread, 0, ret) ||
+				   slot_near_tp(glibc, thread, MOST_BROKEN_BINS, ret));
 }
 
 static int compare_words(const void *a, const void *b)
@@ -174,10 +199,13 @@ static bool known_cache(const struct glibc *glibc, uint64_t mem)
 /* ---- walking
  * -------------------------------------------------------------------------------------- */
 
-/* Entries bear a key from 2.29 on; a backport may have it, but need not. */
+/*
+ * Entries bear a key from 2.29 on; a backport may have it, but need not. Where nothing tells the
+ * version, mangled links do: they came with 2.32.
+ */
 static bool has_keys(const struct glibc *glibc)
 {
-	return glibc->version >= 29;
+	return glibc->version ? glibc->version >= 29 : glibc->layout.mangled;
 }
 
 /* The link at @word leads to @mem, which is no block: who was written to? */
@@ -189,13 +217,15 @@ static void entry_broken(const struct glibc *glibc, const struct cache *cache, u
 		return;
 	glibc_found(
 	    glibc, HF_NO_ARENA,
-	    (struct hf_finding){.code = "tcache-corrupt",
-				.severity = HF_SEV_ERROR,
-				.blame = head ? HF_BLAME_OVERFLOW : HF_BLAME_USE_AFTER_FREE,
-				.address = head ? cache->mem : word,
-				.word = word,
-				.culprit = head ? 0 : word,
-				.abort_text = "malloc(): unaligned tcache chunk detected"},
+	    (struct hf_finding){
+		.code = "tcache-corrupt",
+		.severity = HF_SEV_ERROR,
+		.blame = head ? HF_BLAME_OVERFLOW : HF_BLAME_USE_AFTER_FREE,
+		.address = head ? cache->mem : word,
+		.word = word,
+		.culprit = head ? 0 : word,
+		.abort_text = glibc_unaligned_text(glibc, mem - 2ull * glibc->layout.word,
+						   "malloc(): unaligned tcache chunk detected")},
 	    head ? "the tcache's list of %lu-byte chunks starts at 0x%lx, which is no such chunk"
 		 : "the link in this freed block (tcache, %lu-byte chunks) leads to 0x%lx, "
 		   "which is no such chunk",
@@ -283,7 +313,7 @@ static void chain_cut(struct glibc *glibc, const struct chain *chain)
 	    glibc->symbols && glibc->libc_module != HF_NO_INDEX &&
 	    hf_symbols_find(glibc->symbols, glibc->libc_module, "tcache_key", &address, &size) &&
 	    glibc_word(glibc, address, &key);
-	if (glibc->version < KEY_RANDOM_SINCE)
+	if (glibc->version && glibc->version < KEY_RANDOM_SINCE)
 		key = chain->cache->mem;
 	else if (!told && chain->count)
 		glibc_word(glibc, chain->head + glibc->layout.word, &key);
