@@ -145,6 +145,7 @@ struct hf_snapshot_info {
 	uint32_t threads_missing;
 	uint64_t memory_bytes;				      /* in the core */
 	uint64_t swapped_bytes, unreadable_bytes, gone_bytes; /* not in it */
+	uint64_t dontdump_bytes;			      /* nor these: MADV_DONTDUMP */
 	const char *cgroup;
 	uint64_t cgroup_limit, cgroup_usage, cgroup_cache;
 	uint64_t data_limit, address_limit; /* RLIMIT_DATA, RLIMIT_AS */

@@ -71,6 +71,7 @@ static void read_members(struct hf_process *process, json *object)
 	info->memory_bytes = number(memory, "memory_bytes", 0);
 	info->swapped_bytes = saturated(number(skipped, "swapped", 0), page);
 	info->unreadable_bytes = saturated(number(skipped, "unreadable", 0), page);
+	info->dontdump_bytes = saturated(number(skipped, "dontdump", 0), page);
 	info->gone_bytes = saturated(number(skipped, "window", 0), page);
 	info->cgroup = text(process, cgroup, "path");
 	info->cgroup_limit = number(cgroup, "limit_bytes", 0);
@@ -118,6 +119,8 @@ void process_judge_snapshot(struct hf_process *process)
 		   "they were in swap, and to read them would have charged the process");
 	tell_bytes(process, "snapshot-unreadable", info->unreadable_bytes,
 		   "the kernel did not let them be read");
+	tell_bytes(process, "snapshot-dontdump", info->dontdump_bytes,
+		   "the program keeps them out of cores (MADV_DONTDUMP)");
 	tell_bytes(
 	    process, "snapshot-gone", info->gone_bytes,
 	    "after the kill they were gone before their turn came (or over the disk budget)");

@@ -119,19 +119,19 @@ static void tell_not_found(const struct glibc *glibc, const char *other)
 
 	if (other)
 		hf_diag_add(glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "no-glibc-heap", 0,
-			    "no glibc heap was found: %s manages this process's memory; its "
-			    "%.1f MiB are told as mappings, not as objects",
+			    "%s manages this process's memory: its %.1f MiB are told as "
+			    "other anonymous memory, not as objects; no glibc heap was found",
 			    other, (double)anonymous_bytes(glibc) / (1 << 20));
 	else if (evidence == ARENA_ABSENT)
 		hf_diag_add(glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "no-glibc-heap", 0,
-			    "the heap cannot be told: malloc's arena, in libc's data, is missing "
+			    "The heap cannot be told: malloc's arena, in libc's data, is missing "
 			    "from the core");
 	else if (evidence == ARENA_UNUSED)
 		hf_diag_add(glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_NOTE, "heap-unused", 0,
 			    "glibc's heap was never used: the process had not called malloc");
 	else
 		hf_diag_add(glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "no-glibc-heap", 0,
-			    "no glibc heap was found: no writable memory holds an arena (another "
+			    "No glibc heap was found: no writable memory holds an arena (another "
 			    "allocator, or libc's data is missing from the core); %.1f MiB of "
 			    "anonymous memory are told as mappings, not as objects",
 			    (double)anonymous_bytes(glibc) / (1 << 20));
@@ -193,9 +193,11 @@ struct hf_error *hf_glibc_probe(const struct hf_process *process, struct hf_symb
 		return err;
 	}
 	if (other)
-		hf_diag_add(diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "other-allocator", 0,
-			    "%s is loaded: what it manages is told as mappings, not as objects",
-			    other);
+		hf_diag_add(
+		    diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "other-allocator", 0,
+		    "%s is loaded: what it manages is told as other anonymous memory, not as "
+		    "objects",
+		    other);
 	*ret = &glibc->base;
 	return NULL;
 }

@@ -8,6 +8,7 @@
  *	retention	one holder (or object that several hold) keeps >= 30 %
  *	free memory	free >= half of what malloc took from the system, and >= 16 MiB
  *	spread		nothing of it: the biggest holder is named
+ * Before it stands another allocator, where one is loaded: then this heap is not the whole story.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 
 enum { LEAK_PERCENT = 10, RETENTION_PERCENT = 30, MIN_FREE_BYTES = 16 << 20 };
 
-/* "2,411,022 x struct session": what most of @node's retained bytes are. */
+/* "mostly 2,411,022 x struct session": what most of @node's retained bytes are. */
 static const char *mostly(struct hf_analysis *analysis, struct hf_doc *doc, uint32_t node)
 {
 	uint32_t types = hf_typing_types(analysis->typing), best = 0;
@@ -45,18 +46,44 @@ static const char *mostly(struct hf_analysis *analysis, struct hf_doc *doc, uint
 	}
 	for (uint32_t type = 0; type < types; type++)
 		best = bytes[type] > bytes[best] ? type : best;
-	const char *text = hf_doc_printf(doc, "%s x %s (%s)", hf_doc_count_text(doc, count[best]),
-					 hf_typing_type(analysis->typing, best)->name,
-					 hf_doc_bytes_text(doc, bytes[best]));
+	bool itself = node < hf_graph_objects(analysis->graph) && count[best] == 1 &&
+		      hf_typing_of(analysis->typing, node) == best;
+	const char *text =
+	    itself ? "most of it itself"
+		   : hf_doc_printf(doc, "mostly %s x %s (%s)", hf_doc_count_text(doc, count[best]),
+				   hf_typing_type(analysis->typing, best)->name,
+				   hf_doc_bytes_text(doc, bytes[best]));
 	free(count);
 	return text;
 }
 
-static const char *percent_of(struct hf_doc *doc, uint64_t part, uint64_t whole)
+/* As the tables below count it: of all objects, the allocator's own included. */
+static const char *share_text(const struct hf_analysis *analysis, struct hf_doc *doc, uint64_t part)
 {
+	uint64_t whole = hf_graph_retained(analysis->graph, hf_graph_root(analysis->graph));
 	char buffer[HF_HUMAN_BYTES];
 	return hf_doc_printf(doc, "%s",
 			     hf_human_share(whole ? (double)part / (double)whole : 0, buffer));
+}
+
+static const struct hf_diag *find_diag(const struct hf_analysis *analysis, const char *code)
+{
+	for (size_t i = 0; i < hf_diags_count(analysis->diags); i++) {
+		const struct hf_diag *diag = hf_diags_get(analysis->diags, i);
+		if (!strcmp(diag->code, code))
+			return diag;
+	}
+	return NULL;
+}
+
+static void tell_no_heap(const struct hf_analysis *analysis, struct hf_doc *doc)
+{
+	const struct hf_diag *diag = find_diag(analysis, "no-glibc-heap");
+
+	if (!diag)
+		diag = find_diag(analysis, "heap-unused");
+	hf_doc_paragraph(doc, "sentence", "%s.",
+			 diag ? diag->message : "No heap was found in this core");
 }
 
 /* The finding that tells most, if it is an error. */
@@ -88,13 +115,14 @@ static const char *lost_text(struct hf_doc *doc, const struct hf_heap_totals *to
 	return hf_doc_printf(doc, "only %s is lost", hf_doc_bytes_text(doc, totals->lost_bytes));
 }
 
-static void tell_leak(struct hf_doc *doc, const struct hf_heap_totals *totals)
+static void tell_leak(const struct hf_analysis *analysis, struct hf_doc *doc,
+		      const struct hf_heap_totals *totals)
 {
 	hf_doc_paragraph(doc, "sentence",
 			 "A leak: %s (%s of the heap in use) in %s blocks that nothing points to "
 			 "any more; %s of them are leaders, the rest hangs on those.",
 			 hf_doc_bytes_text(doc, totals->lost_bytes),
-			 percent_of(doc, totals->lost_bytes, totals->inuse_bytes),
+			 share_text(analysis, doc, totals->lost_bytes),
 			 hf_doc_count_text(doc, totals->lost_count),
 			 hf_doc_count_text(doc, totals->leaks[HF_DEFINITE].count));
 	hf_doc_emphasize(doc, HF_BAD);
@@ -114,10 +142,9 @@ static void tell_retention(struct hf_analysis *analysis, struct hf_doc *doc,
 				   hf_node_name(analysis, doc, variable));
 	hf_doc_paragraph(
 	    doc, "sentence",
-	    "Retention, not a leak: %s%s keeps %s alive (%s of the heap in use), mostly "
-	    "%s; %s.",
+	    "Retention, not a leak: %s%s keeps %s alive (%s of the heap in use), %s; %s.",
 	    hf_node_name(analysis, doc, node), by, hf_doc_bytes_text(doc, retained),
-	    percent_of(doc, retained, totals->inuse_bytes), mostly(analysis, doc, node),
+	    share_text(analysis, doc, retained), mostly(analysis, doc, node),
 	    lost_text(doc, totals));
 	hf_doc_emphasize(doc, HF_WARN);
 }
@@ -126,6 +153,10 @@ static void tell_spread(struct hf_analysis *analysis, struct hf_doc *doc,
 			const struct hf_heap_totals *totals, uint32_t node)
 {
 	uint64_t retained = node == HF_NO_NODE ? 0 : hf_graph_retained(analysis->graph, node);
+	if (totals->objects == 0) {
+		hf_doc_paragraph(doc, "sentence", "glibc's heap holds no object.");
+		return;
+	}
 	if (retained == 0) {
 		hf_doc_paragraph(doc, "sentence", "No object is held by any root; %s.",
 				 lost_text(doc, totals));
@@ -136,7 +167,7 @@ static void tell_spread(struct hf_analysis *analysis, struct hf_doc *doc,
 	    "No single holder dominates the %s in use: the biggest, %s, keeps %s (%s); "
 	    "%s.",
 	    hf_doc_bytes_text(doc, totals->inuse_bytes), hf_node_name(analysis, doc, node),
-	    hf_doc_bytes_text(doc, retained), percent_of(doc, retained, totals->inuse_bytes),
+	    hf_doc_bytes_text(doc, retained), share_text(analysis, doc, retained),
 	    lost_text(doc, totals));
 	hf_doc_emphasize(doc, HF_GOOD);
 }
@@ -168,15 +199,7 @@ void hf_section_verdict(struct hf_analysis *analysis, struct hf_doc *doc)
 
 	hf_doc_begin(doc, "verdict", "VERDICT");
 	if (!analysis->graph) {
-		const struct hf_diag *diag = NULL;
-		for (size_t i = 0; i < hf_diags_count(analysis->diags); i++) {
-			diag = hf_diags_get(analysis->diags, i);
-			if (!strcmp(diag->code, "no-glibc-heap") ||
-			    !strcmp(diag->code, "heap-unused"))
-				break;
-		}
-		hf_doc_paragraph(doc, "sentence", "%s",
-				 diag ? diag->message : "no heap was found in this core");
+		tell_no_heap(analysis, doc);
 		hf_doc_end(doc);
 		return;
 	}
@@ -186,9 +209,13 @@ void hf_section_verdict(struct hf_analysis *analysis, struct hf_doc *doc)
 	uint64_t free_bytes = totals.free_bytes - totals.pools_bytes;
 	uint64_t taken_bytes = totals.system_bytes - totals.layer_bytes;
 
+	const struct hf_diag *other = find_diag(analysis, "other-allocator");
+
+	if (other)
+		hf_doc_paragraph(doc, "other_allocator", "%s.", other->message);
 	tell_broken(analysis, doc);
 	if (totals.lost_bytes && totals.lost_bytes * 100 >= totals.inuse_bytes * LEAK_PERCENT)
-		tell_leak(doc, &totals);
+		tell_leak(analysis, doc, &totals);
 	else if (retained && retained * 100 >= totals.inuse_bytes * RETENTION_PERCENT)
 		tell_retention(analysis, doc, &totals, node);
 	else

@@ -26,7 +26,7 @@ expect() { # NAME CORE BINARY
 	"$HF" --no-index -q "$2" "$3" >"$work/out" 2>&1
 	got=$?
 	"$HF" --no-index -q --json "$2" "$3" >"$work/json" 2>&1
-	if [ $got -ne 0 ] || ! grep -q "no glibc heap was found: $1" "$work/out" ||
+	if [ $got -ne 0 ] || ! grep -q "$1 manages this process's memory" "$work/out" ||
 		! grep -q 'other anonymous memory  *[0-9.]* MiB' "$work/out" ||
 		! grep -q '"partial": true' "$work/json"; then
 		echo "WRONG: $1 is not told (status $got):"
