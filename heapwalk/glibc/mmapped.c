@@ -74,7 +74,7 @@ bool glibc_mmapped_at(const struct glibc *glibc, uint64_t start, uint64_t limit,
 	if (glibc->mended.end && start == glibc->mended.start) {
 		*ret_chunk = chunk;
 		*ret_length = glibc->mended.end - start;
-		return true;
+		return *ret_length <= limit - start;
 	}
 	if (!read_header(glibc, start, chunk, &plain))
 		return false;

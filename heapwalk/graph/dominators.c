@@ -350,8 +350,7 @@ static struct hf_error *sum_retained(struct hf_graph *graph, const uint32_t *ord
 	if (!sum)
 		return hf_error_nomem();
 	for (uint32_t id = 0; id < graph->objects; id++)
-		sum[id] =
-		    (struct hf_graph_sum){hf_extents_chunk_bytes(graph->extents, id), 1};
+		sum[id] = (struct hf_graph_sum){hf_extents_chunk_bytes(graph->extents, id), 1};
 	for (uint32_t i = nodes; i-- > 1;) {
 		if (i > 2 * PREFETCH_AHEAD) { /* what the next steps will touch */
 			uint32_t near = order[i - PREFETCH_AHEAD];

@@ -51,10 +51,9 @@ static bool add_exit(struct folding *folding, uint32_t source, uint32_t target)
 {
 	if (folding->exit_count == folding->exit_capacity) {
 		size_t capacity = folding->exit_capacity ? folding->exit_capacity * 3 / 2 : 1 << 16;
-		struct exit_edge *exits =
-		    hf_bigmem_resize(&folding->graph->memory, folding->exits,
-				     folding->exit_capacity * sizeof(*exits),
-				     capacity * sizeof(*exits));
+		struct exit_edge *exits = hf_bigmem_resize(&folding->graph->memory, folding->exits,
+							   folding->exit_capacity * sizeof(*exits),
+							   capacity * sizeof(*exits));
 		if (!exits)
 			return false;
 		folding->exits = exits;
@@ -167,8 +166,7 @@ static uint32_t count_staying(const struct folding *folding)
 }
 
 /* Edges of the trees: to a node where ways part, from the one above that stays. */
-static inline bool tree_edge(const struct folding *folding, uint32_t number,
-			     struct exit_edge *ret)
+static inline bool tree_edge(const struct folding *folding, uint32_t number, struct exit_edge *ret)
 {
 	uint32_t node = folding->fold->node[number];
 	if (!is_folded_below(folding, node))

@@ -7,8 +7,8 @@
  * among the block's long rows:
  *
  *	link[object].row   HF_NO_NODE            no target
- *	                   HF_ROW_LONG + k       targets[rows[k]] .. targets[rows[k + 1]] of its block
- *	                   else                  the only target, with HF_EDGE_INTERIOR
+ *	                   HF_ROW_LONG + k       targets[rows[k]] .. targets[rows[k + 1]] of its
+ *block else                  the only target, with HF_EDGE_INTERIOR
  *
  * Ids of objects end before HF_ROW_LONG, so the three cannot be taken for one another. `mark`
  * stands beside it, so that a visit costs one memory access: it says who points here while
@@ -164,7 +164,7 @@ struct hf_fold {
 	struct hf_fold_link {
 		uint32_t row;
 		uint32_t preorder; /* for the search: 0 */
-	} *link; /* count + 1 */
+	} * link;		   /* count + 1 */
 	struct hf_fold_edge *edges;
 	uint32_t edge_count;
 };
