@@ -138,8 +138,8 @@ static bool push(uint32_t **data, uint32_t *count, uint32_t *capacity, uint32_t 
 		uint64_t next = *capacity ? (uint64_t)*capacity * 3 / 2 : MIN_ROW_CAPACITY;
 		if (next > UINT32_MAX)
 			return false;
-		uint32_t *moved = hf_bigmem_resize(NULL, *data, *capacity * sizeof(value),
-						   next * sizeof(value));
+		uint32_t *moved =
+		    hf_bigmem_resize(NULL, *data, *capacity * sizeof(value), next * sizeof(value));
 		if (!moved)
 			return false;
 		*data = moved;
