@@ -22,9 +22,9 @@
 #define ROOT_NUMBER    1u
 #define PREFETCH_AHEAD 16u
 
-struct pending { /* an edge to be followed */
-	struct hf_fold_edge edge;
-	uint32_t parent; /* number */
+struct pending {	      /* an edge to be followed */
+	uint32_t row, source; /* see struct hf_fold */
+	uint32_t parent;      /* number */
 };
 
 struct pair { /* an edge that is not in the tree, as numbers */
@@ -61,30 +61,29 @@ bool hf_big_grow(struct hf_bigmem_account *account, void **data, size_t *capacit
 /* ---- numbering ----------------------------------------------------------------------------------
  */
 
-static uint32_t give_number(struct search *search, const struct hf_fold_edge *edge, uint32_t parent)
+static uint32_t give_number(struct search *search, uint32_t row, uint32_t parent, uint32_t source)
 {
-	uint32_t number = ++search->count;
-	search->fold->link[edge->target].preorder = number;
-	search->position[number] = search->fold->position[edge->target];
+	uint32_t number = ++search->count, *words = search->fold->rows + row;
+	words[HF_FOLD_PREORDER] = number;
+	search->position[number] = words[HF_FOLD_POSITION];
 	search->parent[number] = parent;
-	search->source[number] = edge->source;
+	search->source[number] = source;
 	return number;
 }
 
-static void push_row(struct search *search, uint32_t folded, uint32_t number)
+static void push_row(struct search *search, uint32_t row, uint32_t number)
 {
-	const struct hf_fold *fold = search->fold;
-	uint32_t row = fold->link[folded].row, end = fold->link[folded + 1].row;
+	const uint32_t *rows = search->fold->rows, *edge = rows + row + HF_FOLD_EDGES;
+	uint32_t count = rows[row + HF_FOLD_COUNT];
 
-	if (!hf_big_reserve(&search->graph->memory, &search->stack,
-			    search->stack.count + (end - row))) {
+	if (!hf_big_reserve(&search->graph->memory, &search->stack, search->stack.count + count)) {
 		search->failed = true;
 		return;
 	}
-	for (; row < end; row++) {
-		__builtin_prefetch(&fold->link[fold->edges[row].target]);
+	for (; count--; edge += 2) {
+		__builtin_prefetch(&rows[edge[0]]);
 		search->stack.data[search->stack.count++] =
-		    (struct pending){fold->edges[row], number};
+		    (struct pending){edge[0], edge[1], number};
 	}
 }
 
@@ -116,32 +115,29 @@ static void explore(struct search *search)
 {
 	while (search->stack.count && !search->failed) {
 		struct pending next = search->stack.data[--search->stack.count];
-		uint32_t folded = next.edge.target;
-		uint32_t number = search->fold->link[folded].preorder;
+		uint32_t number = search->fold->rows[next.row + HF_FOLD_PREORDER];
 
 		if (number)
 			meet_again(search, next.parent, number);
 		else
-			push_row(search, folded, give_number(search, &next.edge, next.parent));
+			push_row(search, next.row,
+				 give_number(search, next.row, next.parent, next.source));
 	}
 }
 
 /* The super root's edges one by one: they are many. */
 static void number_all(struct search *search)
 {
-	const struct hf_fold *fold = search->fold;
-	struct hf_fold_edge root = {0, HF_NO_NODE};
+	const uint32_t *rows = search->fold->rows, *edge = rows + HF_FOLD_EDGES;
+	uint32_t count = rows[HF_FOLD_COUNT];
 
-	give_number(search, &root, 0);
-	for (uint32_t i = fold->link[0].row; i < fold->link[1].row && !search->failed; i++) {
-		if (!hf_big_reserve(&search->graph->memory, &search->stack, 1)) {
+	give_number(search, 0, 0, 0);
+	for (uint32_t i = 0; i < count && !search->failed; i++, edge += 2) {
+		if (i + PREFETCH_AHEAD < count)
+			__builtin_prefetch(&rows[edge[2 * PREFETCH_AHEAD]]);
+		struct pending next = {edge[0], edge[1], ROOT_NUMBER};
+		if (!hf_big_push(&search->graph->memory, &search->stack, next))
 			search->failed = true;
-			return;
-		}
-		if (i + PREFETCH_AHEAD < fold->link[1].row)
-			__builtin_prefetch(&fold->link[fold->edges[i + PREFETCH_AHEAD].target]);
-		search->stack.data[search->stack.count++] =
-		    (struct pending){fold->edges[i], ROOT_NUMBER};
 		explore(search);
 	}
 }
@@ -164,7 +160,7 @@ static struct hf_error *sort_pairs(struct search *search, struct in_edges *ret)
 		return hf_error_create(HF_ERR_LIMIT, "more than 2^32 edges that join paths");
 	ret->pairs = pairs;
 	ret->start = hf_bigmem_alloc(account, (search->count + 2ull) * sizeof(uint32_t));
-	ret->source = hf_bigmem_alloc(account, pairs * sizeof(uint32_t));
+	ret->source = hf_bigmem_take(account, pairs * sizeof(uint32_t));
 	if (!ret->start || !ret->source)
 		return hf_error_nomem();
 	for (size_t i = 0; i < pairs; i++)
@@ -225,7 +221,7 @@ static struct hf_error *compute_idoms(struct search *search, const struct in_edg
 {
 	struct hf_bigmem_account *account = &search->graph->memory;
 	uint64_t bytes = (search->count + 1ull) * sizeof(uint32_t);
-	uint32_t *work = hf_bigmem_alloc(account, 3 * bytes), *idom = search->parent;
+	uint32_t *work = hf_bigmem_take(account, 3 * bytes), *idom = search->parent;
 	struct semi_nca nca = {.ancestor = work};
 
 	if (!work)
@@ -283,9 +279,9 @@ static struct hf_error *search_folded(struct search *search)
 	struct hf_bigmem_account *account = &search->graph->memory;
 	uint64_t entries = search->fold->count + 1ull, bytes = entries * sizeof(uint32_t);
 
-	search->position = hf_bigmem_alloc(account, bytes);
-	search->parent = hf_bigmem_alloc(account, bytes);
-	search->source = hf_bigmem_alloc(account, bytes);
+	search->position = hf_bigmem_take(account, bytes);
+	search->parent = hf_bigmem_take(account, bytes);
+	search->source = hf_bigmem_take(account, bytes);
 	search->shared = hf_bigmem_alloc(account, entries / 8 + 8);
 	if (!search->position || !search->parent || !search->source || !search->shared)
 		return hf_error_nomem();
@@ -332,13 +328,15 @@ static struct hf_error *sum_retained(struct hf_graph *graph, const struct hf_ord
 {
 	const uint32_t *node = order->node, *idom = order->source;
 	uint32_t nodes = hf_graph_nodes(graph);
-	struct hf_graph_sum *sum = hf_bigmem_alloc(&graph->memory, (uint64_t)nodes * sizeof(*sum));
+	struct hf_graph_sum *sum = hf_bigmem_take(&graph->memory, (uint64_t)nodes * sizeof(*sum));
 
 	graph->sum = sum;
 	if (!sum)
 		return hf_error_nomem();
 	for (uint32_t id = 0; id < graph->objects; id++)
 		sum[id] = (struct hf_graph_sum){hf_extents_chunk_bytes(graph->extents, id), 1};
+	for (uint32_t holder = graph->objects; holder < nodes; holder++)
+		sum[holder] = (struct hf_graph_sum){0};
 	for (uint32_t i = nodes; i-- > 1;) {
 		if (i > PREFETCH_AHEAD) { /* what the next steps will touch */
 			__builtin_prefetch(&sum[node[i - PREFETCH_AHEAD]]);
@@ -378,8 +376,8 @@ static struct hf_error *dominate(struct hf_graph *graph, struct hf_order *order)
 struct hf_error *hf_graph_dominate(struct hf_graph *graph)
 {
 	uint64_t bytes = hf_graph_nodes(graph) * sizeof(uint32_t);
-	struct hf_order order = {.node = hf_bigmem_alloc(&graph->memory, bytes),
-				 .source = hf_bigmem_alloc(&graph->memory, bytes)};
+	struct hf_order order = {.node = hf_bigmem_take(&graph->memory, bytes),
+				 .source = hf_bigmem_take(&graph->memory, bytes)};
 	struct hf_error *err = hf_error_nomem();
 
 	graph->kind = hf_bigmem_alloc(&graph->memory, graph->objects);

@@ -79,79 +79,111 @@ static uint32_t count_staying(const struct folding *folding)
 	return count;
 }
 
-/* The first first: what a node is folded into has its number when its turn comes. */
-static void give_numbers(struct folding *folding)
+/*
+ * The first first: what a node is folded into has its number when its turn comes. Numbers ascend
+ * from 0, the super root's. Each node that stays is entered from its source, and by the joins.
+ */
+static void number_and_count(struct folding *folding, uint32_t *edges)
 {
 	uint32_t count = 1, *number = folding->number;
 
+	number[0] = 0;
 	for (uint32_t i = 1; i < folding->positions; i++) {
 		if (stays(folding, i)) {
-			number[i] = count;
-			folding->fold->position[count++] = i;
-		} else if (folding->ways[i]) {
-			number[i] = number[source_of(folding, i)];
+			edges[number[source_of(folding, i)]]++;
+			number[i] = count++;
+		} else {
+			number[i] = folding->ways[i] ? number[source_of(folding, i)] : 0;
 		}
 	}
+	hf_vec_foreach (join, &folding->order->joins)
+		edges[number[join->source]]++;
 }
 
+/* From here on a number is a row's place; rows stand in the order of their numbers. */
+static void lay_rows(struct folding *folding, uint32_t *edges)
+{
+	uint32_t *row = folding->fold->rows, *number = folding->number, at = 0;
+
+	for (uint32_t i = 0; i < folding->fold->count; i++) {
+		uint32_t words = HF_FOLD_EDGES + 2 * edges[i];
+		row[at + HF_FOLD_PREORDER] = row[at + HF_FOLD_POSITION] = 0;
+		row[at + HF_FOLD_COUNT] = edges[i];
+		edges[i] = at;
+		at += words;
+	}
+	for (uint32_t i = 0; i < folding->positions; i++) {
+		number[i] = edges[number[i]];
+		if (i && stays(folding, i))
+			row[number[i] + HF_FOLD_POSITION] = i;
+	}
+}
+
+/* HF_FOLD_PREORDER counts what has been placed meanwhile. */
 static inline void place(struct folding *folding, uint32_t source, uint32_t target)
 {
-	struct hf_fold *fold = folding->fold;
-	uint32_t at = --fold->link[folding->number[source] + 1].row;
-	fold->edges[at] = (struct hf_fold_edge){folding->number[target], source};
+	uint32_t *row = folding->fold->rows + folding->number[source];
+	uint32_t *edge = row + HF_FOLD_EDGES + 2 * row[HF_FOLD_PREORDER]++;
+	edge[0] = folding->number[target];
+	edge[1] = source;
 }
 
-/*
- * Each node that stays is entered from its source, and by the joins. Counting sort by source:
- * filling from the back leaves in link[i + 1] where row i begins.
- */
-static void sort_edges(struct folding *folding)
+static void place_edges(struct folding *folding)
 {
-	struct hf_fold *fold = folding->fold;
 	const struct hf_join *joins = folding->order->joins.data;
+	size_t count = folding->order->joins.count;
+	uint32_t *rows = folding->fold->rows;
 
-	for (uint32_t i = 1; i < fold->count; i++)
-		fold->link[folding->number[source_of(folding, fold->position[i])] + 1].row++;
-	for (size_t i = 0; i < folding->order->joins.count; i++)
-		fold->link[folding->number[joins[i].source] + 1].row++;
-	for (uint32_t i = 1; i <= fold->count; i++)
-		fold->link[i].row += fold->link[i - 1].row;
-	for (size_t i = folding->order->joins.count; i-- > 0;) {
-		if (i >= FETCH_AHEAD)
-			__builtin_prefetch(&folding->number[joins[i - FETCH_AHEAD].target]);
+	for (uint32_t i = 1; i < folding->positions; i++) {
+		if (stays(folding, i))
+			place(folding, source_of(folding, i), i);
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (i + FETCH_AHEAD < count)
+			__builtin_prefetch(&folding->number[joins[i + FETCH_AHEAD].target]);
 		place(folding, joins[i].source, joins[i].target);
 	}
-	for (uint32_t i = fold->count; i-- > 1;)
-		place(folding, source_of(folding, fold->position[i]), fold->position[i]);
-	for (uint32_t i = 0; i < fold->count; i++)
-		fold->link[i].row = fold->link[i + 1].row;
-	fold->link[fold->count].row = fold->edge_count;
+	for (uint32_t i = 0, at = 0; i < folding->fold->count; i++) {
+		rows[at + HF_FOLD_PREORDER] = 0;
+		at += HF_FOLD_EDGES + 2 * rows[at + HF_FOLD_COUNT];
+	}
+}
+
+static struct hf_error *make_rows(struct folding *folding)
+{
+	struct hf_bigmem_account *account = &folding->graph->memory;
+	struct hf_fold *fold = folding->fold;
+	uint64_t count = fold->count, bytes = count * sizeof(uint32_t);
+	uint64_t words = HF_FOLD_EDGES * count + 2 * (count - 1 + folding->order->joins.count);
+
+	if (words > UINT32_MAX)
+		return hf_error_create(HF_ERR_LIMIT, "too many pointers that join paths");
+	uint32_t *edges = hf_bigmem_alloc(account, bytes);
+	fold->rows = hf_bigmem_take(account, words * sizeof(uint32_t));
+	fold->words = fold->rows ? words : 0;
+	if (edges && fold->rows) {
+		number_and_count(folding, edges);
+		lay_rows(folding, edges);
+	}
+	hf_bigmem_free(account, edges, bytes);
+	if (!edges || !fold->rows)
+		return hf_error_nomem();
+	place_edges(folding);
+	return NULL;
 }
 
 static struct hf_error *make_fold(struct folding *folding)
 {
 	struct hf_bigmem_account *account = &folding->graph->memory;
 	uint64_t positions = folding->positions;
-	struct hf_fold *fold = folding->fold;
 
 	folding->ways = hf_bigmem_alloc(account, positions);
-	folding->number = hf_bigmem_alloc(account, positions * sizeof(uint32_t));
+	folding->number = hf_bigmem_take(account, positions * sizeof(uint32_t));
 	if (!folding->ways || !folding->number)
 		return hf_error_nomem();
 	count_ways(folding);
-	fold->count = count_staying(folding);
-	uint64_t edges = fold->count - 1 + folding->order->joins.count;
-	if (edges >= UINT32_MAX)
-		return hf_error_create(HF_ERR_LIMIT, "more than 2^32 edges that join paths");
-	fold->edge_count = (uint32_t)edges;
-	fold->position = hf_bigmem_alloc(account, fold->count * sizeof(uint32_t));
-	fold->link = hf_bigmem_alloc(account, (fold->count + 1ull) * sizeof(*fold->link));
-	fold->edges = hf_bigmem_alloc(account, edges * sizeof(*fold->edges));
-	if (!fold->position || !fold->link || !fold->edges)
-		return hf_error_nomem();
-	give_numbers(folding);
-	sort_edges(folding);
-	return NULL;
+	folding->fold->count = count_staying(folding);
+	return make_rows(folding);
 }
 
 struct hf_error *hf_graph_fold(struct hf_graph *graph, const struct hf_order *order,
@@ -169,11 +201,6 @@ struct hf_error *hf_graph_fold(struct hf_graph *graph, const struct hf_order *or
 
 void hf_graph_fold_free(struct hf_graph *graph, struct hf_fold *fold)
 {
-	struct hf_bigmem_account *account = &graph->memory;
-	uint64_t count = fold->count;
-
-	hf_bigmem_free(account, fold->position, count * sizeof(uint32_t));
-	hf_bigmem_free(account, fold->link, (count + 1) * sizeof(*fold->link));
-	hf_bigmem_free(account, fold->edges, fold->edge_count * sizeof(*fold->edges));
+	hf_bigmem_free(&graph->memory, fold->rows, fold->words * sizeof(uint32_t));
 	*fold = (struct hf_fold){0};
 }

@@ -89,6 +89,21 @@ static inline bool hf_row_is_long(uint32_t row)
 	return row - HF_ROW_LONG < HF_ROW_BLOCK;
 }
 
+/* A long row of @object, @row as the link has it: where it begins, and the next one. */
+static inline const uint32_t *hf_graph_row_ends(const struct hf_graph *graph, uint32_t object,
+						uint32_t row)
+{
+	return graph->blocks[object >> HF_ROW_BLOCK_SHIFT].rows + (row - HF_ROW_LONG);
+}
+
+static inline uint32_t hf_graph_long_row(const struct hf_graph *graph, uint32_t object,
+					 uint32_t row, const uint32_t **ret)
+{
+	const uint32_t *ends = hf_graph_row_ends(graph, object, row);
+	*ret = graph->blocks[object >> HF_ROW_BLOCK_SHIFT].targets + ends[0];
+	return ends[1] - ends[0];
+}
+
 /* An object's row. */
 static inline uint32_t hf_graph_row(const struct hf_graph *graph, uint32_t object,
 				    const uint32_t **ret)
@@ -99,10 +114,7 @@ static inline uint32_t hf_graph_row(const struct hf_graph *graph, uint32_t objec
 		*ret = &graph->link[object].row;
 		return row != HF_NO_NODE;
 	}
-	const struct hf_row_block *block = &graph->blocks[object >> HF_ROW_BLOCK_SHIFT];
-	const uint32_t *rows = block->rows + (row - HF_ROW_LONG);
-	*ret = block->targets + rows[0];
-	return rows[1] - rows[0];
+	return hf_graph_long_row(graph, object, row, ret);
 }
 
 /* Any node's row but the super root's. */
@@ -111,18 +123,6 @@ static inline uint64_t hf_graph_out_row(const struct hf_graph *graph, uint32_t n
 {
 	return node < graph->objects ? hf_graph_row(graph, node, ret)
 				     : hf_graph_out(graph, node, ret);
-}
-
-/* A row will be read soon, its link is here: fetch its targets, or of a single one the link. */
-static inline void hf_graph_fetch_row(const struct hf_graph *graph, uint32_t object)
-{
-	const struct hf_row_block *block = &graph->blocks[object >> HF_ROW_BLOCK_SHIFT];
-	uint32_t row = graph->link[object].row;
-
-	if (hf_row_is_long(row))
-		__builtin_prefetch(block->targets + block->rows[row - HF_ROW_LONG]);
-	else if (row != HF_NO_NODE)
-		__builtin_prefetch(&graph->link[HF_EDGE_NODE(row)]);
 }
 
 /* Note that stage @name took the seconds since *@since (monotonic); *@since becomes now. */
@@ -179,24 +179,19 @@ struct hf_order {
 struct hf_error *hf_graph_reach(struct hf_graph *graph, struct hf_order *order);
 
 /*
- * fold.c: the graph without the nodes that cannot change a dominator. Its nodes are numbered from
- * 0, the super root; link[i].row .. link[i + 1].row are the edges of i, each with the position it
- * truly comes from: i's, or that of one that is folded into i.
+ * fold.c: the graph without the nodes that cannot change a dominator. A row a node, one after the
+ * other, the super root's first; a node is told by its row's place in rows[]. An edge is the place
+ * of its target's row and the position it truly comes from: that of the node, or of one folded
+ * into it. All that a visit needs stands together:
+ *
+ *	preorder (0: not visited) | position | edges | target, source | target, source | ...
  */
-struct hf_fold_edge {
-	uint32_t target; /* a number here */
-	uint32_t source; /* a position */
-};
+enum { HF_FOLD_PREORDER, HF_FOLD_POSITION, HF_FOLD_COUNT, HF_FOLD_EDGES };
 
 struct hf_fold {
-	uint32_t count;
-	uint32_t *position; /* by number */
-	struct hf_fold_link {
-		uint32_t row;
-		uint32_t preorder; /* for the search: 0 */
-	} * link;		   /* count + 1 */
-	struct hf_fold_edge *edges;
-	uint32_t edge_count;
+	uint32_t count; /* of rows */
+	uint32_t *rows;
+	uint64_t words;
 };
 
 struct hf_error *hf_graph_fold(struct hf_graph *graph, const struct hf_order *order,

@@ -27,19 +27,28 @@
 #include "heapwalk/graph/graph_private.h"
 
 /* So many visits ahead; of a long row so many targets. */
-enum { FETCH_LINK = 24, FETCH_ROW = 16, FETCH_TARGETS = 8, FETCHED_TARGETS = 4, FETCH_JOIN = 32 };
+enum {
+	FETCH_ROW = 32,
+	FETCH_TARGETS = 24,
+	FETCH_LINKS = 16,
+	FETCHED_LINKS = 6,
+	FETCH_JOIN = 32,
+};
 
 struct reach {
 	struct hf_graph *graph;
 	struct hf_order *order;
+	uint32_t *row;		      /* position -> what the link of that node says of its row */
 	uint32_t head, tail;	      /* positions */
 	uint32_t first;		      /* edges to what stands before it are none: 0, or the lost */
 	struct hf_node_list interior; /* positions whose interior edges were put aside */
 	bool failed;
 };
 
+/* What the link says of the row is here now, and will not be when the visit comes. */
 static inline void append(struct reach *reach, uint32_t node, uint32_t source)
 {
+	reach->row[reach->tail] = reach->graph->link[node].row;
 	reach->order->node[reach->tail] = node;
 	reach->order->source[reach->tail++] = source;
 	reach->graph->link[node].mark = reach->tail; /* position + 1 */
@@ -56,42 +65,61 @@ static inline void follow(struct reach *reach, uint32_t target, uint32_t source)
 		reach->failed = true;
 }
 
-/* Have the memory of coming visits fetched: the link, then its row, then what that points at. */
+/* The row of an object by its position. */
+static inline uint32_t row_at(const struct reach *reach, uint32_t position, const uint32_t **ret)
+{
+	uint32_t row = reach->row[position];
+
+	if (hf_row_is_long(row))
+		return hf_graph_long_row(reach->graph, reach->order->node[position], row, ret);
+	*ret = &reach->row[position];
+	return row != HF_NO_NODE;
+}
+
+/* Have the memory of coming visits fetched: of long rows, what they are; then their targets' links.
+ */
 static inline void fetch_ahead(const struct reach *reach)
 {
 	const struct hf_graph *graph = reach->graph;
-	const uint32_t *coming = reach->order->node + reach->head, *targets;
+	const uint32_t *row = reach->row + reach->head, *node = reach->order->node + reach->head;
+	const uint32_t *targets;
 
-	if (reach->tail - reach->head <= FETCH_LINK)
+	if (reach->tail - reach->head <= FETCH_ROW)
 		return;
-	__builtin_prefetch(&graph->link[coming[FETCH_LINK]]);
-	uint32_t object = coming[FETCH_ROW];
-	if (object < graph->objects)
-		hf_graph_fetch_row(graph, object);
-	object = coming[FETCH_TARGETS];
-	if (object < graph->objects && hf_row_is_long(graph->link[object].row)) {
-		uint32_t count = hf_graph_row(graph, object, &targets);
-		for (uint32_t i = 0; i < count && i < FETCHED_TARGETS; i++)
-			__builtin_prefetch(&graph->link[HF_EDGE_NODE(targets[i])]);
+	if (hf_row_is_long(row[FETCH_ROW]))
+		__builtin_prefetch(hf_graph_row_ends(graph, node[FETCH_ROW], row[FETCH_ROW]));
+	if (hf_row_is_long(row[FETCH_TARGETS])) {
+		hf_graph_long_row(graph, node[FETCH_TARGETS], row[FETCH_TARGETS], &targets);
+		__builtin_prefetch(targets);
 	}
+	uint32_t count = row_at(reach, reach->head + FETCH_LINKS, &targets);
+	for (uint32_t i = 0; i < count && i < FETCHED_LINKS; i++)
+		__builtin_prefetch(&graph->link[HF_EDGE_NODE(targets[i])], 1);
 }
 
 /* ---- what the roots reach -----------------------------------------------------------------------
  */
 
-static void visit_starts(struct reach *reach, uint32_t position)
+/* Follow the edges of a row that are interior, or that are not; returns whether others are left. */
+static bool follow_some(struct reach *reach, uint32_t position, const uint32_t *targets,
+			uint64_t count, uint32_t interior)
 {
-	const uint32_t *targets;
-	uint64_t count = hf_graph_out_row(reach->graph, reach->order->node[position], &targets);
-	bool interior = false;
+	bool others = false;
 
 	for (uint64_t i = 0; i < count; i++) {
-		if (targets[i] & HF_EDGE_INTERIOR)
-			interior = true;
+		if ((targets[i] & HF_EDGE_INTERIOR) == interior)
+			follow(reach, HF_EDGE_NODE(targets[i]), position);
 		else
-			follow(reach, targets[i], position);
+			others = true;
 	}
-	if (interior && !hf_vec_push(&reach->interior, position))
+	return others;
+}
+
+static void visit_starts(struct reach *reach, uint32_t position, const uint32_t *targets,
+			 uint64_t count)
+{
+	if (follow_some(reach, position, targets, count, 0) &&
+	    !hf_vec_push(&reach->interior, position))
 		reach->failed = true;
 }
 
@@ -99,40 +127,47 @@ static void visit_interiors(struct reach *reach, uint32_t position)
 {
 	const uint32_t *targets;
 	uint64_t count = hf_graph_out_row(reach->graph, reach->order->node[position], &targets);
-
-	for (uint64_t i = 0; i < count; i++) {
-		if (targets[i] & HF_EDGE_INTERIOR)
-			follow(reach, HF_EDGE_NODE(targets[i]), position);
-	}
+	follow_some(reach, position, targets, count, HF_EDGE_INTERIOR);
 }
 
+/* Objects from the head on, along all edges. */
 static void visit_all(struct reach *reach)
 {
 	for (; reach->head < reach->tail && !reach->failed; reach->head++) {
 		const uint32_t *targets;
-		uint32_t node = reach->order->node[reach->head];
-		uint64_t count = hf_graph_out_row(reach->graph, node, &targets);
-
 		fetch_ahead(reach);
-		for (uint64_t i = 0; i < count; i++)
+		uint32_t count = row_at(reach, reach->head, &targets);
+		for (uint32_t i = 0; i < count; i++)
 			follow(reach, HF_EDGE_NODE(targets[i]), reach->head);
+	}
+}
+
+static void visit_holders(struct reach *reach)
+{
+	struct hf_graph *graph = reach->graph;
+	const uint32_t *targets;
+
+	for (uint32_t i = 0; i < graph->holders; i++)
+		append(reach, graph->objects + i, 0);
+	for (uint32_t i = 0; i < graph->holders && !reach->failed; i++) {
+		uint64_t count = hf_graph_out(graph, graph->objects + i, &targets);
+		visit_starts(reach, i + 1, targets, count);
+		if (!hf_vec_push(&graph->tops, graph->objects + i))
+			reach->failed = true;
 	}
 }
 
 /* Returns the position from which on all are only possible. */
 static uint32_t reach_roots(struct reach *reach)
 {
-	struct hf_graph *graph = reach->graph;
-
-	append(reach, hf_graph_root(graph), 0);
-	for (uint32_t node = graph->objects; node < graph->objects + graph->holders; node++) {
-		append(reach, node, 0);
-		if (!hf_vec_push(&graph->tops, node))
-			reach->failed = true;
-	}
-	for (reach->head = 1; reach->head < reach->tail && !reach->failed; reach->head++) {
+	append(reach, hf_graph_root(reach->graph), 0);
+	visit_holders(reach);
+	for (reach->head = 1 + reach->graph->holders; reach->head < reach->tail && !reach->failed;
+	     reach->head++) {
+		const uint32_t *targets;
 		fetch_ahead(reach);
-		visit_starts(reach, reach->head);
+		uint32_t count = row_at(reach, reach->head, &targets);
+		visit_starts(reach, reach->head, targets, count);
 	}
 	uint32_t possible = reach->tail;
 	hf_vec_foreach (position, &reach->interior)
@@ -254,20 +289,28 @@ static void mark_joined(struct hf_order *order)
 	order->joins.count = kept;
 }
 
-struct hf_error *hf_graph_reach(struct hf_graph *graph, struct hf_order *order)
+static struct hf_error *reach_all(struct reach *reach)
 {
-	struct reach reach = {.graph = graph, .order = order};
-	struct hf_error *err = NULL;
-	uint32_t possible = reach_roots(&reach);
-	bool any_lost = tell_kinds(&reach, possible);
+	uint32_t possible = reach_roots(reach);
+	bool any_lost = tell_kinds(reach, possible);
 
-	reach_allocators_own(&reach);
-	if (any_lost && !reach.failed)
-		err = reach_lost(&reach);
-	free(reach.interior.data);
-	if (!err && reach.failed)
+	reach_allocators_own(reach);
+	struct hf_error *err = any_lost && !reach->failed ? reach_lost(reach) : NULL;
+	if (!err && reach->failed)
 		return hf_error_nomem();
 	if (!err)
-		mark_joined(order);
+		mark_joined(reach->order);
+	return err;
+}
+
+struct hf_error *hf_graph_reach(struct hf_graph *graph, struct hf_order *order)
+{
+	uint64_t bytes = hf_graph_nodes(graph) * sizeof(uint32_t);
+	struct reach reach = {
+	    .graph = graph, .order = order, .row = hf_bigmem_take(&graph->memory, bytes)};
+	struct hf_error *err = reach.row ? reach_all(&reach) : hf_error_nomem();
+
+	hf_bigmem_free(&graph->memory, reach.row, bytes);
+	free(reach.interior.data);
 	return err;
 }
