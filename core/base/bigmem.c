@@ -19,7 +19,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { HUGE_FROM = 4 << 20, FILE_FROM = 128 << 10, PAGE = 4096 };
+enum { HUGE_FROM = 4 << 20, HUGE_PAGE = 2 << 20, FILE_FROM = 128 << 10, PAGE = 4096 };
 
 /* ThreadSanitizer does not see mremap(): it would take what another thread had there for ours. */
 #ifdef __SANITIZE_THREAD__
@@ -65,7 +65,6 @@ static void *take_spare(struct hf_bigmem_account *account, size_t size)
 		account->now -= best->size - size;
 	}
 	best->memory = NULL;
-	memset(memory, 0, size);
 	return memory;
 }
 
@@ -134,15 +133,27 @@ static void *map_file(size_t size)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
-static void *map_memory(size_t size)
+static void *map_pages(size_t size)
 {
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (memory == MAP_FAILED)
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* From where a huge page may begin; what is around it goes back. */
+static void *map_memory(size_t size)
+{
+	if (size < HUGE_FROM || size + HUGE_PAGE < size)
+		return map_pages(size);
+	char *memory = map_pages(size + HUGE_PAGE);
+	if (!memory)
 		return NULL;
-	if (size >= HUGE_FROM)
-		madvise(memory, size, MADV_HUGEPAGE);
-	return memory;
+	size_t before = -(uintptr_t)memory & (HUGE_PAGE - 1);
+	if (before)
+		munmap(memory, before);
+	munmap(memory + before + size, HUGE_PAGE - before);
+	madvise(memory + before, size, MADV_HUGEPAGE);
+	return memory + before;
 }
 
 static bool goes_to_file(size_t size)
@@ -167,18 +178,28 @@ struct hf_error *hf_bigmem_use_folder(const char *folder)
 	return NULL;
 }
 
-void *hf_bigmem_alloc(struct hf_bigmem_account *account, size_t bytes)
+static void *allocate(struct hf_bigmem_account *account, size_t bytes, bool zeroed)
 {
 	size_t size = rounded(bytes);
 	if (size < bytes)
 		return NULL;
 	void *spare = size >= HUGE_FROM ? take_spare(account, size) : NULL;
 	if (spare)
-		return spare;
+		return zeroed ? memset(spare, 0, size) : spare;
 	void *memory = goes_to_file(size) ? map_file(size) : map_memory(size);
 	if (memory)
 		charge(account, size);
 	return memory;
+}
+
+void *hf_bigmem_alloc(struct hf_bigmem_account *account, size_t bytes)
+{
+	return allocate(account, bytes, true);
+}
+
+void *hf_bigmem_take(struct hf_bigmem_account *account, size_t bytes)
+{
+	return allocate(account, bytes, false);
 }
 
 /* A file's mapping does not grow with mremap(): what is behind the file's end cannot be touched. */

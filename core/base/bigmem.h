@@ -34,6 +34,9 @@ struct hf_error *hf_bigmem_use_folder(const char *folder);
 /* @bytes of zeroed memory, NULL when there is none. 0 bytes give a valid pointer. */
 void *hf_bigmem_alloc(struct hf_bigmem_account *account, size_t bytes);
 
+/* The same for what will be filled anyway: it may hold what a freed block held. */
+void *hf_bigmem_take(struct hf_bigmem_account *account, size_t bytes);
+
 /* Grow or shrink; contents up to the smaller size are kept, the rest is zero. NULL: unchanged. */
 void *hf_bigmem_resize(struct hf_bigmem_account *account, void *memory, size_t old_bytes,
 		       size_t bytes);

@@ -22,45 +22,34 @@
 #define ROOT_NUMBER    1u
 #define PREFETCH_AHEAD 16u
 
-struct pending { /* an edge to be followed */
-	struct hf_fold_edge edge;
-	uint32_t parent; /* number */
+struct pending {	      /* an edge to be followed */
+	uint32_t row, source; /* see struct hf_fold */
+	uint32_t parent;      /* number */
 };
 
 struct pair { /* an edge that is not in the tree, as numbers */
 	uint32_t source, target;
 };
 
-/* Growable flat arrays. */
-#define BIG(type)                                                                                  \
-	struct {                                                                                   \
-		type *data;                                                                        \
-		size_t count, capacity;                                                            \
-	}
-
 struct search {
 	struct hf_graph *graph;
 	const struct hf_fold *fold;
-	uint32_t *node;	  /* number -> node of the graph */
-	uint32_t *parent; /* number -> number */
-	uint32_t *source; /* number -> true source of the tree edge */
-	uint64_t *shared; /* a bit a number: more than the tree edge leads here from above */
-	uint32_t count;	  /* numbers given: 1 .. count */
-	BIG(struct pending) stack;
-	BIG(struct pair) pairs;
+	uint32_t *position; /* number -> position */
+	uint32_t *parent;   /* number -> number */
+	uint32_t *source;   /* number -> true source of the tree edge, a position */
+	uint64_t *shared;   /* a bit a number: more than the tree edge leads here from above */
+	uint32_t count;	    /* numbers given: 1 .. count */
+	HF_BIG(, struct pending) stack;
+	HF_BIG(, struct pair) pairs;
 	bool failed;
 };
 
-#define big_reserve(account, big, n)                                                               \
-	((n) <= (big)->capacity ||                                                                 \
-	 grow((account), (void **)&(big)->data, &(big)->capacity, (n), sizeof(*(big)->data)))
-
-static bool grow(struct hf_bigmem_account *account, void **data, size_t *capacity, size_t wanted,
+bool hf_big_grow(struct hf_bigmem_account *account, void **data, size_t *capacity, size_t wanted,
 		 size_t element)
 {
 	size_t next = *capacity ? *capacity : 1 << 16;
 	while (next < wanted)
-		next *= 2;
+		next = next / 2 * 3;
 	void *moved = hf_bigmem_resize(account, *data, *capacity * element, next * element);
 	if (!moved)
 		return false;
@@ -69,36 +58,32 @@ static bool grow(struct hf_bigmem_account *account, void **data, size_t *capacit
 	return true;
 }
 
-#define big_free(account, big)                                                                     \
-	hf_bigmem_free((account), (big)->data, (big)->capacity * sizeof(*(big)->data))
-
 /* ---- numbering ----------------------------------------------------------------------------------
  */
 
-static uint32_t give_number(struct search *search, const struct hf_fold_edge *edge, uint32_t parent)
+static uint32_t give_number(struct search *search, uint32_t row, uint32_t parent, uint32_t source)
 {
-	uint32_t number = ++search->count;
-	search->fold->link[edge->target].preorder = number;
-	search->node[number] = search->fold->node[edge->target];
+	uint32_t number = ++search->count, *words = search->fold->rows + row;
+	words[HF_FOLD_PREORDER] = number;
+	search->position[number] = words[HF_FOLD_POSITION];
 	search->parent[number] = parent;
-	search->source[number] = edge->source;
+	search->source[number] = source;
 	return number;
 }
 
-static void push_row(struct search *search, uint32_t folded, uint32_t number)
+static void push_row(struct search *search, uint32_t row, uint32_t number)
 {
-	const struct hf_fold *fold = search->fold;
-	uint32_t row = fold->link[folded].row, end = fold->link[folded + 1].row;
+	const uint32_t *rows = search->fold->rows, *edge = rows + row + HF_FOLD_EDGES;
+	uint32_t count = rows[row + HF_FOLD_COUNT];
 
-	if (!big_reserve(&search->graph->memory, &search->stack,
-			 search->stack.count + (end - row))) {
+	if (!hf_big_reserve(&search->graph->memory, &search->stack, search->stack.count + count)) {
 		search->failed = true;
 		return;
 	}
-	for (; row < end; row++) {
-		__builtin_prefetch(&fold->link[fold->edges[row].target]);
+	for (; count--; edge += 2) {
+		__builtin_prefetch(&rows[edge[0]]);
 		search->stack.data[search->stack.count++] =
-		    (struct pending){fold->edges[row], number};
+		    (struct pending){edge[0], edge[1], number};
 	}
 }
 
@@ -118,7 +103,7 @@ static void meet_again(struct search *search, uint32_t source, uint32_t number)
 		share(search, number);
 		return;
 	}
-	if (!big_reserve(&search->graph->memory, &search->pairs, search->pairs.count + 1)) {
+	if (!hf_big_reserve(&search->graph->memory, &search->pairs, search->pairs.count + 1)) {
 		search->failed = true;
 		return;
 	}
@@ -130,32 +115,29 @@ static void explore(struct search *search)
 {
 	while (search->stack.count && !search->failed) {
 		struct pending next = search->stack.data[--search->stack.count];
-		uint32_t folded = next.edge.target;
-		uint32_t number = search->fold->link[folded].preorder;
+		uint32_t number = search->fold->rows[next.row + HF_FOLD_PREORDER];
 
 		if (number)
 			meet_again(search, next.parent, number);
 		else
-			push_row(search, folded, give_number(search, &next.edge, next.parent));
+			push_row(search, next.row,
+				 give_number(search, next.row, next.parent, next.source));
 	}
 }
 
 /* The super root's edges one by one: they are many. */
 static void number_all(struct search *search)
 {
-	const struct hf_fold *fold = search->fold;
-	struct hf_fold_edge root = {0, HF_NO_NODE};
+	const uint32_t *rows = search->fold->rows, *edge = rows + HF_FOLD_EDGES;
+	uint32_t count = rows[HF_FOLD_COUNT];
 
-	give_number(search, &root, 0);
-	for (uint32_t i = fold->link[0].row; i < fold->link[1].row && !search->failed; i++) {
-		if (!big_reserve(&search->graph->memory, &search->stack, 1)) {
+	give_number(search, 0, 0, 0);
+	for (uint32_t i = 0; i < count && !search->failed; i++, edge += 2) {
+		if (i + PREFETCH_AHEAD < count)
+			__builtin_prefetch(&rows[edge[2 * PREFETCH_AHEAD]]);
+		struct pending next = {edge[0], edge[1], ROOT_NUMBER};
+		if (!hf_big_push(&search->graph->memory, &search->stack, next))
 			search->failed = true;
-			return;
-		}
-		if (i + PREFETCH_AHEAD < fold->link[1].row)
-			__builtin_prefetch(&fold->link[fold->edges[i + PREFETCH_AHEAD].target]);
-		search->stack.data[search->stack.count++] =
-		    (struct pending){fold->edges[i], ROOT_NUMBER};
 		explore(search);
 	}
 }
@@ -178,7 +160,7 @@ static struct hf_error *sort_pairs(struct search *search, struct in_edges *ret)
 		return hf_error_create(HF_ERR_LIMIT, "more than 2^32 edges that join paths");
 	ret->pairs = pairs;
 	ret->start = hf_bigmem_alloc(account, (search->count + 2ull) * sizeof(uint32_t));
-	ret->source = hf_bigmem_alloc(account, pairs * sizeof(uint32_t));
+	ret->source = hf_bigmem_take(account, pairs * sizeof(uint32_t));
 	if (!ret->start || !ret->source)
 		return hf_error_nomem();
 	for (size_t i = 0; i < pairs; i++)
@@ -205,7 +187,7 @@ static void in_edges_free(struct search *search, struct in_edges *in)
 
 struct semi_nca {
 	uint32_t *ancestor, *label, *semi;
-	BIG(uint32_t) path;
+	HF_BIG(, uint32_t) path;
 };
 
 /* Least label on the path from @v up to the forest's root; nodes below @last are not linked. */
@@ -216,7 +198,7 @@ static uint32_t least_label(struct search *search, struct semi_nca *nca, uint32_
 	nca->path.count = 0;
 	uint32_t at = v;
 	while (nca->ancestor[at] >= last) {
-		if (!big_reserve(&search->graph->memory, &nca->path, nca->path.count + 1)) {
+		if (!hf_big_reserve(&search->graph->memory, &nca->path, nca->path.count + 1)) {
 			search->failed = true;
 			return ROOT_NUMBER;
 		}
@@ -239,7 +221,7 @@ static struct hf_error *compute_idoms(struct search *search, const struct in_edg
 {
 	struct hf_bigmem_account *account = &search->graph->memory;
 	uint64_t bytes = (search->count + 1ull) * sizeof(uint32_t);
-	uint32_t *work = hf_bigmem_alloc(account, 3 * bytes), *idom = search->parent;
+	uint32_t *work = hf_bigmem_take(account, 3 * bytes), *idom = search->parent;
 	struct semi_nca nca = {.ancestor = work};
 
 	if (!work)
@@ -270,26 +252,25 @@ static struct hf_error *compute_idoms(struct search *search, const struct in_edg
 			idom[i] = idom[idom[i]];
 	}
 	hf_bigmem_free(account, work, 3 * bytes);
-	big_free(account, &nca.path);
+	hf_big_free(account, &nca.path);
 	return search->failed ? hf_error_nomem() : NULL;
 }
 
 /* ---- results
  * -------------------------------------------------------------------------------------------- */
 
-/* A node that is the only source's keeps that. */
-static void mark_idoms(struct search *search)
+/* Into @order's sources: those of nodes without many are immediate dominators already. */
+static void write_idoms(struct search *search, struct hf_order *order)
 {
-	const uint32_t *node = search->node, *idom = search->parent;
-	struct hf_graph_link *link = search->graph->link;
+	const uint32_t *position = search->position, *idom = search->parent;
 
 	for (uint32_t i = ROOT_NUMBER + 1; i <= search->count; i++) {
 		if (i + PREFETCH_AHEAD <= search->count)
-			__builtin_prefetch(&link[node[i + PREFETCH_AHEAD]], 1);
-		if (!(link[node[i]].mark & HF_MARK_MANY))
+			__builtin_prefetch(&order->source[position[i + PREFETCH_AHEAD]], 1);
+		if (!(order->source[position[i]] & HF_MANY_SOURCES))
 			continue;
 		bool shared = search->shared[i / 64] >> (i % 64) & 1;
-		link[node[i]].mark = (shared ? node[idom[i]] : search->source[i]) + 1;
+		order->source[position[i]] = shared ? position[idom[i]] : search->source[i];
 	}
 }
 
@@ -298,11 +279,11 @@ static struct hf_error *search_folded(struct search *search)
 	struct hf_bigmem_account *account = &search->graph->memory;
 	uint64_t entries = search->fold->count + 1ull, bytes = entries * sizeof(uint32_t);
 
-	search->node = hf_bigmem_alloc(account, bytes);
-	search->parent = hf_bigmem_alloc(account, bytes);
-	search->source = hf_bigmem_alloc(account, bytes);
+	search->position = hf_bigmem_take(account, bytes);
+	search->parent = hf_bigmem_take(account, bytes);
+	search->source = hf_bigmem_take(account, bytes);
 	search->shared = hf_bigmem_alloc(account, entries / 8 + 8);
-	if (!search->node || !search->parent || !search->source || !search->shared)
+	if (!search->position || !search->parent || !search->source || !search->shared)
 		return hf_error_nomem();
 	number_all(search);
 	return search->failed ? hf_error_nomem() : NULL;
@@ -313,16 +294,16 @@ static void search_free(struct search *search)
 	struct hf_bigmem_account *account = &search->graph->memory;
 	uint64_t entries = search->fold->count + 1ull, bytes = entries * sizeof(uint32_t);
 
-	hf_bigmem_free(account, search->node, bytes);
+	hf_bigmem_free(account, search->position, bytes);
 	hf_bigmem_free(account, search->parent, bytes);
 	hf_bigmem_free(account, search->source, bytes);
 	hf_bigmem_free(account, search->shared, entries / 8 + 8);
-	big_free(account, &search->stack);
-	big_free(account, &search->pairs);
+	hf_big_free(account, &search->stack);
+	hf_big_free(account, &search->pairs);
 }
 
-/* @fold's edges are given back as soon as the search has seen them. */
-static struct hf_error *find_idoms(struct hf_graph *graph, struct hf_fold *fold)
+static struct hf_error *find_idoms(struct hf_graph *graph, struct hf_fold *fold,
+				   struct hf_order *order)
 {
 	struct search search = {.graph = graph, .fold = fold};
 	struct in_edges in = {0};
@@ -333,40 +314,45 @@ static struct hf_error *find_idoms(struct hf_graph *graph, struct hf_fold *fold)
 	if (!err)
 		err = compute_idoms(&search, &in);
 	if (!err)
-		mark_idoms(&search);
+		write_idoms(&search, order);
 	in_edges_free(&search, &in);
 	search_free(&search);
 	return err;
 }
 
-/* Each object's own bytes first, in address order; then up the tree, the last of @order first. */
-static struct hf_error *sum_retained(struct hf_graph *graph, const uint32_t *order)
+/*
+ * Each object's own bytes first, in address order; then up the tree, the last of @order first. Its
+ * sources are the immediate dominators by now, and go into the marks.
+ */
+static struct hf_error *sum_retained(struct hf_graph *graph, const struct hf_order *order)
 {
+	const uint32_t *node = order->node, *idom = order->source;
 	uint32_t nodes = hf_graph_nodes(graph);
-	struct hf_graph_link *link = graph->link;
-	struct hf_graph_sum *sum = hf_bigmem_alloc(&graph->memory, (uint64_t)nodes * sizeof(*sum));
+	struct hf_graph_sum *sum = hf_bigmem_take(&graph->memory, (uint64_t)nodes * sizeof(*sum));
 
 	graph->sum = sum;
 	if (!sum)
 		return hf_error_nomem();
 	for (uint32_t id = 0; id < graph->objects; id++)
 		sum[id] = (struct hf_graph_sum){hf_extents_chunk_bytes(graph->extents, id), 1};
+	for (uint32_t holder = graph->objects; holder < nodes; holder++)
+		sum[holder] = (struct hf_graph_sum){0};
 	for (uint32_t i = nodes; i-- > 1;) {
-		if (i > 2 * PREFETCH_AHEAD) { /* what the next steps will touch */
-			uint32_t near = order[i - PREFETCH_AHEAD];
-			__builtin_prefetch(&link[order[i - 2 * PREFETCH_AHEAD]], 1);
-			__builtin_prefetch(&sum[near]);
-			__builtin_prefetch(&sum[link[near].mark - 1], 1);
+		if (i > PREFETCH_AHEAD) { /* what the next steps will touch */
+			__builtin_prefetch(&sum[node[i - PREFETCH_AHEAD]]);
+			__builtin_prefetch(&graph->link[node[i - PREFETCH_AHEAD]], 1);
+			__builtin_prefetch(&sum[node[idom[i - PREFETCH_AHEAD]]], 1);
 		}
-		uint32_t node = order[i], above = --link[node].mark;
-		sum[above].bytes += sum[node].bytes;
-		sum[above].objects += sum[node].objects;
+		uint32_t above = node[idom[i]];
+		graph->link[node[i]].mark = above;
+		sum[above].bytes += sum[node[i]].bytes;
+		sum[above].objects += sum[node[i]].objects;
 	}
-	link[order[0]].mark = HF_NO_NODE;
+	graph->link[node[0]].mark = HF_NO_NODE;
 	return NULL;
 }
 
-static struct hf_error *dominate(struct hf_graph *graph, uint32_t *order)
+static struct hf_error *dominate(struct hf_graph *graph, struct hf_order *order)
 {
 	double since = hf_clock_seconds();
 	struct hf_fold fold = {0};
@@ -375,9 +361,10 @@ static struct hf_error *dominate(struct hf_graph *graph, uint32_t *order)
 	hf_graph_stage_done(graph, "reach", &since);
 	if (!err)
 		err = hf_graph_fold(graph, order, &fold);
+	hf_big_free(&graph->memory, &order->joins);
 	hf_graph_stage_done(graph, "fold", &since);
 	if (!err)
-		err = find_idoms(graph, &fold);
+		err = find_idoms(graph, &fold, order);
 	hf_graph_fold_free(graph, &fold);
 	hf_graph_stage_done(graph, "dominators", &since);
 	if (!err)
@@ -389,12 +376,14 @@ static struct hf_error *dominate(struct hf_graph *graph, uint32_t *order)
 struct hf_error *hf_graph_dominate(struct hf_graph *graph)
 {
 	uint64_t bytes = hf_graph_nodes(graph) * sizeof(uint32_t);
-	uint32_t *order = hf_bigmem_alloc(&graph->memory, bytes);
+	struct hf_order order = {.node = hf_bigmem_take(&graph->memory, bytes),
+				 .source = hf_bigmem_take(&graph->memory, bytes)};
 	struct hf_error *err = hf_error_nomem();
 
 	graph->kind = hf_bigmem_alloc(&graph->memory, graph->objects);
-	if (order && graph->kind)
-		err = dominate(graph, order);
-	hf_bigmem_free(&graph->memory, order, bytes);
+	if (order.node && order.source && graph->kind)
+		err = dominate(graph, &order);
+	hf_bigmem_free(&graph->memory, order.node, bytes);
+	hf_bigmem_free(&graph->memory, order.source, bytes);
 	return err;
 }

@@ -11,8 +11,8 @@
  *block else                  the only target, with HF_EDGE_INTERIOR
  *
  * Ids of objects end before HF_ROW_LONG, so the three cannot be taken for one another. `mark`
- * stands beside it, so that a visit costs one memory access: it says who points here while
- * dominators are computed (reach.c), and is the immediate dominator (a node) afterwards.
+ * stands beside it, so that a visit costs one memory access: while the search runs it is the
+ * position where it was met + 1 (reach.c), and the immediate dominator (a node) afterwards.
  */
 #ifndef HF_HEAPWALK_GRAPH_PRIVATE_H
 #define HF_HEAPWALK_GRAPH_PRIVATE_H
@@ -24,8 +24,7 @@
 
 enum { HF_ROW_BLOCK_SHIFT = 16, HF_ROW_BLOCK = 1 << HF_ROW_BLOCK_SHIFT, HF_GRAPH_STAGES = 12 };
 
-#define HF_ROW_LONG  HF_MAX_OBJECTS
-#define HF_MARK_MANY UINT32_C(0x80000000)
+#define HF_ROW_LONG HF_MAX_OBJECTS
 
 struct hf_graph_link {
 	uint32_t row, mark;
@@ -90,6 +89,21 @@ static inline bool hf_row_is_long(uint32_t row)
 	return row - HF_ROW_LONG < HF_ROW_BLOCK;
 }
 
+/* A long row of @object, @row as the link has it: where it begins, and the next one. */
+static inline const uint32_t *hf_graph_row_ends(const struct hf_graph *graph, uint32_t object,
+						uint32_t row)
+{
+	return graph->blocks[object >> HF_ROW_BLOCK_SHIFT].rows + (row - HF_ROW_LONG);
+}
+
+static inline uint32_t hf_graph_long_row(const struct hf_graph *graph, uint32_t object,
+					 uint32_t row, const uint32_t **ret)
+{
+	const uint32_t *ends = hf_graph_row_ends(graph, object, row);
+	*ret = graph->blocks[object >> HF_ROW_BLOCK_SHIFT].targets + ends[0];
+	return ends[1] - ends[0];
+}
+
 /* An object's row. */
 static inline uint32_t hf_graph_row(const struct hf_graph *graph, uint32_t object,
 				    const uint32_t **ret)
@@ -100,10 +114,7 @@ static inline uint32_t hf_graph_row(const struct hf_graph *graph, uint32_t objec
 		*ret = &graph->link[object].row;
 		return row != HF_NO_NODE;
 	}
-	const struct hf_row_block *block = &graph->blocks[object >> HF_ROW_BLOCK_SHIFT];
-	const uint32_t *rows = block->rows + (row - HF_ROW_LONG);
-	*ret = block->targets + rows[0];
-	return rows[1] - rows[0];
+	return hf_graph_long_row(graph, object, row, ret);
 }
 
 /* Any node's row but the super root's. */
@@ -112,18 +123,6 @@ static inline uint64_t hf_graph_out_row(const struct hf_graph *graph, uint32_t n
 {
 	return node < graph->objects ? hf_graph_row(graph, node, ret)
 				     : hf_graph_out(graph, node, ret);
-}
-
-/* A row will be read soon, its link is here: fetch its targets, or of a single one the link. */
-static inline void hf_graph_fetch_row(const struct hf_graph *graph, uint32_t object)
-{
-	const struct hf_row_block *block = &graph->blocks[object >> HF_ROW_BLOCK_SHIFT];
-	uint32_t row = graph->link[object].row;
-
-	if (hf_row_is_long(row))
-		__builtin_prefetch(block->targets + block->rows[row - HF_ROW_LONG]);
-	else if (row != HF_NO_NODE)
-		__builtin_prefetch(&graph->link[HF_EDGE_NODE(row)]);
 }
 
 /* Note that stage @name took the seconds since *@since (monotonic); *@since becomes now. */
@@ -142,34 +141,61 @@ bool hf_graph_heuristic(const struct hf_graph *graph, uint32_t object, uint64_t 
 /* lost.c: one leader, the lowest, for each source component of the unmarked objects. */
 struct hf_error *hf_graph_find_leaders(struct hf_graph *graph, struct hf_node_list *ret);
 
-/*
- * reach.c: leak kinds, tops, marks; into @order (nodes long) every node, each after all that
- * dominate it. The super root is the first, the holders come next.
- */
-struct hf_error *hf_graph_reach(struct hf_graph *graph, uint32_t *order);
+/* Growable flat arrays, in big memory. */
+#define HF_BIG(tag, type)                                                                          \
+	struct tag {                                                                               \
+		type *data;                                                                        \
+		size_t count, capacity;                                                            \
+	}
+
+bool hf_big_grow(struct hf_bigmem_account *account, void **data, size_t *capacity, size_t wanted,
+		 size_t element);
+
+#define hf_big_reserve(account, big, n)                                                            \
+	((n) <= (big)->capacity || hf_big_grow((account), (void **)&(big)->data, &(big)->capacity, \
+					       (n), sizeof(*(big)->data)))
+#define hf_big_push(account, big, ...)                                                             \
+	(hf_big_reserve((account), (big), (big)->count + 1) &&                                     \
+	 (((big)->data[(big)->count++] = (__VA_ARGS__)), true))
+#define hf_big_free(account, big)                                                                  \
+	hf_bigmem_free((account), (big)->data, (big)->capacity * sizeof(*(big)->data))
 
 /*
- * fold.c: the graph without the nodes that cannot change a dominator. Its nodes are numbered from
- * 0, the super root; link[i].row .. link[i + 1].row are the edges of i, each with the node it
- * truly comes from: i, or one that is folded into i.
+ * reach.c: leak kinds, tops, and all nodes in an order in which each stands after those that
+ * dominate it: told by position from here on.
  */
-struct hf_fold_edge {
-	uint32_t target; /* a number here */
-	uint32_t source; /* a node of the graph */
+#define HF_MANY_SOURCES UINT32_C(0x80000000)
+
+struct hf_join {
+	uint32_t source, target; /* positions */
 };
+
+struct hf_order {
+	uint32_t *node;	  /* position -> node; 0: the super root */
+	uint32_t *source; /* position -> a source's position; HF_MANY_SOURCES: there are others */
+	HF_BIG(, struct hf_join) joins; /* the edges from those others */
+};
+
+struct hf_error *hf_graph_reach(struct hf_graph *graph, struct hf_order *order);
+
+/*
+ * fold.c: the graph without the nodes that cannot change a dominator. A row a node, one after the
+ * other, the super root's first; a node is told by its row's place in rows[]. An edge is the place
+ * of its target's row and the position it truly comes from: that of the node, or of one folded
+ * into it. All that a visit needs stands together:
+ *
+ *	preorder (0: not visited) | position | edges | target, source | target, source | ...
+ */
+enum { HF_FOLD_PREORDER, HF_FOLD_POSITION, HF_FOLD_COUNT, HF_FOLD_EDGES };
 
 struct hf_fold {
-	uint32_t count;
-	uint32_t *node; /* number here -> node of the graph */
-	struct hf_fold_link {
-		uint32_t row;
-		uint32_t preorder; /* for the search: 0 */
-	} * link;		   /* count + 1 */
-	struct hf_fold_edge *edges;
-	uint32_t edge_count;
+	uint32_t count; /* of rows */
+	uint32_t *rows;
+	uint64_t words;
 };
 
-struct hf_error *hf_graph_fold(struct hf_graph *graph, const uint32_t *order, struct hf_fold *ret);
+struct hf_error *hf_graph_fold(struct hf_graph *graph, const struct hf_order *order,
+			       struct hf_fold *ret);
 void hf_graph_fold_free(struct hf_graph *graph, struct hf_fold *fold);
 
 /* dominators.c: kinds, immediate dominators, retained sizes. */

@@ -1,25 +1,25 @@
 /*
- * reach.c - what the roots reach, in an order that the later stages sweep; leak kinds; and for each
- * object whether one node alone points at it.
+ * reach.c - what the roots reach, in an order that the later stages sweep; leak kinds.
  *
- * A search without recursion whose queue is kept: order[] holds every node after the node that it
- * was first met from. So whatever dominates a node stands before it, and sums over the dominator
- * tree are one backward sweep. Since the queue tells what comes next, the memory of the next
- * visits is fetched while this one goes on: a depth-first search cannot do that.
+ * A search whose queue is kept: node[] holds every node after the node that it was first met
+ * from, source[] the position of that one. From here on nodes are told by their positions:
+ *
+ *	position    0     1 .. holders   ...
+ *	node        root  holders        what they point at, then what that points at, ...
+ *	source      -     0              ascending, mostly
+ *
+ * So whatever dominates a node stands before it, what stands together was met together, and all
+ * that follows (fold.c, the retained sizes) is sweeps over arrays instead of walks in memory.
+ * Since the queue tells what comes next, the memory of coming visits is fetched while this one
+ * goes on: a depth-first search cannot do that.
  *
  * Start edges are followed to the end first: what they reach is reachable. Then the interior edges
  * that were put aside and all that is behind them: possible. Then the lost, from their leaders,
  * along edges among the lost only: what is lost keeps nothing alive.
  *
- * Each edge is followed once, and leaves in its target's mark
- *
- *	0			not met yet
- *	source + 1		only this source points here
- *	.. | HF_MARK_MANY	several do (the source is one of them)
- *	root + 1		a holder, or the leader of something lost: whoever points at it too,
- *				only the super root dominates it
- *
- * Marks without HF_MARK_MANY do not depend on the order of the search.
+ * Each edge is followed once. One that leads to a node met before from elsewhere is kept as a
+ * join, and the node is marked HF_MANY_SOURCES: a node without the mark has one source only. The
+ * super root's children (holders, leaders) have no marks, whoever else points at them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -27,115 +27,153 @@
 #include "heapwalk/graph/graph_private.h"
 
 /* So many visits ahead; of a long row so many targets. */
-enum { FETCH_LINK = 24, FETCH_ROW = 16, FETCH_TARGETS = 8, FETCHED_TARGETS = 4 };
+enum {
+	FETCH_ROW = 32,
+	FETCH_TARGETS = 24,
+	FETCH_LINKS = 16,
+	FETCHED_LINKS = 6,
+	FETCH_JOIN = 32,
+};
 
 struct reach {
 	struct hf_graph *graph;
-	uint32_t *order, head, tail;
-	uint32_t root_mark;
-	struct hf_node_list interior; /* nodes whose interior edges were put aside */
+	struct hf_order *order;
+	uint32_t *row;		      /* position -> what the link of that node says of its row */
+	uint32_t head, tail;	      /* positions */
+	uint32_t first;		      /* edges to what stands before it are none: 0, or the lost */
+	struct hf_node_list interior; /* positions whose interior edges were put aside */
 	bool failed;
 };
 
-static inline void append(struct reach *reach, uint32_t node, uint32_t mark)
+/* What the link says of the row is here now, and will not be when the visit comes. */
+static inline void append(struct reach *reach, uint32_t node, uint32_t source)
 {
-	reach->graph->link[node].mark = mark;
-	reach->order[reach->tail++] = node;
+	reach->row[reach->tail] = reach->graph->link[node].row;
+	reach->order->node[reach->tail] = node;
+	reach->order->source[reach->tail++] = source;
+	reach->graph->link[node].mark = reach->tail; /* position + 1 */
 }
 
 static inline void follow(struct reach *reach, uint32_t target, uint32_t source)
 {
-	uint32_t *mark = &reach->graph->link[target].mark, first = *mark & ~HF_MARK_MANY;
+	uint32_t mark = reach->graph->link[target].mark;
 
-	if (first == 0)
-		append(reach, target, source + 1);
-	else if (first != source + 1 && first != reach->root_mark)
-		*mark |= HF_MARK_MANY;
+	if (!mark)
+		append(reach, target, source);
+	else if (mark > reach->first && !hf_big_push(&reach->graph->memory, &reach->order->joins,
+						     (struct hf_join){source, mark - 1}))
+		reach->failed = true;
 }
 
-/* Have the memory of coming visits fetched: the link, then its row, then what that points at. */
+/* The row of an object by its position. */
+static inline uint32_t row_at(const struct reach *reach, uint32_t position, const uint32_t **ret)
+{
+	uint32_t row = reach->row[position];
+
+	if (hf_row_is_long(row))
+		return hf_graph_long_row(reach->graph, reach->order->node[position], row, ret);
+	*ret = &reach->row[position];
+	return row != HF_NO_NODE;
+}
+
+/* Have the memory of coming visits fetched: of long rows, what they are; then their targets' links.
+ */
 static inline void fetch_ahead(const struct reach *reach)
 {
 	const struct hf_graph *graph = reach->graph;
-	const uint32_t *coming = reach->order + reach->head, *targets;
-	uint32_t ahead = reach->tail - reach->head;
+	const uint32_t *row = reach->row + reach->head, *node = reach->order->node + reach->head;
+	const uint32_t *targets;
 
-	if (ahead <= FETCH_LINK)
+	if (reach->tail - reach->head <= FETCH_ROW)
 		return;
-	__builtin_prefetch(&graph->link[coming[FETCH_LINK]]);
-	uint32_t object = coming[FETCH_ROW];
-	if (object < graph->objects)
-		hf_graph_fetch_row(graph, object);
-	object = coming[FETCH_TARGETS];
-	if (object < graph->objects && hf_row_is_long(graph->link[object].row)) {
-		uint32_t count = hf_graph_row(graph, object, &targets);
-		for (uint32_t i = 0; i < count && i < FETCHED_TARGETS; i++)
-			__builtin_prefetch(&graph->link[HF_EDGE_NODE(targets[i])]);
+	if (hf_row_is_long(row[FETCH_ROW]))
+		__builtin_prefetch(hf_graph_row_ends(graph, node[FETCH_ROW], row[FETCH_ROW]));
+	if (hf_row_is_long(row[FETCH_TARGETS])) {
+		hf_graph_long_row(graph, node[FETCH_TARGETS], row[FETCH_TARGETS], &targets);
+		__builtin_prefetch(targets);
 	}
+	uint32_t count = row_at(reach, reach->head + FETCH_LINKS, &targets);
+	for (uint32_t i = 0; i < count && i < FETCHED_LINKS; i++)
+		__builtin_prefetch(&graph->link[HF_EDGE_NODE(targets[i])], 1);
 }
 
 /* ---- what the roots reach -----------------------------------------------------------------------
  */
 
-static void visit_starts(struct reach *reach, uint32_t node)
+/* Follow the edges of a row that are interior, or that are not; returns whether others are left. */
+static bool follow_some(struct reach *reach, uint32_t position, const uint32_t *targets,
+			uint64_t count, uint32_t interior)
 {
-	const uint32_t *targets;
-	uint64_t count = hf_graph_out_row(reach->graph, node, &targets);
-	bool interior = false;
+	bool others = false;
 
 	for (uint64_t i = 0; i < count; i++) {
-		if (targets[i] & HF_EDGE_INTERIOR)
-			interior = true;
+		if ((targets[i] & HF_EDGE_INTERIOR) == interior)
+			follow(reach, HF_EDGE_NODE(targets[i]), position);
 		else
-			follow(reach, targets[i], node);
+			others = true;
 	}
-	if (interior && !hf_vec_push(&reach->interior, node))
+	return others;
+}
+
+static void visit_starts(struct reach *reach, uint32_t position, const uint32_t *targets,
+			 uint64_t count)
+{
+	if (follow_some(reach, position, targets, count, 0) &&
+	    !hf_vec_push(&reach->interior, position))
 		reach->failed = true;
 }
 
-static void visit_interiors(struct reach *reach, uint32_t node)
+static void visit_interiors(struct reach *reach, uint32_t position)
 {
 	const uint32_t *targets;
-	uint64_t count = hf_graph_out_row(reach->graph, node, &targets);
+	uint64_t count = hf_graph_out_row(reach->graph, reach->order->node[position], &targets);
+	follow_some(reach, position, targets, count, HF_EDGE_INTERIOR);
+}
 
-	for (uint64_t i = 0; i < count; i++) {
-		if (targets[i] & HF_EDGE_INTERIOR)
-			follow(reach, HF_EDGE_NODE(targets[i]), node);
+/* Objects from the head on, along all edges. */
+static void visit_all(struct reach *reach)
+{
+	for (; reach->head < reach->tail && !reach->failed; reach->head++) {
+		const uint32_t *targets;
+		fetch_ahead(reach);
+		uint32_t count = row_at(reach, reach->head, &targets);
+		for (uint32_t i = 0; i < count; i++)
+			follow(reach, HF_EDGE_NODE(targets[i]), reach->head);
 	}
 }
 
-static void visit_all(struct reach *reach, uint32_t node)
-{
-	const uint32_t *targets;
-	uint64_t count = hf_graph_out_row(reach->graph, node, &targets);
-
-	for (uint64_t i = 0; i < count; i++)
-		follow(reach, HF_EDGE_NODE(targets[i]), node);
-}
-
-static void reach_roots(struct reach *reach)
+static void visit_holders(struct reach *reach)
 {
 	struct hf_graph *graph = reach->graph;
+	const uint32_t *targets;
 
-	append(reach, hf_graph_root(graph), 0);
-	for (uint32_t node = graph->objects; node < graph->objects + graph->holders; node++) {
-		append(reach, node, reach->root_mark);
-		if (!hf_vec_push(&graph->tops, node))
+	for (uint32_t i = 0; i < graph->holders; i++)
+		append(reach, graph->objects + i, 0);
+	for (uint32_t i = 0; i < graph->holders && !reach->failed; i++) {
+		uint64_t count = hf_graph_out(graph, graph->objects + i, &targets);
+		visit_starts(reach, i + 1, targets, count);
+		if (!hf_vec_push(&graph->tops, graph->objects + i))
 			reach->failed = true;
 	}
-	for (reach->head = 1; reach->head < reach->tail && !reach->failed; reach->head++) {
+}
+
+/* Returns the position from which on all are only possible. */
+static uint32_t reach_roots(struct reach *reach)
+{
+	append(reach, hf_graph_root(reach->graph), 0);
+	visit_holders(reach);
+	for (reach->head = 1 + reach->graph->holders; reach->head < reach->tail && !reach->failed;
+	     reach->head++) {
+		const uint32_t *targets;
 		fetch_ahead(reach);
-		visit_starts(reach, reach->order[reach->head]);
+		uint32_t count = row_at(reach, reach->head, &targets);
+		visit_starts(reach, reach->head, targets, count);
 	}
 	uint32_t possible = reach->tail;
-	hf_vec_foreach (node, &reach->interior)
-		visit_interiors(reach, *node);
-	for (; reach->head < reach->tail; reach->head++) {
-		fetch_ahead(reach);
-		visit_all(reach, reach->order[reach->head]);
-	}
-	for (; possible < reach->tail; possible++)
-		graph->kind[reach->order[possible]] = HF_POSSIBLE;
+	hf_vec_foreach (position, &reach->interior)
+		visit_interiors(reach, *position);
+	visit_all(reach);
+	return possible;
 }
 
 /* The allocator's own blocks are never lost: where no root leads to them, they stand alone. */
@@ -146,44 +184,39 @@ static void reach_allocators_own(struct reach *reach)
 
 	for (uint32_t i = 0; i < count; i++) {
 		if (reach->graph->link[ids[i]].mark == 0)
-			append(reach, ids[i], reach->root_mark);
+			append(reach, ids[i], 0);
 		reach->graph->kind[ids[i]] = HF_REACHABLE;
 	}
 	reach->head = reach->tail;
 }
 
+/* Those without a mark are the lost. */
+static bool tell_kinds(struct reach *reach, uint32_t possible)
+{
+	struct hf_graph *graph = reach->graph;
+	bool any_lost = false;
+
+	for (uint32_t id = 0; id < graph->objects; id++) {
+		uint32_t mark = graph->link[id].mark;
+		any_lost = any_lost || !mark;
+		graph->kind[id] = !mark		    ? HF_INDIRECT
+				  : mark > possible ? HF_POSSIBLE
+						    : HF_REACHABLE;
+	}
+	return any_lost;
+}
+
 /* ---- the lost
  * -------------------------------------------------------------------------------------- */
-
-static void visit_lost(struct reach *reach, uint32_t object)
-{
-	const struct hf_graph *graph = reach->graph;
-	const uint32_t *targets;
-	uint32_t count = hf_graph_row(graph, object, &targets);
-
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t target = HF_EDGE_NODE(targets[i]);
-		if (graph->link[target].mark == 0 || graph->kind[target] >= HF_INDIRECT)
-			follow(reach, target, object);
-	}
-}
 
 static void lead(struct reach *reach, uint32_t leader)
 {
 	struct hf_graph *graph = reach->graph;
 
-	append(reach, leader, reach->root_mark);
+	append(reach, leader, 0);
 	graph->kind[leader] = HF_DEFINITE;
 	if (!hf_vec_push(&graph->tops, leader))
 		reach->failed = true;
-}
-
-static void reach_lost(struct reach *reach)
-{
-	for (; reach->head < reach->tail; reach->head++) {
-		fetch_ahead(reach);
-		visit_lost(reach, reach->order[reach->head]);
-	}
 }
 
 /* One bit an object: some lost object points at it. */
@@ -193,7 +226,7 @@ static uint64_t *find_entered(const struct hf_graph *graph)
 
 	for (uint32_t id = 0; entered && id < graph->objects; id++) {
 		const uint32_t *targets;
-		if (graph->kind[id] < HF_INDIRECT)
+		if (graph->link[id].mark)
 			continue;
 		uint32_t count = hf_graph_row(graph, id, &targets);
 		for (uint32_t i = 0; i < count; i++) {
@@ -208,49 +241,76 @@ static uint64_t *find_entered(const struct hf_graph *graph)
  * Most leaders are lost objects that no lost one points at. What those do not lead to either
  * hangs on lost cycles: only for that rest the components are needed.
  */
-static struct hf_error *find_lost(struct reach *reach)
+static struct hf_error *reach_lost(struct reach *reach)
 {
 	struct hf_graph *graph = reach->graph;
 	struct hf_node_list leaders = {0};
-	bool any = false;
-
-	for (uint32_t id = 0; id < graph->objects; id++) {
-		if (graph->link[id].mark == 0) {
-			graph->kind[id] = HF_INDIRECT;
-			any = true;
-		}
-	}
-	if (!any)
-		return NULL;
 	uint64_t *entered = find_entered(graph);
+
 	if (!entered)
 		return hf_error_nomem();
+	reach->first = reach->tail;
 	for (uint32_t id = 0; id < graph->objects; id++) {
-		if (graph->kind[id] == HF_INDIRECT && !(entered[id / 64] >> (id % 64) & 1))
+		if (!graph->link[id].mark && !(entered[id / 64] >> (id % 64) & 1))
 			lead(reach, id);
 	}
 	hf_bigmem_free(NULL, entered, graph->objects / 8 + 8);
-	reach_lost(reach);
-	if (reach->tail == hf_graph_nodes(graph))
+	visit_all(reach);
+	if (reach->failed || reach->tail == hf_graph_nodes(graph))
 		return NULL;
 	struct hf_error *err = hf_graph_find_leaders(graph, &leaders);
 	hf_vec_foreach (leader, &leaders)
 		lead(reach, *leader);
-	reach_lost(reach);
+	visit_all(reach);
 	free(leaders.data);
 	return err;
 }
 
-struct hf_error *hf_graph_reach(struct hf_graph *graph, uint32_t *order)
-{
-	struct reach reach = {
-	    .graph = graph, .order = order, .root_mark = hf_graph_root(graph) + 1};
-	struct hf_error *err = NULL;
+/* ---- joins
+ * ----------------------------------------------------------------------------------------- */
 
-	reach_roots(&reach);
-	reach_allocators_own(&reach);
-	if (!reach.failed)
-		err = find_lost(&reach);
+/* A second pointer from the same source joins nothing, nor does any to the super root's children.
+ */
+static void mark_joined(struct hf_order *order)
+{
+	const struct hf_join *joins = order->joins.data;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < order->joins.count; i++) {
+		if (i + FETCH_JOIN < order->joins.count)
+			__builtin_prefetch(&order->source[joins[i + FETCH_JOIN].target], 1);
+		uint32_t *source = &order->source[joins[i].target];
+		uint32_t first = *source & ~HF_MANY_SOURCES;
+		if (first == 0 || first == joins[i].source)
+			continue;
+		*source |= HF_MANY_SOURCES;
+		order->joins.data[kept++] = joins[i];
+	}
+	order->joins.count = kept;
+}
+
+static struct hf_error *reach_all(struct reach *reach)
+{
+	uint32_t possible = reach_roots(reach);
+	bool any_lost = tell_kinds(reach, possible);
+
+	reach_allocators_own(reach);
+	struct hf_error *err = any_lost && !reach->failed ? reach_lost(reach) : NULL;
+	if (!err && reach->failed)
+		return hf_error_nomem();
+	if (!err)
+		mark_joined(reach->order);
+	return err;
+}
+
+struct hf_error *hf_graph_reach(struct hf_graph *graph, struct hf_order *order)
+{
+	uint64_t bytes = hf_graph_nodes(graph) * sizeof(uint32_t);
+	struct reach reach = {
+	    .graph = graph, .order = order, .row = hf_bigmem_take(&graph->memory, bytes)};
+	struct hf_error *err = reach.row ? reach_all(&reach) : hf_error_nomem();
+
+	hf_bigmem_free(&graph->memory, reach.row, bytes);
 	free(reach.interior.data);
-	return !err && reach.failed ? hf_error_nomem() : err;
+	return err;
 }
