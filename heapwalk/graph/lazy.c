@@ -139,6 +139,13 @@ uint32_t hf_graph_next_sibling(const struct hf_graph *graph, uint32_t node)
 	return graph->child_next[node] - 1;
 }
 
+void hf_graph_fetch(const struct hf_graph *graph, uint32_t node)
+{
+	__builtin_prefetch(&graph->child_first[node]);
+	__builtin_prefetch(&graph->child_next[node]);
+	__builtin_prefetch(&graph->sum[node]);
+}
+
 static bool before(const struct hf_graph *graph, uint32_t a, uint32_t b)
 {
 	return graph->sum[a].bytes != graph->sum[b].bytes
