@@ -337,7 +337,7 @@ static struct hf_error *make_details(const struct hf_command *command,
 }
 
 static struct hf_error *print_view(const struct hf_command *command, struct hf_options *options,
-				   struct hf_analysis *analysis)
+				   struct hf_analysis *analysis, struct hf_doc **ret)
 {
 	struct hf_doc *doc = NULL, *details = NULL;
 	struct hf_error *err = hf_run_make_doc(command, &options->view, analysis, &doc);
@@ -347,7 +347,7 @@ static struct hf_error *print_view(const struct hf_command *command, struct hf_o
 	if (!err)
 		err = hf_run_print(doc, details, options);
 	hf_doc_destroy(details);
-	hf_doc_destroy(doc);
+	*ret = doc;
 	return err;
 }
 
@@ -369,6 +369,7 @@ static int print_kept(struct hf_doc *kept, const struct hf_options *options)
 int hf_run_view(const struct hf_command *command, struct hf_options *options)
 {
 	struct hf_analysis *analysis = NULL;
+	struct hf_doc *doc = NULL;
 
 	if (hf_ci_format(options))
 		return hf_run_ci(command, options);
@@ -392,13 +393,14 @@ int hf_run_view(const struct hf_command *command, struct hf_options *options)
 		options->tap->opened(options->tap->ctx, analysis, options);
 		hf_run_complete_view(options);
 	}
-	err = print_view(command, options, analysis);
+	err = print_view(command, options, analysis, &doc);
 	if (options->tap && !err)
 		options->tap->answered(options->tap->ctx, analysis);
 	if (options->timing)
 		tell_timing(analysis);
 	int status = err ? hf_fail(err) : hf_run_gates(options, analysis);
-	hf_run_close(options, analysis);
+	hf_run_close_answered(options, analysis, command, doc);
+	hf_doc_destroy(doc);
 	return status;
 }
 

@@ -112,41 +112,60 @@ struct hf_doc *hf_run_kept_answer(const struct hf_command *command,
 	return doc;
 }
 
-static struct hf_error *keep_answer(const struct hf_index *index, const struct hf_command *command,
-				    const struct hf_view_options *view,
-				    struct hf_analysis *analysis)
+static struct hf_error *keep_answer(const struct hf_index *index, struct hf_analysis *analysis,
+				    const char *name, const struct hf_doc *doc)
+{
+	struct hf_stash_writer *writer = NULL;
+	struct hf_error *err =
+	    hf_index_create(index, analysis->process, analysis->symbols, name, &writer);
+
+	if (err)
+		return err;
+	err = hf_doc_save(doc, writer);
+	if (!err)
+		return hf_stash_commit(writer);
+	hf_stash_abort(writer);
+	return err;
+}
+
+/* What is to be kept, and the answer that is there already; its name is NULL for none. */
+struct keeping {
+	const struct hf_index *index;
+	const struct hf_options *options;
+	struct hf_analysis *analysis;
+	const struct hf_doc *answer;
+	char *answer_name;
+};
+
+static struct hf_error *make_answer(const struct keeping *keeping, const struct hf_command *command,
+				    const struct hf_view_options *view)
 {
 	HF_AUTO(free_ptr) char *name = answer_name(command, view);
-	struct hf_stash_writer *writer = NULL;
 	struct hf_doc *doc = NULL;
-	struct hf_error *err =
-	    name ? hf_run_make_doc(command, view, analysis, &doc) : hf_error_nomem();
 
+	if (!name)
+		return hf_error_nomem();
+	if (keeping->answer_name && !strcmp(name, keeping->answer_name))
+		return NULL;
+	struct hf_error *err = hf_run_make_doc(command, view, keeping->analysis, &doc);
 	if (!err)
-		err = hf_index_create(index, analysis->process, analysis->symbols, name, &writer);
-	if (!err) {
-		err = hf_doc_save(doc, writer);
-		if (err)
-			hf_stash_abort(writer);
-		else
-			err = hf_stash_commit(writer);
-	}
+		err = keep_answer(keeping->index, keeping->analysis, name, doc);
 	hf_doc_destroy(doc);
 	return err;
 }
 
 /* Every @share-th of the answers that are asked for most: of the commands without an argument. */
-static struct hf_error *keep_share(const struct hf_index *index, const struct hf_options *options,
-				   struct hf_analysis *analysis, unsigned share, unsigned shares)
+static struct hf_error *keep_share(const struct keeping *keeping, unsigned share, unsigned shares)
 {
 	/* Not options->view's, which only the commands that print a document fill in. */
-	struct hf_view_options plain = {.core = options->core, .binary = options->binary};
+	struct hf_view_options plain = {.core = keeping->options->core,
+					.binary = keeping->options->binary};
 	struct hf_error *err = NULL;
 	unsigned at = 0;
 
 	for (const struct hf_command *command = hf_commands; command->name && !err; command++) {
 		if (can_be_kept(command, &plain) && at++ % shares == share)
-			err = keep_answer(index, command, &plain, analysis);
+			err = make_answer(keeping, command, &plain);
 	}
 	return err;
 }
@@ -155,10 +174,10 @@ static struct hf_error *keep_share(const struct hf_index *index, const struct hf
  * All of them, a process a processor: each reads the arrays that are there, and views are not
  * made for threads.
  */
-static struct hf_error *keep_answers(const struct hf_index *index, const struct hf_options *options,
-				     struct hf_analysis *analysis)
+static struct hf_error *keep_answers(const struct keeping *keeping)
 {
-	unsigned shares = options->threads ? options->threads : hf_parallel_threads();
+	unsigned threads = keeping->options->threads;
+	unsigned shares = threads ? threads : hf_parallel_threads();
 	pid_t children[MAX_SHARES];
 	unsigned count = 0;
 
@@ -166,16 +185,16 @@ static struct hf_error *keep_answers(const struct hf_index *index, const struct 
 	for (unsigned share = 1; share < shares; share++) {
 		pid_t pid = fork();
 		if (pid == 0) {
-			hf_error_destroy(keep_share(index, options, analysis, share, shares));
+			hf_error_destroy(keep_share(keeping, share, shares));
 			_exit(0);
 		}
 		if (pid < 0) {
-			hf_error_destroy(keep_share(index, options, analysis, share, shares));
+			hf_error_destroy(keep_share(keeping, share, shares));
 			continue;
 		}
 		children[count++] = pid;
 	}
-	struct hf_error *err = keep_share(index, options, analysis, 0, shares);
+	struct hf_error *err = keep_share(keeping, 0, shares);
 	for (unsigned i = 0; i < count; i++) {
 		while (waitpid(children[i], NULL, 0) < 0 && errno == EINTR)
 			;
@@ -194,24 +213,48 @@ static bool is_worth_it(const struct hf_options *options, const struct hf_analys
 	return options->index_mode == HF_INDEX_ON || hf_analysis_seconds(analysis) >= seconds;
 }
 
-void hf_run_close(const struct hf_options *options, struct hf_analysis *analysis)
+/* The analysis, all answers, and the one that was asked for with whatever options. */
+static struct hf_error *keep_all(const struct keeping *keeping)
+{
+	struct hf_error *err = hf_analysis_save(keeping->analysis, keeping->index);
+
+	if (!err && keeping->answer_name)
+		err = keep_answer(keeping->index, keeping->analysis, keeping->answer_name,
+				  keeping->answer);
+	return err ? err : keep_answers(keeping);
+}
+
+static void keep(const struct hf_options *options, struct keeping *keeping)
+{
+	struct hf_progress_line line;
+
+	hf_progress_line_init(&line, options->quiet);
+	hf_progress_report(&line.progress, "keeping it for the next command", 0, 0);
+	struct hf_error *err = keep_all(keeping);
+	hf_progress_line_clear(&line);
+	if (err && options->index_mode == HF_INDEX_ON)
+		fprintf(stderr, "heapforensics: no index was kept: %s\n", hf_error_message(err));
+	hf_error_destroy(err);
+}
+
+void hf_run_close_answered(const struct hf_options *options, struct hf_analysis *analysis,
+			   const struct hf_command *command, const struct hf_doc *doc)
 {
 	struct hf_index *index =
 	    analysis && is_worth_it(options, analysis) ? hf_run_index(options) : NULL;
-	struct hf_progress_line line;
+	struct keeping keeping = {
+	    .index = index, .options = options, .analysis = analysis, .answer = doc};
 
-	if (index) {
-		hf_progress_line_init(&line, options->quiet);
-		hf_progress_report(&line.progress, "keeping it for the next command", 0, 0);
-		struct hf_error *err = hf_analysis_save(analysis, index);
-		if (!err)
-			err = keep_answers(index, options, analysis);
-		hf_progress_line_clear(&line);
-		if (err && options->index_mode == HF_INDEX_ON)
-			fprintf(stderr, "heapforensics: no index was kept: %s\n",
-				hf_error_message(err));
-		hf_error_destroy(err);
-	}
+	if (index && doc && can_be_kept(command, &options->view))
+		keeping.answer_name = answer_name(command, &options->view);
+	if (index)
+		keep(options, &keeping);
+	free(keeping.answer_name);
 	hf_index_destroy(index);
 	hf_analysis_close(analysis);
+}
+
+void hf_run_close(const struct hf_options *options, struct hf_analysis *analysis)
+{
+	hf_run_close_answered(options, analysis, NULL, NULL);
 }

@@ -10,6 +10,8 @@
 
 #include "heapwalk/graph/graph_private.h"
 
+enum { AHEAD = 16 }; /* so many objects earlier memory is asked for */
+
 #define UNSEEN 0u /* path_parent holds node + 1 */
 
 struct bfs {
@@ -36,10 +38,26 @@ static void reach_row(struct bfs *bfs, uint32_t node, bool interior)
 	}
 }
 
+/* What waits in the queue is known long before it is taken: first its row, then its targets. */
+static void fetch(const struct bfs *bfs)
+{
+	const struct hf_graph *graph = bfs->graph;
+	const uint32_t *targets;
+
+	if (bfs->head + 2 * AHEAD < bfs->tail)
+		__builtin_prefetch(&graph->link[bfs->queue[bfs->head + 2 * AHEAD]]);
+	if (bfs->head + AHEAD >= bfs->tail)
+		return;
+	uint32_t count = hf_graph_row(graph, bfs->queue[bfs->head + AHEAD], &targets);
+	for (uint32_t i = 0; i < count && i < AHEAD; i++)
+		__builtin_prefetch(&graph->path_parent[HF_EDGE_NODE(targets[i])], 1);
+}
+
 static void drain(struct bfs *bfs)
 {
 	while (bfs->head < bfs->tail) {
 		uint32_t object = bfs->queue[bfs->head++];
+		fetch(bfs);
 		reach_row(bfs, object, false);
 		reach_row(bfs, object, true);
 	}

@@ -89,6 +89,9 @@ uint32_t hf_typing_types(const struct hf_typing *typing);
 const struct hf_type *hf_typing_type(const struct hf_typing *typing, uint32_t type);
 uint32_t hf_typing_of(const struct hf_typing *typing, uint32_t object);
 
+/* @object's type will be asked for soon. */
+void hf_typing_fetch(const struct hf_typing *typing, uint32_t object);
+
 /* How this object's type is known, and how sure that is, in percent. */
 enum hf_type_source hf_typing_source(const struct hf_typing *typing, uint32_t object);
 uint8_t hf_typing_confidence(const struct hf_typing *typing, uint32_t object);

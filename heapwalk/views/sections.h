@@ -70,8 +70,6 @@ const char *hf_node_name(const struct hf_analysis *analysis, struct hf_doc *doc,
 /* Why an object stands at the top of the dominator tree: several holders share it, or it is lost.
  * NULL for any other node. The document's. */
 const char *hf_node_note(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t object);
-/* Groups of untyped objects by what they hide. */
-struct hf_error *hf_section_untyped(struct hf_analysis *analysis, struct hf_doc *doc);
 
 /* The content field by field; nothing where no structure is known. */
 void hf_section_fields(struct hf_analysis *analysis, struct hf_doc *doc, uint32_t object);

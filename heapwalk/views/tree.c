@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+enum { AHEAD = 16 }; /* so many members earlier memory is asked for */
+
 HF_VEC(members, uint32_t);
 
 struct group {
@@ -76,10 +78,27 @@ static bool left_out(const struct builder *builder, uint32_t above, uint32_t nod
 	return lost == (builder->options->lost == HF_TREE_WITHOUT_LOST);
 }
 
+/* First where the children are, then what the first of them is. */
+static void fetch_children(const struct builder *builder, const struct members *members, size_t at)
+{
+	const struct hf_graph *graph = builder->graph;
+
+	if (at + 2 * AHEAD < members->count)
+		hf_graph_fetch(graph, members->data[at + 2 * AHEAD]);
+	if (at + AHEAD >= members->count)
+		return;
+	uint32_t child = hf_graph_first_child(graph, members->data[at + AHEAD]);
+	if (child >= hf_graph_objects(graph))
+		return;
+	hf_graph_fetch(graph, child);
+	hf_typing_fetch(builder->analysis->typing, child);
+}
+
 /* The children of @from's members, but those that were folded into it. */
 static void sort_children(struct builder *builder, const struct group *from, struct groups *ret)
 {
 	hf_vec_foreach (member, &from->members) {
+		fetch_children(builder, &from->members, (size_t)(member - from->members.data));
 		for (uint32_t child = hf_graph_first_child(builder->graph, *member);
 		     child != HF_NO_NODE && !builder->failed;
 		     child = hf_graph_next_sibling(builder->graph, child)) {
@@ -103,6 +122,7 @@ static void fold_chains(struct builder *builder, struct group *group)
 
 	for (size_t i = 0; i < group->members.count && !builder->failed; i++) {
 		uint32_t member = group->members.data[i];
+		fetch_children(builder, &group->members, i);
 		if (is_object(builder, member))
 			group->shallow +=
 			    hf_extents_chunk_bytes(builder->analysis->extents, member);

@@ -12,10 +12,14 @@
  */
 #include <stdlib.h>
 
-#include "core/base/cleanup.h"
+#include "core/base/bigmem.h"
 #include "heapwalk/views/sections.h"
 
-enum { MAX_GROUPS = 1 << 20, SHOWN = 6, MIN_PERMILLE = 5 };
+enum { MAX_GROUPS = 1 << 20, SHOWN = 6, MIN_PERMILLE = 5, AHEAD = 32 };
+
+/* Of an object, in place of the top of its region; ids of objects are less. */
+#define UNKNOWN (UINT32_MAX - 1)
+#define TYPED	UINT32_MAX
 
 struct group {
 	uint64_t key; /* shape << 32 | what is above, plus 1 */
@@ -74,31 +78,46 @@ static bool is_untyped(const struct hf_analysis *analysis, uint32_t node)
 	       hf_typing_source(analysis->typing, node) == HF_TYPE_SHAPE;
 }
 
-/* For each untyped object the top of its region; a node comes before those it dominates. */
-static struct hf_error *find_tops(struct hf_analysis *analysis, uint32_t *top, uint64_t *behind)
+/* The top of @object's region, by climbing to one that knows it; those passed know it then. */
+static void find_top(const struct hf_graph *graph, uint32_t object, uint32_t *top)
+{
+	uint32_t objects = hf_graph_objects(graph), at = object, found = UNKNOWN;
+
+	while (found == UNKNOWN) {
+		uint32_t above = top[at] == UNKNOWN ? hf_graph_idom(graph, at) : objects;
+		if (top[at] != UNKNOWN)
+			found = top[at];
+		else if (above >= objects || top[above] == TYPED)
+			found = at;
+		else
+			at = above;
+	}
+	top[found] = found;
+	for (at = object; top[at] == UNKNOWN; at = hf_graph_idom(graph, at))
+		top[at] = found;
+}
+
+/* For each untyped object the top of its region; behind a top, the bytes of the whole region. */
+static void find_tops(const struct hf_analysis *analysis, uint32_t *top, uint64_t *behind)
 {
 	const struct hf_graph *graph = analysis->graph;
-	uint32_t root = hf_graph_root(graph), at = root;
-	struct hf_error *err = hf_graph_open_tree(analysis->graph);
+	uint32_t objects = hf_graph_objects(graph);
 
-	for (bool down = true; !err;) {
-		uint32_t next = down ? hf_graph_first_child(graph, at) : HF_NO_NODE;
-		if (down && is_untyped(analysis, at)) {
-			uint32_t above = hf_graph_idom(graph, at);
-			top[at] = is_untyped(analysis, above) ? top[above] : at;
-			behind[top[at]] += hf_extents_chunk_bytes(analysis->extents, at);
-		}
-		if (next == HF_NO_NODE && at == root)
-			break;
-		if (next == HF_NO_NODE) {
-			next = hf_graph_next_sibling(graph, at);
-			down = next != HF_NO_NODE;
-			at = down ? next : hf_graph_idom(graph, at);
-			continue;
-		}
-		at = next;
+	for (uint32_t id = 0; id < objects; id++)
+		top[id] = is_untyped(analysis, id) ? UNKNOWN : TYPED;
+	for (uint32_t id = 0; id < objects; id++) {
+		uint32_t above = id + AHEAD < objects ? hf_graph_idom(graph, id + AHEAD) : objects;
+		if (above < objects)
+			__builtin_prefetch(&top[above]);
+		if (top[id] == UNKNOWN)
+			find_top(graph, id, top);
 	}
-	return err;
+	for (uint32_t id = 0; id < objects; id++) {
+		if (id + AHEAD < objects && top[id + AHEAD] != TYPED)
+			__builtin_prefetch(&behind[top[id + AHEAD]], 1);
+		if (top[id] != TYPED)
+			behind[top[id]] += hf_extents_chunk_bytes(analysis->extents, id);
+	}
 }
 
 /* A number for what stands above: a type, or a kind of holder. */
@@ -176,25 +195,18 @@ static void tell_groups(const struct hf_analysis *analysis, struct groups *group
 		hf_doc_note(doc, "No group of objects without a type matters.");
 }
 
-struct hf_error *hf_section_untyped(struct hf_analysis *analysis, struct hf_doc *doc)
+static struct hf_error *find_groups(const struct hf_analysis *analysis, const uint64_t *behind,
+				    struct groups *ret)
 {
-	uint32_t objects = hf_graph_objects(analysis->graph);
-	HF_AUTO(free_ptr) uint32_t *top = calloc((size_t)objects + 1, sizeof(*top));
-	HF_AUTO(free_ptr) uint64_t *behind = calloc((size_t)objects + 1, sizeof(*behind));
-	struct groups groups = {0};
-	struct hf_error *err = top && behind ? find_tops(analysis, top, behind) : hf_error_nomem();
-
-	for (uint32_t id = 0; id < objects && !err; id++) {
+	for (uint32_t id = 0; id < hf_graph_objects(analysis->graph); id++) {
 		if (!behind[id])
 			continue;
 		uint64_t key =
 		    ((uint64_t)hf_typing_of(analysis->typing, id) << 32 | above_of(analysis, id)) +
 		    1;
-		struct group *group = group_of(&groups, key);
-		if (!group) {
-			err = hf_error_nomem();
-			break;
-		}
+		struct group *group = group_of(ret, key);
+		if (!group)
+			return hf_error_nomem();
 		group->count++;
 		group->bytes += behind[id];
 		if (behind[id] > group->example_bytes) {
@@ -202,6 +214,22 @@ struct hf_error *hf_section_untyped(struct hf_analysis *analysis, struct hf_doc 
 			group->example_bytes = behind[id];
 		}
 	}
+	return NULL;
+}
+
+struct hf_error *hf_section_untyped(struct hf_analysis *analysis, struct hf_doc *doc)
+{
+	size_t objects = hf_graph_objects(analysis->graph);
+	uint32_t *top = hf_bigmem_alloc(NULL, objects * sizeof(*top));
+	uint64_t *behind = hf_bigmem_alloc(NULL, objects * sizeof(*behind));
+	struct groups groups = {0};
+	struct hf_error *err = NULL;
+
+	if (top && behind)
+		find_tops(analysis, top, behind);
+	hf_bigmem_free(NULL, top, objects * sizeof(*top));
+	err = top && behind ? find_groups(analysis, behind, &groups) : hf_error_nomem();
+	hf_bigmem_free(NULL, behind, objects * sizeof(*behind));
 	if (!err) {
 		hf_doc_begin(doc, "untyped", "THE UNKNOWN THAT WOULD EXPLAIN MOST");
 		tell_groups(analysis, &groups, doc);
