@@ -41,6 +41,12 @@ static bool file_mapped(void *ctx, uint64_t address, bool executable)
 	return mapping && mapping->path && (mapping->flags & wanted);
 }
 
+/* Is @value, past hidden heads of CPython's, what its holders know the block by? */
+static bool hidden_head(void *ctx, uint64_t block, uint64_t usable, uint64_t value)
+{
+	return hf_python_is_start(ctx, block, usable, value);
+}
+
 static uint32_t max_frames(const struct hf_analysis_options *options)
 {
 	return options->max_frames ? options->max_frames : DEFAULT_MAX_FRAMES;
@@ -50,12 +56,15 @@ static struct hf_graph_options graph_options_of(struct hf_analysis *analysis,
 						const struct hf_analysis_options *options,
 						unsigned threads)
 {
+	hf_python_find(analysis->process, analysis->symbols, &analysis->python);
 	return (struct hf_graph_options){
 	    .heuristics = options->heuristics,
 	    .threads = threads,
 	    .progress = options->process.progress,
 	    .file_mapped = file_mapped,
 	    .file_mapped_ctx = analysis->process,
+	    .hidden_head = analysis->python.type_type ? hidden_head : NULL,
+	    .hidden_head_ctx = &analysis->python,
 	};
 }
 

@@ -17,6 +17,7 @@
 #include "heapwalk/graph/graph.h"
 #include "heapwalk/graph/roots.h"
 #include "heapwalk/index.h"
+#include "heapwalk/pymalloc/python.h"
 #include "heapwalk/typing/typing.h"
 
 /* How far to go: a command that needs less is answered sooner. */
@@ -53,7 +54,8 @@ struct hf_analysis {
 	struct hf_roots roots;
 	struct hf_graph *graph;
 	struct hf_typing *typing;
-	struct hf_stash *stash; /* the index that the arrays lie in; NULL: they were made now */
+	struct hf_python python; /* whose objects are held past their hidden heads */
+	struct hf_stash *stash;	 /* the index that the arrays lie in; NULL: they were made now */
 	struct hf_stage_time stages[HF_MAX_STAGES];
 	unsigned stage_count;
 	double types_seconds; /* part of the last stage, beside the graph */

@@ -53,7 +53,8 @@ enum hf_heuristic {
 	HF_HEURISTIC_LENGTH64 = 2,
 	HF_HEURISTIC_NEWARRAY = 4,
 	HF_HEURISTIC_MULTIPLE_INHERITANCE = 8,
-	HF_HEURISTIC_ALL = 15,
+	HF_HEURISTIC_HIDDEN_HEAD = 16, /* not memcheck's: of a runtime that is known */
+	HF_HEURISTIC_ALL = 31,
 };
 
 struct hf_graph_options {
@@ -65,6 +66,12 @@ struct hf_graph_options {
 	 * (*executable false) / file-mapped executable memory (true)? NULL: heuristic off. */
 	bool (*file_mapped)(void *ctx, uint64_t address, bool executable);
 	void *file_mapped_ctx;
+	/*
+	 * For the hidden heads: does a runtime hold the block at @block, of @usable bytes, by the
+	 * interior pointer @value? NULL: none is there that does.
+	 */
+	bool (*hidden_head)(void *ctx, uint64_t block, uint64_t usable, uint64_t value);
+	void *hidden_head_ctx;
 };
 
 struct hf_graph;

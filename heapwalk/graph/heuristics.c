@@ -1,5 +1,6 @@
 /*
- * heuristics.c - memcheck's four kinds of interior pointers that count as the start.
+ * heuristics.c - the kinds of interior pointers that count as the start: memcheck's four, and
+ * those past the hidden heads of a runtime's objects.
  *
  * Source: mc_leakcheck.c of Valgrind, as told in the facts. memcheck knows the size that was
  * asked for; a core knows usable bytes only, of which the program may have asked for any
@@ -96,6 +97,13 @@ static bool is_multiple_inheritance(const struct block *block, uint64_t offset)
 	       looks_like_vtable(block, base) && looks_like_vtable(block, own);
 }
 
+static bool is_behind_head(const struct block *block, uint64_t value)
+{
+	const struct hf_graph_options *options = &block->graph->options;
+	return options->hidden_head &&
+	       options->hidden_head(options->hidden_head_ctx, block->address, block->usable, value);
+}
+
 bool hf_graph_heuristic(const struct hf_graph *graph, uint32_t object, uint64_t value)
 {
 	uint32_t on = graph->options.heuristics;
@@ -110,5 +118,6 @@ bool hf_graph_heuristic(const struct hf_graph *graph, uint32_t object, uint64_t 
 	       ((on & HF_HEURISTIC_LENGTH64) && is_length64(&block, offset)) ||
 	       ((on & HF_HEURISTIC_NEWARRAY) && is_newarray(&block, offset)) ||
 	       ((on & HF_HEURISTIC_MULTIPLE_INHERITANCE) &&
-		is_multiple_inheritance(&block, offset));
+		is_multiple_inheritance(&block, offset)) ||
+	       ((on & HF_HEURISTIC_HIDDEN_HEAD) && is_behind_head(&block, value));
 }

@@ -65,6 +65,8 @@ static bool is_counted(const struct pool_view *view, uint64_t link)
 {
 	uint64_t first = view->address + POOL_HEADER;
 
+	if (link + NEAR <= 2 * NEAR)
+		return true; /* the last block's */
 	if (link + NEAR < first || link >= first + (uint64_t)view->carved * view->size + NEAR)
 		return false;
 	uint64_t within = (link + NEAR - first) % view->size;

@@ -1,16 +1,26 @@
 #!/bin/sh
-# types_python.sh - CPython's objects are of the types that Python says they are of.
+# types_python.sh - CPython's objects are of the types that Python says they are of: of every CPython
+# on this machine, in pymalloc's pools; and, of one, as blocks of malloc.
 . fixtures/core.sh
-command -v python3 >/dev/null || { echo "python3 is not installed"; exit 77; }
-python=$(python3 -c 'import sys; print(sys.executable)')
-python3 -c 'import sys, struct
-sys.exit(not (sys.implementation.name == "cpython" and struct.calcsize("P") == 8
-	      and sys.version_info >= (3, 8)))' || { echo "python3 is no 64-bit CPython 3.8"; exit 77; }
+. fixtures/pythons.sh
+all=$(pythons) || exit $?
 work=$(new_folder)
 trap 'rm -rf "$work"' EXIT
+status=0
 
-PYTHONMALLOC=malloc dump "$work/core" "$python" "$PWD/fixtures/python_objects.py" "$work/truth" ||
-	exit 1
-"$HF" query --csv -q "$work/core" \
-	"SELECT address, type, type_source, usable FROM objects" >"$work/types.csv" || exit 1
-python3 tests/oracle/check_types.py "$work/truth" "$work/types.csv" 99 95
+types_of() { # ALLOCATOR PYTHON
+	printf '%s, %s: ' "$("$2" -V 2>&1)" "$1"
+	PYTHONMALLOC=$1 dump "$work/core" "$2" "$PWD/fixtures/python_objects.py" "$work/truth" ||
+		exit 1
+	"$HF" query --csv -q "$work/core" \
+		"SELECT address, type, type_source, usable FROM objects" >"$work/types.csv" || exit 1
+	python3 tests/oracle/check_types.py "$work/truth" "$work/types.csv" 99 95 || status=1
+	rm -f "$work/core"
+}
+
+for python in $all; do
+	[ -n "$malloc" ] || types_of malloc "$python"
+	malloc=done
+	types_of pymalloc "$python"
+done
+exit $status
