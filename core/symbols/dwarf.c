@@ -24,17 +24,10 @@ struct walk {
 	const char *file, *path; /* the last file asked for, and its path */
 };
 
-static bool is_address(uint8_t atom)
-{
-	return atom == DW_OP_addr || atom == DW_OP_addrx || atom == DW_OP_GNU_addr_index;
-}
-
 /* What an operation puts on the stack, itself or by its index in .debug_addr. */
 static bool constant_of(Dwarf_Attribute *location, const Dwarf_Op *op, uint64_t *ret)
 {
 	Dwarf_Attribute indexed;
-	Dwarf_Addr address;
-	Dwarf_Word number;
 
 	switch (op->atom) {
 	case DW_OP_addr:
@@ -44,38 +37,62 @@ static bool constant_of(Dwarf_Attribute *location, const Dwarf_Op *op, uint64_t 
 		return true;
 	case DW_OP_addrx:
 	case DW_OP_GNU_addr_index:
-		if (dwarf_getlocation_attr(location, op, &indexed) != 0 ||
-		    dwarf_formaddr(&indexed, &address) != 0)
-			return false;
-		*ret = address;
-		return true;
+		return dwarf_getlocation_attr(location, op, &indexed) == 0 &&
+		       dwarf_formaddr(&indexed, ret) == 0;
 	case DW_OP_constx:
 	case DW_OP_GNU_const_index:
-		if (dwarf_getlocation_attr(location, op, &indexed) != 0 ||
-		    dwarf_formudata(&indexed, &number) != 0)
-			return false;
-		*ret = number;
-		return true;
+		return dwarf_getlocation_attr(location, op, &indexed) == 0 &&
+		       dwarf_formudata(&indexed, ret) == 0;
 	default:
 		return false;
 	}
 }
 
-/* A static storage location: DW_OP_addr, or an offset in the TLS block. */
+/* One place at *@at of the operations: an address, or an offset in the TLS block. */
+static bool one_place(Dwarf_Attribute *location, const Dwarf_Op *ops, size_t count, size_t *at,
+		      uint64_t *ret, bool *ret_tls)
+{
+	const Dwarf_Op *op = &ops[*at], *next = *at + 1 < count ? op + 1 : NULL;
+	bool address =
+	    op->atom == DW_OP_addr || op->atom == DW_OP_addrx || op->atom == DW_OP_GNU_addr_index;
+
+	*ret_tls = next && (next->atom == DW_OP_GNU_push_tls_address ||
+			    next->atom == DW_OP_form_tls_address);
+	*at += *ret_tls ? 2 : 1;
+	return (address || *ret_tls) && constant_of(location, op, ret);
+}
+
+/*
+ * A static storage location: one place, or pieces that follow one another (clang takes structures
+ * apart that are never copied as a whole; where their parts are not side by side they are no
+ * variable that could be shown).
+ */
 static bool static_location(Dwarf_Die *die, uint64_t *ret, bool *ret_tls)
 {
 	Dwarf_Attribute attribute;
 	Dwarf_Op *ops;
-	size_t count;
+	size_t count, at = 0;
+	uint64_t bytes = 0, first = 0;
 
 	if (!dwarf_attr(die, DW_AT_location, &attribute) ||
 	    dwarf_getlocation(&attribute, &ops, &count) != 0 || count == 0)
 		return false;
-	*ret_tls = count == 2 && (ops[1].atom == DW_OP_GNU_push_tls_address ||
-				  ops[1].atom == DW_OP_form_tls_address);
-	return (count == 1 && is_address(ops[0].atom)) || *ret_tls
-		   ? constant_of(&attribute, &ops[0], ret)
-		   : false;
+	while (at < count) {
+		uint64_t address = 0;
+		if (!one_place(&attribute, ops, count, &at, &address, ret_tls))
+			return false;
+		if (bytes == 0)
+			first = address;
+		if (address != first + bytes)
+			return false;
+		if (at == count)
+			break;
+		if (ops[at].atom != DW_OP_piece || ops[at].number == 0)
+			return false;
+		bytes += ops[at++].number;
+	}
+	*ret = first;
+	return true;
 }
 
 static const char *source_path(struct walk *walk, Dwarf_Die *die)
@@ -99,6 +116,15 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+void symbols_follow_signature(Dwarf_Die *die)
+{
+	Dwarf_Attribute attribute;
+	Dwarf_Die found;
+
+	if (dwarf_attr(die, DW_AT_signature, &attribute) && dwarf_formref_die(&attribute, &found))
+		*die = found;
+}
+
 static uint64_t type_size(Dwarf_Die *die, uint64_t *ret_type)
 {
 	Dwarf_Attribute attribute;
@@ -107,6 +133,7 @@ static uint64_t type_size(Dwarf_Die *die, uint64_t *ret_type)
 	if (!dwarf_attr_integrate(die, DW_AT_type, &attribute) ||
 	    !dwarf_formref_die(&attribute, &type))
 		return 0;
+	symbols_follow_signature(&type);
 	*ret_type = (uint64_t)(uintptr_t)type.addr;
 	return dwarf_aggregate_size(&type, &size) == 0 ? size : 0;
 }

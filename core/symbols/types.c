@@ -163,6 +163,7 @@ static bool peel(Dwarf_Die *die, const char **ret_name)
 		if (!type_of(die, &next))
 			return false;
 		*die = next;
+		symbols_follow_signature(die);
 	}
 	return false;
 }
@@ -236,7 +237,7 @@ static uint64_t array_count(Dwarf_Die *die)
 	do {
 		Dwarf_Attribute attribute;
 		Dwarf_Word value;
-		uint64_t count = 0;
+		uint64_t count = 0, from = number_of(&child, DW_AT_lower_bound);
 		if (dwarf_tag(&child) != DW_TAG_subrange_type)
 			continue;
 		dimensions++;
@@ -245,7 +246,7 @@ static uint64_t array_count(Dwarf_Die *die)
 			count = value;
 		else if (dwarf_attr(&child, DW_AT_upper_bound, &attribute) &&
 			 dwarf_formudata(&attribute, &value) == 0)
-			count = value + 1;
+			count = value + 1 - from;
 		if (__builtin_mul_overflow(total, count, &total) || total > INT64_MAX)
 			return 0;
 	} while (dwarf_siblingof(&child, &child) == 0);
@@ -304,7 +305,7 @@ static uint32_t make_type(struct hf_symbols *symbols, uint32_t module, Dwarf_Die
 	Dwarf_Word size = 0;
 	bool is_signed = false;
 
-	if (dwarf_tag(die) != DW_TAG_subroutine_type && dwarf_aggregate_size(die, &size) != 0)
+	if (dwarf_tag(die) != DW_TAG_subroutine_type && !symbols_type_bytes(die, &size))
 		size = 0;
 	enum hf_ctype_kind kind = kind_of(die, size, &is_signed);
 	const char *name = tag_name(symbols, module, die, kind, typedef_name);
@@ -318,7 +319,7 @@ static uint32_t make_type(struct hf_symbols *symbols, uint32_t module, Dwarf_Die
 	if (kind == HF_CTYPE_POINTER && !size)
 		made->type.size = symbols->process->image.word_bytes;
 	if (kind == HF_CTYPE_ARRAY)
-		made->type.count = array_count(die);
+		made->type.count = symbols_array_count(die);
 	if ((kind == HF_CTYPE_STRUCT || kind == HF_CTYPE_UNION) && name && size) {
 		uint64_t hash = ctype_hash((uint64_t)kind * 31 + size, name);
 		hash = (hash ^ number_of(die, DW_AT_decl_line)) * UINT64_C(0x100000001b3);
@@ -339,6 +340,7 @@ uint32_t ctype_intern(struct hf_symbols *symbols, uint32_t module, const Dwarf_D
 		if (types->count == 0)
 			return 0;
 	}
+	symbols_follow_signature(&die);
 	if (!peel(&die, &typedef_name))
 		return 0;
 	const void *addr = die.addr;
