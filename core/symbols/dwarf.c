@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/process/units.h"
+#include "core/symbols/dies.h"
 #include "core/symbols/private.h"
 
 enum { MAX_DEPTH = 16 };
@@ -116,26 +117,15 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-void symbols_follow_signature(Dwarf_Die *die)
-{
-	Dwarf_Attribute attribute;
-	Dwarf_Die found;
-
-	if (dwarf_attr(die, DW_AT_signature, &attribute) && dwarf_formref_die(&attribute, &found))
-		*die = found;
-}
-
 static uint64_t type_size(Dwarf_Die *die, uint64_t *ret_type)
 {
-	Dwarf_Attribute attribute;
 	Dwarf_Die type;
-	Dwarf_Word size;
-	if (!dwarf_attr_integrate(die, DW_AT_type, &attribute) ||
-	    !dwarf_formref_die(&attribute, &type))
+	uint64_t size;
+	if (!die_type(die, &type))
 		return 0;
-	symbols_follow_signature(&type);
+	die_follow_signature(&type);
 	*ret_type = (uint64_t)(uintptr_t)type.addr;
-	return dwarf_aggregate_size(&type, &size) == 0 ? size : 0;
+	return die_bytes(&type, &size) ? size : 0;
 }
 
 static bool take_variable(struct walk *walk, Dwarf_Die *die, const char *scope)
@@ -143,7 +133,6 @@ static bool take_variable(struct walk *walk, Dwarf_Die *die, const char *scope)
 	struct hf_symbols *symbols = walk->symbols;
 	struct hf_variable variable = {.module = walk->module, .scope = scope};
 	uint64_t location;
-	int line = 0;
 
 	if (!static_location(die, &location, &variable.tls))
 		return true;
@@ -151,12 +140,8 @@ static bool take_variable(struct walk *walk, Dwarf_Die *die, const char *scope)
 	variable.name = dwarf_diename(die);
 	variable.path = source_path(walk, die);
 	variable.file = base_name(variable.path);
-	Dwarf_Attribute attribute;
-	Dwarf_Word value;
-	if (dwarf_attr_integrate(die, DW_AT_decl_line, &attribute) &&
-	    dwarf_formudata(&attribute, &value) == 0 && value < INT32_MAX)
-		line = (int)value;
-	variable.line = (uint32_t)line;
+	uint64_t line = die_number(die, DW_AT_decl_line);
+	variable.line = line < INT32_MAX ? (uint32_t)line : 0;
 	variable.size = type_size(die, &variable.type_die);
 	struct hf_variables *list = variable.tls ? &symbols->tls : &symbols->variables;
 	struct hf_variable *known = symbols_variable_starting(

@@ -39,9 +39,6 @@ bool symbols_variable_die(const struct hf_symbols *symbols, const struct hf_vari
 void symbols_type_offset(const struct hf_symbols *symbols, const struct hf_variable *variable,
 			 uint64_t *ret_offset, uint32_t *ret_place);
 
-/* dwarf.c: a structure that is only named here, by the signature of its type unit: to that one. */
-void symbols_follow_signature(Dwarf_Die *die);
-
 /* dwarf.c: add what DWARF knows of @module's variables. */
 bool symbols_read_dwarf(struct hf_symbols *symbols, uint32_t module);
 
