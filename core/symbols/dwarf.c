@@ -128,6 +128,23 @@ static uint64_t type_size(Dwarf_Die *die, uint64_t *ret_type)
 	return die_bytes(&type, &size) ? size : 0;
 }
 
+/*
+ * gcc's split DWARF gives a TLS variable's address in the segment, not its offset in the block:
+ * what cannot be an offset is looked up by its name.
+ */
+static void correct_tls(const struct walk *walk, struct hf_variable *variable)
+{
+	const struct hf_symbols *symbols = walk->symbols;
+
+	if (variable->address < symbols->process->modules.data[walk->module].tls_size)
+		return;
+	for (size_t i = 0; variable->name && i < walk->sorted_tls; i++) {
+		const struct hf_variable *known = &symbols->tls.data[i];
+		if (known->module == walk->module && !strcmp(known->name, variable->name))
+			variable->address = known->address;
+	}
+}
+
 static bool take_variable(struct walk *walk, Dwarf_Die *die, const char *scope)
 {
 	struct hf_symbols *symbols = walk->symbols;
@@ -138,6 +155,8 @@ static bool take_variable(struct walk *walk, Dwarf_Die *die, const char *scope)
 		return true;
 	variable.address = variable.tls ? location : location + walk->bias;
 	variable.name = dwarf_diename(die);
+	if (variable.tls)
+		correct_tls(walk, &variable);
 	variable.path = source_path(walk, die);
 	variable.file = base_name(variable.path);
 	uint64_t line = die_number(die, DW_AT_decl_line);
