@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/process/units.h"
+#include "core/symbols/dies.h"
 #include "core/symbols/private.h"
 
 enum { MAX_DEPTH = 16 };
@@ -24,17 +25,10 @@ struct walk {
 	const char *file, *path; /* the last file asked for, and its path */
 };
 
-static bool is_address(uint8_t atom)
-{
-	return atom == DW_OP_addr || atom == DW_OP_addrx || atom == DW_OP_GNU_addr_index;
-}
-
 /* What an operation puts on the stack, itself or by its index in .debug_addr. */
 static bool constant_of(Dwarf_Attribute *location, const Dwarf_Op *op, uint64_t *ret)
 {
 	Dwarf_Attribute indexed;
-	Dwarf_Addr address;
-	Dwarf_Word number;
 
 	switch (op->atom) {
 	case DW_OP_addr:
@@ -44,38 +38,62 @@ static bool constant_of(Dwarf_Attribute *location, const Dwarf_Op *op, uint64_t 
 		return true;
 	case DW_OP_addrx:
 	case DW_OP_GNU_addr_index:
-		if (dwarf_getlocation_attr(location, op, &indexed) != 0 ||
-		    dwarf_formaddr(&indexed, &address) != 0)
-			return false;
-		*ret = address;
-		return true;
+		return dwarf_getlocation_attr(location, op, &indexed) == 0 &&
+		       dwarf_formaddr(&indexed, ret) == 0;
 	case DW_OP_constx:
 	case DW_OP_GNU_const_index:
-		if (dwarf_getlocation_attr(location, op, &indexed) != 0 ||
-		    dwarf_formudata(&indexed, &number) != 0)
-			return false;
-		*ret = number;
-		return true;
+		return dwarf_getlocation_attr(location, op, &indexed) == 0 &&
+		       dwarf_formudata(&indexed, ret) == 0;
 	default:
 		return false;
 	}
 }
 
-/* A static storage location: DW_OP_addr, or an offset in the TLS block. */
+/* One place at *@at of the operations: an address, or an offset in the TLS block. */
+static bool one_place(Dwarf_Attribute *location, const Dwarf_Op *ops, size_t count, size_t *at,
+		      uint64_t *ret, bool *ret_tls)
+{
+	const Dwarf_Op *op = &ops[*at], *next = *at + 1 < count ? op + 1 : NULL;
+	bool address =
+	    op->atom == DW_OP_addr || op->atom == DW_OP_addrx || op->atom == DW_OP_GNU_addr_index;
+
+	*ret_tls = next && (next->atom == DW_OP_GNU_push_tls_address ||
+			    next->atom == DW_OP_form_tls_address);
+	*at += *ret_tls ? 2 : 1;
+	return (address || *ret_tls) && constant_of(location, op, ret);
+}
+
+/*
+ * A static storage location: one place, or pieces that follow one another (clang takes structures
+ * apart that are never copied as a whole; where their parts are not side by side they are no
+ * variable that could be shown).
+ */
 static bool static_location(Dwarf_Die *die, uint64_t *ret, bool *ret_tls)
 {
 	Dwarf_Attribute attribute;
 	Dwarf_Op *ops;
-	size_t count;
+	size_t count, at = 0;
+	uint64_t bytes = 0, first = 0;
 
 	if (!dwarf_attr(die, DW_AT_location, &attribute) ||
 	    dwarf_getlocation(&attribute, &ops, &count) != 0 || count == 0)
 		return false;
-	*ret_tls = count == 2 && (ops[1].atom == DW_OP_GNU_push_tls_address ||
-				  ops[1].atom == DW_OP_form_tls_address);
-	return (count == 1 && is_address(ops[0].atom)) || *ret_tls
-		   ? constant_of(&attribute, &ops[0], ret)
-		   : false;
+	while (at < count) {
+		uint64_t address = 0;
+		if (!one_place(&attribute, ops, count, &at, &address, ret_tls))
+			return false;
+		if (bytes == 0)
+			first = address;
+		if (address != first + bytes)
+			return false;
+		if (at == count)
+			break;
+		if (ops[at].atom != DW_OP_piece || ops[at].number == 0)
+			return false;
+		bytes += ops[at++].number;
+	}
+	*ret = first;
+	return true;
 }
 
 static const char *source_path(struct walk *walk, Dwarf_Die *die)
@@ -101,14 +119,30 @@ static const char *base_name(const char *path)
 
 static uint64_t type_size(Dwarf_Die *die, uint64_t *ret_type)
 {
-	Dwarf_Attribute attribute;
 	Dwarf_Die type;
-	Dwarf_Word size;
-	if (!dwarf_attr_integrate(die, DW_AT_type, &attribute) ||
-	    !dwarf_formref_die(&attribute, &type))
+	uint64_t size;
+	if (!die_type(die, &type))
 		return 0;
+	die_follow_signature(&type);
 	*ret_type = (uint64_t)(uintptr_t)type.addr;
-	return dwarf_aggregate_size(&type, &size) == 0 ? size : 0;
+	return die_bytes(&type, &size) ? size : 0;
+}
+
+/*
+ * gcc's split DWARF gives a TLS variable's address in the segment, not its offset in the block:
+ * what cannot be an offset is looked up by its name.
+ */
+static void correct_tls(const struct walk *walk, struct hf_variable *variable)
+{
+	const struct hf_symbols *symbols = walk->symbols;
+
+	if (variable->address < symbols->process->modules.data[walk->module].tls_size)
+		return;
+	for (size_t i = 0; variable->name && i < walk->sorted_tls; i++) {
+		const struct hf_variable *known = &symbols->tls.data[i];
+		if (known->module == walk->module && !strcmp(known->name, variable->name))
+			variable->address = known->address;
+	}
 }
 
 static bool take_variable(struct walk *walk, Dwarf_Die *die, const char *scope)
@@ -116,20 +150,17 @@ static bool take_variable(struct walk *walk, Dwarf_Die *die, const char *scope)
 	struct hf_symbols *symbols = walk->symbols;
 	struct hf_variable variable = {.module = walk->module, .scope = scope};
 	uint64_t location;
-	int line = 0;
 
 	if (!static_location(die, &location, &variable.tls))
 		return true;
 	variable.address = variable.tls ? location : location + walk->bias;
 	variable.name = dwarf_diename(die);
+	if (variable.tls)
+		correct_tls(walk, &variable);
 	variable.path = source_path(walk, die);
 	variable.file = base_name(variable.path);
-	Dwarf_Attribute attribute;
-	Dwarf_Word value;
-	if (dwarf_attr_integrate(die, DW_AT_decl_line, &attribute) &&
-	    dwarf_formudata(&attribute, &value) == 0 && value < INT32_MAX)
-		line = (int)value;
-	variable.line = (uint32_t)line;
+	uint64_t line = die_number(die, DW_AT_decl_line);
+	variable.line = line < INT32_MAX ? (uint32_t)line : 0;
 	variable.size = type_size(die, &variable.type_die);
 	struct hf_variables *list = variable.tls ? &symbols->tls : &symbols->variables;
 	struct hf_variable *known = symbols_variable_starting(

@@ -23,23 +23,43 @@ uint64_t ctype_hash(uint64_t hash, const char *text)
 	return hash;
 }
 
-bool ctype_language_is_c(const Dwarf_Die *die)
+/* Codes that are newer than the header. */
+enum { LANG_CXX_17 = 0x2a, LANG_CXX_20 = 0x2b, LANG_CXX_23 = 0x3a };
+
+enum language { LANGUAGE_UNKNOWN, LANGUAGE_C, LANGUAGE_SCOPED };
+
+static enum language language_of(Dwarf_Die *unit)
 {
-	Dwarf_Die unit;
-	if (!die->cu || !dwarf_cu_die(die->cu, &unit, NULL, NULL, NULL, NULL, NULL, NULL))
-		return true;
-	switch (dwarf_srclang(&unit)) {
+	int code = dwarf_srclang(unit);
+	switch (code) {
 	case DW_LANG_C_plus_plus:
 	case DW_LANG_C_plus_plus_03:
 	case DW_LANG_C_plus_plus_11:
 	case DW_LANG_C_plus_plus_14:
+	case LANG_CXX_17:
+	case LANG_CXX_20:
+	case LANG_CXX_23:
 	case DW_LANG_Rust:
 	case DW_LANG_D:
 	case DW_LANG_ObjC_plus_plus:
-		return false;
+		return LANGUAGE_SCOPED;
 	default:
-		return true;
+		return code > 0 ? LANGUAGE_C : LANGUAGE_UNKNOWN;
 	}
+}
+
+static bool is_c(const struct type_names *names, Dwarf_Die *unit)
+{
+	enum language language = language_of(unit);
+	return language == LANGUAGE_C || (language == LANGUAGE_UNKNOWN && !names->cxx);
+}
+
+bool ctype_language_is_c(struct hf_symbols *symbols, uint32_t module, const Dwarf_Die *die)
+{
+	Dwarf_Die unit;
+	if (!die->cu || !dwarf_cu_die(die->cu, &unit, NULL, NULL, NULL, NULL, NULL, NULL))
+		return true;
+	return is_c(ctype_names(symbols, module), &unit);
 }
 
 /* ---- reading ----------------------------------------------------------------------------------
@@ -56,8 +76,32 @@ struct name_walk {
 	uint32_t scopes[MAX_SCOPE_DEPTH]; /* the scope that encloses this level */
 	uint32_t open[MAX_SCOPE_DEPTH];	  /* the scope that this level's DIE is, whose end is due */
 	int depth;
-	bool nested; /* C++: into namespaces and structures */
+	uint32_t first; /* scope of the unit */
+	bool nested;	/* C++: into namespaces and structures */
 };
+
+/* A class that is defined outside of what it was declared in has its name from there. */
+static uint32_t named_in(const struct name_walk *walk, Dwarf_Die *die)
+{
+	const struct type_names *names = walk->names;
+	uint32_t low = walk->first, high = (uint32_t)names->scopes.count;
+	Dwarf_Attribute attribute;
+	Dwarf_Die declared;
+
+	if (!dwarf_attr(die, DW_AT_specification, &attribute) ||
+	    !dwarf_formref_die(&attribute, &declared))
+		return walk->scopes[walk->depth];
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (names->scopes.data[middle].start < (const uint8_t *)declared.addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < names->scopes.count && names->scopes.data[low].start == declared.addr
+		   ? names->scopes.data[low].outer
+		   : walk->scopes[walk->depth];
+}
 
 /* Note the DIE at the walk's level; *@ret: its scope. */
 static bool note_scope(struct name_walk *walk, int tag, uint32_t *ret)
@@ -67,6 +111,7 @@ static bool note_scope(struct name_walk *walk, int tag, uint32_t *ret)
 	    .start = die->addr,
 	    .name = dwarf_diename(die),
 	    .parent = walk->scopes[walk->depth],
+	    .outer = named_in(walk, die),
 	    .defined = is_structure(tag) && !dwarf_hasattr(die, DW_AT_declaration),
 	};
 	if (!scope.name && tag == DW_TAG_namespace)
@@ -112,7 +157,8 @@ static void advance(struct name_walk *walk)
 
 static bool walk_unit(struct type_names *names, Dwarf_Die *unit)
 {
-	struct name_walk walk = {.names = names, .nested = !ctype_language_is_c(unit)};
+	struct name_walk walk = {
+	    .names = names, .first = (uint32_t)names->scopes.count, .nested = !is_c(names, unit)};
 	struct scope_unit made = {unit->addr, NULL, unit->cu, (uint32_t)names->scopes.count, 0};
 
 	walk.scopes[0] = walk.open[0] = HF_NO_INDEX;
@@ -148,7 +194,7 @@ static uint64_t scope_hash(const struct type_names *names, uint32_t scope)
 	int count = 0;
 
 	for (uint32_t at = scope; at != HF_NO_INDEX && count < MAX_SCOPE_DEPTH;
-	     at = names->scopes.data[at].parent) {
+	     at = names->scopes.data[at].outer) {
 		const char *name = names->scopes.data[at].name;
 		if (!name)
 			return 0;
@@ -189,6 +235,18 @@ static bool make_slots(struct type_names *names)
 	return true;
 }
 
+static bool has_scopes(Dwarf *dwarf)
+{
+	struct hf_unit_walk walk = {.dwarf = dwarf};
+	struct hf_unit unit;
+
+	while (hf_units_next(&walk, &unit)) {
+		if (language_of(&unit.die) == LANGUAGE_SCOPED)
+			return true;
+	}
+	return false;
+}
+
 static bool walk_file(struct type_names *names, Dwarf *dwarf)
 {
 	struct hf_unit_walk walk = {.dwarf = dwarf};
@@ -213,6 +271,7 @@ struct type_names *ctype_names(struct hf_symbols *symbols, uint32_t module)
 	Dwarf *dwarf = owner->has_dwarf ? hf_units_dwarf(owner, &bias) : NULL;
 	if (!dwarf)
 		return names;
+	names->cxx = has_scopes(dwarf);
 	if (!walk_file(names, dwarf) || !walk_file(names, dwarf_getalt(dwarf)) ||
 	    !make_slots(names)) {
 		ctype_names_deinit(names);
@@ -249,12 +308,15 @@ static const struct scope_unit *unit_of(const struct type_names *names, const ui
 	return low ? &names->units.data[low - 1] : NULL;
 }
 
-static bool inside(const struct scope *scope, const uint8_t *addr)
+/* Does the scope, which starts before @addr, end behind it? A last child ends with its parent. */
+static bool inside(const struct type_names *names, uint32_t scope, const uint8_t *addr)
 {
-	return scope->start < addr && (!scope->end || addr < scope->end);
+	while (scope != HF_NO_INDEX && !names->scopes.data[scope].end)
+		scope = names->scopes.data[scope].parent;
+	return scope == HF_NO_INDEX || addr < names->scopes.data[scope].end;
 }
 
-/* The innermost scope around @addr, itself not meant; HF_NO_INDEX: none. */
+/* The innermost scope that the DIE at @addr is named in; HF_NO_INDEX: none. */
 static uint32_t scope_around(const struct type_names *names, const struct scope_unit *unit,
 			     const uint8_t *addr)
 {
@@ -267,7 +329,10 @@ static uint32_t scope_around(const struct type_names *names, const struct scope_
 			high = middle;
 	}
 	uint32_t at = low > unit->first ? low - 1 : HF_NO_INDEX;
-	while (at != HF_NO_INDEX && !inside(&names->scopes.data[at], addr))
+	/* A scope itself knows better where it is named. */
+	if (low < unit->first + unit->count && names->scopes.data[low].start == addr)
+		return names->scopes.data[low].outer;
+	while (at != HF_NO_INDEX && !inside(names, at, addr))
 		at = names->scopes.data[at].parent;
 	return at;
 }
@@ -285,7 +350,7 @@ const char *ctype_qualify(struct hf_symbols *symbols, uint32_t module, const Dwa
 		const struct scope *scope = &names->scopes.data[at];
 		name = hf_strpool_printf(symbols->strings, "%s::%s",
 					 scope->name ? scope->name : "(anonymous)", name);
-		at = scope->parent;
+		at = scope->outer;
 	}
 	return name;
 }

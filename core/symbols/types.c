@@ -1,10 +1,8 @@
 /*
- * types.c - DWARF types, interned and read when asked (see types.h).
+ * types.c - what is asked of DWARF types (see types.h).
  *
- * A DIE is known by its host address, which is unique over all files (units of types, split and
- * alternate files too). The same structure in another unit is found by kind, name, size and line
- * of declaration, and becomes an alias. Targets and members are read at the first question, so
- * that nothing recurses over the file's data.
+ * Targets and members are read at the first question, so that nothing recurses over the file's
+ * data.
  */
 #include "core/symbols/types.h"
 
@@ -14,354 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/symbols/dies.h"
 #include "core/symbols/types_private.h"
 
 enum { MAX_MEMBERS = 1 << 16, MAX_DESCRIBE = 32 };
-
-struct hf_ctypes *ctypes_create(size_t modules)
-{
-	struct hf_ctypes *types = calloc(1, sizeof(*types));
-	if (types)
-		types->names = calloc(modules + 1, sizeof(*types->names));
-	if (!types || !types->names) {
-		free(types);
-		return NULL;
-	}
-	return types;
-}
-
-void ctypes_destroy(struct hf_ctypes *types, size_t modules)
-{
-	if (!types)
-		return;
-	for (uint32_t i = 0; i < types->count; i++)
-		free(ctype_at(types, i)->members);
-	hf_vec_foreach (block, &types->blocks)
-		free(*block);
-	for (size_t i = 0; i < modules; i++)
-		ctype_names_deinit(&types->names[i]);
-	ctype_locals_destroy(types->locals);
-	free(types->names);
-	free(types->blocks.data);
-	free(types->by_addr);
-	free(types->same);
-	free(types);
-}
-
-struct ctype *ctype_at(const struct hf_ctypes *types, uint32_t type)
-{
-	return &types->blocks.data[type / TYPE_BLOCK][type % TYPE_BLOCK];
-}
-
-/* ---- the table --------------------------------------------------------------------------------
- */
-
-/* A new type; 0 when out of memory. The first one is type 0. */
-static uint32_t add_type(struct hf_ctypes *types)
-{
-	if (types->count == types->blocks.count * TYPE_BLOCK) {
-		struct ctype *block = calloc(TYPE_BLOCK, sizeof(*block));
-		if (!block || !hf_vec_push(&types->blocks, block)) {
-			free(block);
-			return 0;
-		}
-	}
-	return types->count++;
-}
-
-static struct addr_slot *addr_slot(struct addr_slot *slots, uint32_t count, const void *addr)
-{
-	uint32_t at = (uint32_t)(((uintptr_t)addr * UINT64_C(0x9e3779b97f4a7c15)) >> 32);
-	while (slots[at & (count - 1)].addr && slots[at & (count - 1)].addr != addr)
-		at++;
-	return &slots[at & (count - 1)];
-}
-
-static bool remember_addr(struct hf_ctypes *types, const void *addr, uint32_t type)
-{
-	if (types->by_addr_used * 2 >= types->by_addr_count) {
-		uint32_t count = types->by_addr_count ? types->by_addr_count * 2 : 1024;
-		struct addr_slot *slots = calloc(count, sizeof(*slots));
-		if (!slots)
-			return false;
-		for (uint32_t i = 0; i < types->by_addr_count; i++) {
-			if (types->by_addr[i].addr)
-				*addr_slot(slots, count, types->by_addr[i].addr) =
-				    types->by_addr[i];
-		}
-		free(types->by_addr);
-		types->by_addr = slots;
-		types->by_addr_count = count;
-	}
-	*addr_slot(types->by_addr, types->by_addr_count, addr) = (struct addr_slot){addr, type};
-	types->by_addr_used++;
-	return true;
-}
-
-static struct name_slot *same_slot(struct name_slot *slots, uint32_t count, uint64_t hash)
-{
-	uint32_t at = (uint32_t)(hash >> 24);
-	while (slots[at & (count - 1)].hash && slots[at & (count - 1)].hash != hash)
-		at++;
-	return &slots[at & (count - 1)];
-}
-
-/* The type with this identity; *@type is remembered for it if there is none yet. */
-static uint32_t canonical(struct hf_ctypes *types, uint64_t hash, uint32_t type)
-{
-	if (types->same_used * 2 >= types->same_count) {
-		uint32_t count = types->same_count ? types->same_count * 2 : 1024;
-		struct name_slot *slots = calloc(count, sizeof(*slots));
-		if (!slots)
-			return type;
-		for (uint32_t i = 0; i < types->same_count; i++) {
-			if (types->same[i].hash)
-				*same_slot(slots, count, types->same[i].hash) = types->same[i];
-		}
-		free(types->same);
-		types->same = slots;
-		types->same_count = count;
-	}
-	struct name_slot *slot = same_slot(types->same, types->same_count, hash);
-	if (slot->hash)
-		return slot->scope;
-	*slot = (struct name_slot){hash, type};
-	types->same_used++;
-	return type;
-}
-
-/* ---- one DIE ----------------------------------------------------------------------------------
- */
-
-static bool type_of(Dwarf_Die *die, Dwarf_Die *ret)
-{
-	Dwarf_Attribute attribute;
-	return dwarf_attr_integrate(die, DW_AT_type, &attribute) &&
-	       dwarf_formref_die(&attribute, ret);
-}
-
-/* Take typedefs and qualifiers off; *@ret_name: the last typedef's name. False: void. */
-static bool peel(Dwarf_Die *die, const char **ret_name)
-{
-	for (int i = 0; i < MAX_PEEL; i++) {
-		Dwarf_Die next;
-		switch (dwarf_tag(die)) {
-		case DW_TAG_typedef:
-			*ret_name = dwarf_diename(die);
-			break;
-		case DW_TAG_const_type:
-		case DW_TAG_volatile_type:
-		case DW_TAG_restrict_type:
-		case DW_TAG_atomic_type:
-		case DW_TAG_immutable_type:
-		case DW_TAG_packed_type:
-		case DW_TAG_shared_type:
-			break;
-		default:
-			return true;
-		}
-		if (!type_of(die, &next))
-			return false;
-		*die = next;
-	}
-	return false;
-}
-
-static uint64_t number_of(Dwarf_Die *die, unsigned name)
-{
-	Dwarf_Attribute attribute;
-	Dwarf_Word value;
-	return dwarf_attr_integrate(die, name, &attribute) &&
-		       dwarf_formudata(&attribute, &value) == 0
-		   ? value
-		   : 0;
-}
-
-static enum hf_ctype_kind base_kind(Dwarf_Die *die, uint64_t size, bool *ret_signed)
-{
-	uint64_t encoding = number_of(die, DW_AT_encoding);
-
-	*ret_signed = encoding == DW_ATE_signed || encoding == DW_ATE_signed_char;
-	switch (encoding) {
-	case DW_ATE_boolean:
-		return HF_CTYPE_BOOLEAN;
-	case DW_ATE_float:
-		return HF_CTYPE_FLOAT;
-	case DW_ATE_signed_char:
-	case DW_ATE_unsigned_char:
-	case DW_ATE_UTF:
-		return size == 1 ? HF_CTYPE_CHARACTER : HF_CTYPE_INTEGER;
-	case DW_ATE_signed:
-	case DW_ATE_unsigned:
-		return HF_CTYPE_INTEGER;
-	default:
-		return HF_CTYPE_OTHER;
-	}
-}
-
-static enum hf_ctype_kind kind_of(Dwarf_Die *die, uint64_t size, bool *ret_signed)
-{
-	switch (dwarf_tag(die)) {
-	case DW_TAG_base_type:
-		return base_kind(die, size, ret_signed);
-	case DW_TAG_enumeration_type:
-		return HF_CTYPE_ENUM;
-	case DW_TAG_pointer_type:
-	case DW_TAG_reference_type:
-	case DW_TAG_rvalue_reference_type:
-		return HF_CTYPE_POINTER;
-	case DW_TAG_subroutine_type:
-		return HF_CTYPE_FUNCTION;
-	case DW_TAG_structure_type:
-	case DW_TAG_class_type:
-		return HF_CTYPE_STRUCT;
-	case DW_TAG_union_type:
-		return HF_CTYPE_UNION;
-	case DW_TAG_array_type:
-		return HF_CTYPE_ARRAY;
-	default:
-		return HF_CTYPE_OTHER;
-	}
-}
-
-/* Elements over all dimensions; 0: flexible or unknown. */
-static uint64_t array_count(Dwarf_Die *die)
-{
-	Dwarf_Die child;
-	uint64_t total = 1;
-	int dimensions = 0;
-
-	if (dwarf_child(die, &child) != 0)
-		return 0;
-	do {
-		Dwarf_Attribute attribute;
-		Dwarf_Word value;
-		uint64_t count = 0;
-		if (dwarf_tag(&child) != DW_TAG_subrange_type)
-			continue;
-		dimensions++;
-		if (dwarf_attr(&child, DW_AT_count, &attribute) &&
-		    dwarf_formudata(&attribute, &value) == 0)
-			count = value;
-		else if (dwarf_attr(&child, DW_AT_upper_bound, &attribute) &&
-			 dwarf_formudata(&attribute, &value) == 0)
-			count = value + 1;
-		if (__builtin_mul_overflow(total, count, &total) || total > INT64_MAX)
-			return 0;
-	} while (dwarf_siblingof(&child, &child) == 0);
-	return dimensions ? total : 0;
-}
-
-static const char *tag_name(struct hf_symbols *symbols, uint32_t module, Dwarf_Die *die,
-			    enum hf_ctype_kind kind, const char *typedef_name)
-{
-	const char *name = dwarf_diename(die);
-	bool aggregate = kind == HF_CTYPE_STRUCT || kind == HF_CTYPE_UNION || kind == HF_CTYPE_ENUM;
-
-	if (!aggregate)
-		return kind == HF_CTYPE_POINTER || kind == HF_CTYPE_ARRAY ? NULL : name;
-	if (!name)
-		return typedef_name;
-	if (!ctype_language_is_c(die))
-		return ctype_qualify(symbols, module, die, name);
-	return hf_strpool_printf(symbols->strings, "%s %s",
-				 kind == HF_CTYPE_STRUCT  ? "struct"
-				 : kind == HF_CTYPE_UNION ? "union"
-							  : "enum",
-				 name);
-}
-
-static uint32_t known_addr(const struct hf_ctypes *types, const void *addr, bool *ret_known)
-{
-	*ret_known = false;
-	if (!types->by_addr_count)
-		return 0;
-	const struct addr_slot *slot = addr_slot(types->by_addr, types->by_addr_count, addr);
-	*ret_known = slot->addr != NULL;
-	return slot->type;
-}
-
-/* A structure that is only declared here: go to its definition, if there is one. */
-static void find_definition(struct hf_symbols *symbols, uint32_t module, Dwarf_Die *die)
-{
-	Dwarf_Die found;
-	const char *name = dwarf_diename(die);
-	int tag = dwarf_tag(die);
-
-	if (!name ||
-	    (tag != DW_TAG_structure_type && tag != DW_TAG_class_type && tag != DW_TAG_union_type))
-		return;
-	if (!ctype_language_is_c(die))
-		name = ctype_qualify(symbols, module, die, name);
-	if (name && ctype_definition(symbols, module, name, &found))
-		*die = found;
-}
-
-static uint32_t make_type(struct hf_symbols *symbols, uint32_t module, Dwarf_Die *die,
-			  const char *typedef_name)
-{
-	struct hf_ctypes *types = symbols->types;
-	Dwarf_Word size = 0;
-	bool is_signed = false;
-
-	if (dwarf_tag(die) != DW_TAG_subroutine_type && dwarf_aggregate_size(die, &size) != 0)
-		size = 0;
-	enum hf_ctype_kind kind = kind_of(die, size, &is_signed);
-	const char *name = tag_name(symbols, module, die, kind, typedef_name);
-	uint32_t type = add_type(types);
-	if (!type)
-		return 0;
-	struct ctype *made = ctype_at(types, type);
-	made->type = (struct hf_ctype){(uint8_t)kind, is_signed, name, size, 0};
-	made->die = *die;
-	made->module = module;
-	if (kind == HF_CTYPE_POINTER && !size)
-		made->type.size = symbols->process->image.word_bytes;
-	if (kind == HF_CTYPE_ARRAY)
-		made->type.count = array_count(die);
-	if ((kind == HF_CTYPE_STRUCT || kind == HF_CTYPE_UNION) && name && size) {
-		uint64_t hash = ctype_hash((uint64_t)kind * 31 + size, name);
-		hash = (hash ^ number_of(die, DW_AT_decl_line)) * UINT64_C(0x100000001b3);
-		return canonical(types, hash | 1, type);
-	}
-	return type;
-}
-
-uint32_t ctype_intern(struct hf_symbols *symbols, uint32_t module, const Dwarf_Die *given)
-{
-	struct hf_ctypes *types = symbols->types;
-	Dwarf_Die die = *given;
-	const char *typedef_name = NULL;
-	bool known;
-
-	if (types->count == 0) {
-		add_type(types); /* type 0: void */
-		if (types->count == 0)
-			return 0;
-	}
-	if (!peel(&die, &typedef_name))
-		return 0;
-	const void *addr = die.addr;
-	uint32_t type = known_addr(types, addr, &known);
-	if (known)
-		return type;
-	Dwarf_Attribute attribute;
-	bool flag = false;
-	if (dwarf_attr(&die, DW_AT_declaration, &attribute) &&
-	    dwarf_formflag(&attribute, &flag) == 0 && flag)
-		find_definition(symbols, module, &die);
-	type = known_addr(types, die.addr, &known);
-	if (!known)
-		type = make_type(symbols, module, &die, typedef_name);
-	if (type && !known && die.addr != addr)
-		remember_addr(types, die.addr, type);
-	if (type)
-		remember_addr(types, addr, type);
-	return type;
-}
-
-/* ---- questions --------------------------------------------------------------------------------
- */
 
 const struct hf_ctype *hf_ctype_get(struct hf_symbols *symbols, uint32_t type)
 {
@@ -380,7 +34,7 @@ uint32_t hf_ctype_target(struct hf_symbols *symbols, uint32_t type)
 	struct ctype *at = ctype_at(symbols->types, type);
 	if (!at->has_target) {
 		at->has_target = true;
-		if (type_of(&at->die, &target))
+		if (die_type(&at->die, &target))
 			at->target = ctype_intern(symbols, at->module, &target);
 	}
 	return at->target;
@@ -393,7 +47,7 @@ uint32_t hf_ctype_pointer(struct hf_symbols *symbols, uint32_t target)
 	struct ctype *to = ctype_at(symbols->types, target);
 	if (to->pointer)
 		return to->pointer;
-	uint32_t type = add_type(symbols->types);
+	uint32_t type = ctype_add(symbols->types);
 	if (!type)
 		return 0;
 	struct ctype *made = ctype_at(symbols->types, type);
@@ -412,7 +66,7 @@ static bool member_place(Dwarf_Die *die, struct hf_cmember *member)
 	Dwarf_Attribute attribute;
 	Dwarf_Word value;
 
-	member->bit_size = (uint16_t)number_of(die, DW_AT_bit_size);
+	member->bit_size = (uint16_t)die_number(die, DW_AT_bit_size);
 	if (dwarf_attr(die, DW_AT_data_bit_offset, &attribute) &&
 	    dwarf_formudata(&attribute, &value) == 0) {
 		member->offset = value / 8;
@@ -446,7 +100,7 @@ static void read_members(struct hf_symbols *symbols, struct ctype *type)
 		int tag = dwarf_tag(&child);
 		struct hf_cmember member = {.base = tag == DW_TAG_inheritance};
 		if ((tag != DW_TAG_member && tag != DW_TAG_inheritance) ||
-		    !member_place(&child, &member) || !type_of(&child, &of))
+		    !member_place(&child, &member) || !die_type(&child, &of))
 			continue;
 		member.name = member.base ? NULL : dwarf_diename(&child);
 		member.type = ctype_intern(symbols, type->module, &of);
@@ -494,7 +148,7 @@ uint32_t hf_ctype_argument(struct hf_symbols *symbols, uint32_t type, unsigned n
 	do {
 		if (dwarf_tag(&child) != DW_TAG_template_type_parameter || number-- > 0)
 			continue;
-		return type_of(&child, &of) ? ctype_intern(symbols, at->module, &of) : 0;
+		return die_type(&child, &of) ? ctype_intern(symbols, at->module, &of) : 0;
 	} while (dwarf_siblingof(&child, &child) == 0);
 	return 0;
 }

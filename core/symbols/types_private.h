@@ -9,7 +9,6 @@
 
 enum {
 	TYPE_BLOCK = 512,     /* types are allocated in blocks, so that they never move */
-	MAX_PEEL = 64,	      /* typedefs and qualifiers in a row */
 	MAX_SCOPES = 1 << 21, /* structures and namespaces that a module's index holds */
 	MAX_SCOPE_DEPTH = 24,
 };
@@ -29,7 +28,8 @@ struct ctype {
 struct scope {
 	const uint8_t *start, *end;
 	const char *name;
-	uint32_t parent; /* or HF_NO_INDEX; in the same module's array */
+	uint32_t parent; /* around it; or HF_NO_INDEX; in the same module's array */
+	uint32_t outer;	 /* that it is named in: not around it where it is defined elsewhere */
 	bool defined;	 /* a structure, with a body */
 };
 
@@ -46,7 +46,7 @@ struct name_slot {
 
 /* Names of one module: read at the first question. */
 struct type_names {
-	bool ready;
+	bool ready, cxx; /* cxx: of C++ or another language with scopes, some of it */
 	HF_VEC(, struct scope) scopes;
 	HF_VEC(, struct scope_unit) units; /* sorted by start */
 	struct name_slot *slots;
@@ -71,6 +71,8 @@ struct hf_ctypes {
 
 /* The type of @die, interned; 0 when there is none, or out of memory. */
 uint32_t ctype_intern(struct hf_symbols *symbols, uint32_t module, const Dwarf_Die *die);
+/* A new type; 0 when out of memory. The first one is type 0. */
+uint32_t ctype_add(struct hf_ctypes *types);
 struct ctype *ctype_at(const struct hf_ctypes *types, uint32_t type);
 
 /* typenames.c */
@@ -82,7 +84,8 @@ const char *ctype_qualify(struct hf_symbols *symbols, uint32_t module, const Dwa
 bool ctype_definition(struct hf_symbols *symbols, uint32_t module, const char *qualified,
 		      Dwarf_Die *ret);
 bool ctype_scope_die(const struct type_names *names, uint32_t scope, Dwarf_Die *ret);
-bool ctype_language_is_c(const Dwarf_Die *die);
+/* Units that dwz made say no language: they are taken for C++ where anything of the module is. */
+bool ctype_language_is_c(struct hf_symbols *symbols, uint32_t module, const Dwarf_Die *die);
 uint64_t ctype_hash(uint64_t hash, const char *text); /* white space does not count */
 
 /* locals.c */
