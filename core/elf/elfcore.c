@@ -196,6 +196,16 @@ bool hf_notes_parse(const uint8_t *data, uint64_t size, bool big_endian, struct 
 	return true;
 }
 
+/* Notes stand one behind the other, and each has a name: zeros are none, but a hole in the file. */
+static bool has_zeroed_notes(const struct hf_elfcore *core)
+{
+	hf_vec_foreach (note, &core->notes) {
+		if (!note->type && !note->name_bytes && !note->desc_bytes)
+			return true;
+	}
+	return false;
+}
+
 static struct hf_error *read_notes(struct hf_elfcore *core, struct hf_diags *diags)
 {
 	const struct hf_input *input = core->input;
@@ -215,6 +225,11 @@ static struct hf_error *read_notes(struct hf_elfcore *core, struct hf_diags *dia
 		hf_diag_add(diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "notes-missing", 0,
 			    "the core ends before or inside its notes: threads, registers, signal "
 			    "and file names are missing or incomplete");
+	else if (has_zeroed_notes(core))
+		hf_diag_add(diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "notes-missing", 0,
+			    "the core's notes are zero in part (a hole: a copy that was "
+			    "interrupted?): threads, registers, signal and file names are missing "
+			    "or incomplete");
 	return NULL;
 }
 

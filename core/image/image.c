@@ -45,7 +45,7 @@ const void *hf_image_at(const struct hf_image *image, uint64_t address, uint64_t
 	return segment->data + offset;
 }
 
-uint64_t hf_image_next(const struct hf_image *image, uint64_t address)
+uint64_t hf_image_next(const struct hf_image *image, uint64_t address, uint64_t end)
 {
 	size_t low = 0, high = image->segments.count;
 	while (low < high) {
@@ -55,13 +55,13 @@ uint64_t hf_image_next(const struct hf_image *image, uint64_t address)
 		else
 			high = middle;
 	}
-	for (; low < image->segments.count; low++) {
+	for (; low < image->segments.count && image->segments.data[low].start < end; low++) {
 		const struct hf_segment *segment = &image->segments.data[low];
 		uint64_t from = segment->start > address ? segment->start : address;
 		if (from - segment->start < segment->present)
-			return from;
+			return from < end ? from : end;
 	}
-	return UINT64_MAX;
+	return end;
 }
 
 bool hf_image_read(const struct hf_image *image, uint64_t address, void *buffer, size_t size)

@@ -59,10 +59,10 @@ const struct hf_segment *hf_image_find(const struct hf_image *image, uint64_t ad
 const void *hf_image_at(const struct hf_image *image, uint64_t address, uint64_t *ret_available);
 
 /*
- * Lowest address at or above @address whose bytes are there, UINT64_MAX if there is none: a
- * loop over pages takes it so as not to step through terabytes that only a header promises.
+ * Lowest address of [@address, @end) whose bytes are there, @end if there is none: a loop over
+ * pages takes it so as not to step through terabytes that only a header promises.
  */
-uint64_t hf_image_next(const struct hf_image *image, uint64_t address);
+uint64_t hf_image_next(const struct hf_image *image, uint64_t address, uint64_t end);
 
 /* Copy @size bytes, across segments; false if any byte is absent (@buffer then undefined). */
 bool hf_image_read(const struct hf_image *image, uint64_t address, void *buffer, size_t size);

@@ -193,7 +193,7 @@ static bool scan_places(const struct hf_process *process, const struct descripto
 			const struct hf_mapping *mapping, struct hf_dead_stacks *dead)
 {
 	uint64_t page = process->image.page_bytes, below = place->told_below_end;
-	uint64_t at = hf_image_next(&process->image, mapping->start);
+	uint64_t at = hf_image_next(&process->image, mapping->start, mapping->end);
 
 	while (at < mapping->end) {
 		struct stack_block block;
@@ -206,7 +206,7 @@ static bool scan_places(const struct hf_process *process, const struct descripto
 		    !add_dead(process, mapping, &block,
 			      place->tp_below_end ? end - place->tp_below_end : 0, dead))
 			return false;
-		at = hf_image_next(&process->image, end);
+		at = hf_image_next(&process->image, end, mapping->end);
 	}
 	return true;
 }
@@ -216,7 +216,7 @@ static bool scan_tcbs(const struct hf_process *process, const struct hf_mapping 
 		      struct hf_dead_stacks *dead)
 {
 	uint64_t word = process->image.word_bytes, end = mapping->end;
-	uint64_t at = hf_image_next(&process->image, mapping->start);
+	uint64_t at = hf_image_next(&process->image, mapping->start, mapping->end);
 
 	if (end - mapping->start > MAX_SCAN)
 		end = mapping->start + MAX_SCAN;
@@ -228,7 +228,7 @@ static bool scan_tcbs(const struct hf_process *process, const struct hf_mapping 
 		uint64_t available = 0;
 		const uint8_t *view = hf_image_at(&process->image, at, &available);
 		if (!view) {
-			uint64_t next = hf_image_next(&process->image, at);
+			uint64_t next = hf_image_next(&process->image, at, end);
 			if (next >= end)
 				break;
 			at = (next + DESCRIPTOR_ALIGN - 1) & ~(uint64_t)(DESCRIPTOR_ALIGN - 1);

@@ -75,8 +75,8 @@ static bool scan_for_bins(const struct glibc *glibc, uint64_t start, uint64_t en
 		uint64_t available = 0;
 		const uint8_t *view = hf_image_at(glibc->image, at + last, &available);
 		if (!view || available < 2 * w) {
-			uint64_t next = view ? at + w : hf_image_next(glibc->image, at + last);
-			if (next == UINT64_MAX)
+			uint64_t next = view ? at + w : hf_image_next(glibc->image, at + last, end);
+			if (next >= end)
 				return false;
 			at = view ? next : (next - last + w - 1) & ~(w - 1);
 			continue;
@@ -468,10 +468,6 @@ static bool settle_without_main(struct glibc *glibc)
 		return false;
 	take_class(glibc, best);
 	glibc->main_arena = glibc->par = 0;
-	hf_diag_add(
-	    glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "main-arena-missing", 0,
-	    "malloc's main arena, in libc's data, is not in the core: its blocks are told by "
-	    "their chain alone; freed ones that caches and fast lists keep look in use");
 	return true;
 }
 

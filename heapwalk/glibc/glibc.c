@@ -146,10 +146,16 @@ static struct hf_error *probe(struct glibc *glibc, bool *ret_found)
 		return err;
 	glibc_read_crash(glibc);
 	err = glibc_find_regions(glibc);
-	if (!err)
-		glibc_settle_mangling(glibc);
-	if (!err)
-		err = glibc_walk_tcaches(glibc);
+	*ret_found = glibc->main_arena || glibc->base.regions.count;
+	if (err || !*ret_found)
+		return err;
+	if (!glibc->main_arena)
+		hf_diag_add(glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "main-arena-missing", 0,
+			    "malloc's main arena, in libc's data, is not in the core: its blocks "
+			    "are told by their chain alone; freed ones that caches and fast lists "
+			    "keep look in use");
+	glibc_settle_mangling(glibc);
+	err = glibc_walk_tcaches(glibc);
 	if (!err)
 		err = glibc_walk_lists(glibc);
 	if (err)

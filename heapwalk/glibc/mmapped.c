@@ -149,7 +149,7 @@ static bool search_part(void *ctx, uint64_t start, uint64_t end)
 	for (uint64_t at = (start + page - 1) & ~(page - 1); at < end;) {
 		if (!glibc_mmapped_at(glibc, at, end, &chunk, &length)) {
 			/* Memory that is not there is not stepped through page by page. */
-			uint64_t next = hf_image_next(glibc->image, at + page) & ~(page - 1);
+			uint64_t next = hf_image_next(glibc->image, at + page, end) & ~(page - 1);
 			at = next > at ? next : end;
 			continue;
 		}

@@ -97,7 +97,7 @@ static struct hf_error *find_lost_arenas(struct glibc *glibc)
 		for (uint64_t heap = (mapping->start + step - 1) & ~(step - 1);
 		     heap >= mapping->start && heap < mapping->end; heap += step) {
 			/* A header can promise terabytes that are not there. */
-			uint64_t there = hf_image_next(glibc->image, heap);
+			uint64_t there = hf_image_next(glibc->image, heap, mapping->end);
 			uint64_t arena = heap + glibc->layout.heap_info;
 			if (there >= mapping->end)
 				break;
@@ -343,7 +343,8 @@ static struct hf_error *find_mmap_regions(struct glibc *glibc, uint64_t top, uin
 				continue;
 			}
 			/* Memory that is not there is not stepped through page by page. */
-			uint64_t next = hf_image_next(glibc->image, at + page) & ~(page - 1);
+			uint64_t next =
+			    hf_image_next(glibc->image, at + page, mapping->end) & ~(page - 1);
 			at = next > at ? next : mapping->end;
 		}
 	}

@@ -308,7 +308,7 @@ static bool cut_ranges(struct root_scan *scan)
 	hf_vec_foreach (range, &scan->graph->roots->ranges) {
 		for (uint64_t at = range->start; at < range->end;) {
 			/* A header may promise terabytes: only what is there is cut in pieces. */
-			uint64_t there = hf_image_next(scan->graph->image, at);
+			uint64_t there = hf_image_next(scan->graph->image, at, range->end);
 			if (there >= range->end)
 				break;
 			/* A piece begins where a word may: not inside one that is cut in two. */
@@ -462,7 +462,7 @@ static bool each_in_range(const struct each_edge *each, uint64_t start, uint64_t
 		uint64_t available = 0;
 		const uint8_t *data = hf_image_at(image, at, &available);
 		if (!data) {
-			uint64_t next = hf_image_next(image, at + word);
+			uint64_t next = hf_image_next(image, at + word, end);
 			if (next >= end)
 				return true;
 			at = next + (word - next % word) % word;

@@ -7,18 +7,19 @@ KIND segment: each writable segment of memory that is not all zero, not dumped (
 KIND notes: the notes are gone.
 
 Each time: no signal, no more than 10 seconds, exit status 0 or 2; what it calls definitely lost is
-definitely lost in the whole core as well; and a report of a core that misses something says so."""
-import csv
-import io
+definitely lost in the whole core as well; and of a core that misses something it is said that it
+is partial. Every fifth is given to the report as well. As many at a time as there are processors."""
 import json
 import os
+import queue
 import random
 import struct
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
-LIMIT_SECONDS, HOLE = 10, 64 << 10
+LIMIT_SECONDS, HOLE, REPORT_EACH = 10, 64 << 10, 5
 SQL = "SELECT address, leak_kind FROM objects"
 
 
@@ -57,7 +58,7 @@ def damages(kind, count, seed, data):
             at = rng.randrange(1, head) if i % 4 == 0 else rng.randrange(head, len(data))
             yield "cut at %d" % at, memoryview(data)[:at]
     elif kind == "hole":
-        used = [i for i in range(0, len(data), 512) if any(data[i:i + 512])]
+        used = [i for i in range(0, len(data), 512) if data[i:i + 512].strip(b"\0")]
         for i in range(count):  # where something is lost by it
             at = max(0, min(rng.choice(used) - rng.randrange(HOLE), len(data) - HOLE))
             yield "hole at %d" % at, data[:at] + bytes(HOLE) + data[at + HOLE:]
@@ -76,41 +77,78 @@ def damages(kind, count, seed, data):
                 yield "without notes", copy
 
 
+class Tool:
+    """One core's figures, by the program itself."""
+
+    def __init__(self, tool, binary):
+        self.tool, self.binary = tool, binary
+
+    def ask(self, path, *options):
+        """(what is wrong, what is definitely lost, objects, is it told as partial)"""
+        wrong, out = run([self.tool, "query", "--json", "-q", "--no-index", *options, path,
+                          self.binary, SQL])
+        if wrong:
+            return wrong, set(), 0, True
+        told = json.loads(out)
+        lost = {row["address"] for row in told["rows"] if row["leak_kind"] == "definite"}
+        return None, lost, len(told["rows"]), told["partial"]
+
+    def report(self, path):
+        wrong, _ = run([self.tool, "report", "-q", "--no-index", path, self.binary])
+        return None if wrong == "nothing" else wrong
+
+
+def judge(tool, definite, kind, number, name, path):
+    """(what is wrong, objects, how many are lost) of the damaged core at PATH."""
+    # Every other one as on a machine that has no debug information of the libraries.
+    options = ["--debuginfo-path=/nonexistent"] if number % 2 else []
+    wrong, lost, rows, partial = tool.ask(path, *options)
+    if wrong == "nothing":
+        return None, 0, 0
+    if not wrong and lost - definite:
+        wrong = "%d of %d are lost that were not: %s" % (
+            len(lost - definite), rows, ", ".join(sorted(lost - definite)[:4]))
+    if not wrong and kind != "hole" and not partial:
+        wrong = "it is not told that it is partial"
+    if not wrong and number % REPORT_EACH == 0:
+        wrong = tool.report(path)
+    return wrong and "%s: %s" % (name, wrong), rows, len(lost)
+
+
 def main():
     tool, kind, count, seed, core, binary = sys.argv[1:7]
+    tool = Tool(tool, binary)
     data = open(core, "rb").read()
-
-    def ask(path):
-        wrong, out = run([tool, "query", "--csv", "-q", "--no-index", path, binary, SQL])
-        rows = list(csv.DictReader(io.StringIO(out.decode()))) if not wrong else []
-        return wrong, {r["address"] for r in rows if r["leak_kind"] == "definite"}, len(rows)
-
-    wrong, definite, objects = ask(core)
+    wrong, definite, objects, _ = tool.ask(core)
     assert not wrong and objects, wrong
-    tried = failures = told = kept = 0
-    with tempfile.TemporaryDirectory() as work:
-        path = os.path.join(work, "core")
-        for name, damaged in damages(kind, int(count), int(seed), data):
-            with open(path, "wb") as out:
-                out.write(damaged)
-            tried += 1
-            wrong, lost, rows = ask(path)
-            kept += rows
-            told += len(lost)
-            if wrong and wrong != "nothing":
-                print("WRONG: %s: %s" % (name, wrong))
-                failures += 1
-            elif lost - definite:
-                print("WRONG: %s: %d of %d are lost that were not: %s" %
-                      (name, len(lost - definite), rows, ", ".join(sorted(lost - definite)[:4])))
-                failures += 1
-            elif kind != "hole" and not wrong:
-                wrong, out = run([tool, "summary", "--json", "-q", "--no-index", path, binary])
-                if wrong or not json.loads(out)["partial"]:
-                    print("WRONG: %s: the summary does not say that it is partial" % name)
-                    failures += 1
+    workers = os.cpu_count() or 1
+    with tempfile.TemporaryDirectory() as work, ThreadPoolExecutor(workers) as pool:
+        free = queue.SimpleQueue()  # a file for each worker
+        for i in range(workers):
+            free.put(os.path.join(work, "core%d" % i))
+
+        def one(number, name, damaged):
+            path = free.get()
+            try:
+                with open(path, "wb") as out:
+                    out.write(damaged)
+                return judge(tool, definite, kind, number, name, path)
+            finally:
+                free.put(path)
+
+        results, waiting = [], []
+        for number, (name, damaged) in enumerate(damages(kind, int(count), int(seed), data)):
+            waiting.append(pool.submit(one, number, name, damaged))
+            if len(waiting) > workers:  # no more cores in memory than are being read
+                results.append(waiting.pop(0).result())
+        results += [one.result() for one in waiting]
+    failures = [wrong for wrong, _, _ in results if wrong]
+    for wrong in failures:
+        print("WRONG:", wrong)
     print("%s: %d cores, %d wrong; of %d objects each %d on average could be told, %d called lost "
-          "in all" % (kind, tried, failures, objects, kept / max(tried, 1), told))
+          "in all" % (kind, len(results), len(failures), objects,
+                      sum(rows for _, rows, _ in results) / max(len(results), 1),
+                      sum(lost for _, _, lost in results)))
     return 1 if failures else 0
 
 

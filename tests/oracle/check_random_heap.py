@@ -187,7 +187,8 @@ class Check:
         options = arguments[self.nameless:][4:]
         self.truth = Truth(path)
         with open(core, "rb") as file:  # EI_CLASS: a chunk's header is two words
-            self.header = {1: 8, 2: 16}[file.read(5)[4]]
+            ident = file.read(5)
+        self.header = 8 if ident == b"\x7fELF\x01" else 16  # or compressed: only 64-bit ones are
 
         def ask(sql):
             return query(tool, core, binary, options, sql)
