@@ -355,7 +355,7 @@ static struct hf_error *put_table(struct hf_export *export, const struct query_t
 	if (!describe_columns(table->schema, &columns) ||
 	    asprintf(&begin, "{\"table\":\"%s\"", table->name) < 0)
 		return hf_error_nomem();
-	query_rows_begin(&cursor, analysis, table, first);
+	query_rows_begin(&cursor, analysis, table, first, QUERY_ROWS_ALL);
 	for (; !query_rows_end(&cursor) && !export->to->error; query_rows_next(&cursor)) {
 		if (done++ % PROGRESS_ROWS == 0)
 			hf_progress_report(export->options.progress, table->name, done, 0);

@@ -61,7 +61,7 @@ static bool count_chunks(struct hf_analysis *analysis, uint64_t *ret)
 	uint64_t count = 0, last = 0;
 	bool ascend = true;
 
-	query_rows_begin(&cursor, analysis, table_of(SAVE_CHUNKS), 0);
+	query_rows_begin(&cursor, analysis, table_of(SAVE_CHUNKS), 0, QUERY_ROWS_ALL);
 	for (; !query_rows_end(&cursor); query_rows_next(&cursor), count++) {
 		uint64_t address = cursor.chunks[cursor.chunk_at].address;
 		ascend = ascend && (!count || address > last) && address <= INT64_MAX;
@@ -149,7 +149,7 @@ static struct hf_error *fill_rows(struct filler *filler, enum save_tree table, e
 
 	btree_begin(&tree, &filler->file, filler->roots[table], false, rows);
 	btree_begin(&keys, &filler->file, filler->roots[index], true, rows);
-	query_rows_begin(&cursor, filler->analysis, of, 0);
+	query_rows_begin(&cursor, filler->analysis, of, 0, QUERY_ROWS_ALL);
 	for (; !query_rows_end(&cursor) && !filler->file.error && !failed; row++) {
 		if (row % PROGRESS_ROWS == 0)
 			hf_progress_report(filler->export->options.progress, of->name, row, rows);
@@ -371,7 +371,7 @@ static uint64_t count_refs(struct filler *filler)
 	struct query_cursor cursor;
 	uint64_t count = 0;
 
-	query_rows_begin(&cursor, filler->analysis, table_of(SAVE_REFS), 0);
+	query_rows_begin(&cursor, filler->analysis, table_of(SAVE_REFS), 0, QUERY_ROWS_ALL);
 	for (; !query_rows_end(&cursor); query_rows_next(&cursor))
 		count++;
 	query_rows_deinit(&cursor);
