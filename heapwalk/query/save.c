@@ -21,39 +21,10 @@
 #include "heapwalk/query/btree.h"
 #include "heapwalk/query/query.h"
 #include "heapwalk/query/save_fill.h"
+#include "heapwalk/query/save_meta.h"
 #include "heapwalk/query/vtab.h"
 
-enum { MAX_COLUMNS = 64, MAX_META = 8, PROGRESS_OPS = 1 << 22, PROGRESS_ROWS = 1 << 18 };
-
-struct meta {
-	const char *name;
-	char *value;
-};
-
-static unsigned make_meta(const struct hf_analysis *analysis, struct meta ret[MAX_META])
-{
-	const struct hf_process_info *info = &analysis->process->info;
-	unsigned count = 0;
-	char *pid = NULL;
-
-	if (asprintf(&pid, "%" PRIu32, info->pid) < 0)
-		pid = NULL;
-	ret[count++] = (struct meta){"schema", strdup("heapforensics/1")};
-	ret[count++] = (struct meta){"version", strdup(HF_VERSION)};
-	ret[count++] = (struct meta){"core", info->core_path ? strdup(info->core_path) : NULL};
-	ret[count++] =
-	    (struct meta){"executable", info->executable ? strdup(info->executable) : NULL};
-	ret[count++] = (struct meta){"pid", pid};
-	ret[count++] =
-	    (struct meta){"partial", strdup(hf_diags_partial(analysis->diags) ? "true" : "false")};
-	return count;
-}
-
-static void free_meta(struct meta *meta, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++)
-		free(meta[i].value);
-}
+enum { PROGRESS_OPS = 1 << 22 };
 
 /* ---- sqlite ---------------------------------------------------------------------------------- */
 
@@ -166,14 +137,14 @@ static struct hf_error *save_nodes(sqlite3 *db, const struct hf_export *export)
 
 static struct hf_error *save_meta(sqlite3 *db, const struct hf_export *export)
 {
-	struct meta meta[MAX_META];
-	unsigned count = make_meta(export->analysis, meta);
+	struct save_meta meta[SAVE_MAX_META];
+	unsigned count = save_make_meta(export->analysis, meta);
 	struct hf_error *err = run(db, export, "CREATE TABLE saved.meta(name TEXT, value TEXT)");
 
 	for (unsigned i = 0; i < count && !err; i++)
 		err = run_bound(db, export, "INSERT INTO saved.meta VALUES(?, ?)", meta[i].name,
 				meta[i].value);
-	free_meta(meta, count);
+	save_free_meta(meta, count);
 	return err;
 }
 
@@ -272,135 +243,4 @@ const struct hf_export_ops hf_export_sqlite = {
     .opened = "sqlite3 FILE",
     .own_file = true,
     .write = write_sqlite,
-};
-
-/* ---- ndjson ---------------------------------------------------------------------------------- */
-
-struct columns {
-	char *keys[MAX_COLUMNS]; /* `,"id":` */
-	bool address[MAX_COLUMNS];
-	int count;
-};
-
-/* Names and types of "CREATE TABLE T(NAME TYPE, ...)". */
-static bool describe_columns(const char *schema, struct columns *ret)
-{
-	const char *at = strchr(schema, '(');
-
-	*ret = (struct columns){0};
-	while (at && *at != ')' && ret->count < MAX_COLUMNS) {
-		at += 1 + (at[1] == ' ');
-		bool quoted = *at == '"';
-		int length = (int)strcspn(at += quoted, quoted ? "\"" : " ");
-		const char *type = at + length + quoted + 1;
-		ret->address[ret->count] = !strncmp(type, "ADDRESS", 7);
-		if (asprintf(&ret->keys[ret->count], ",\"%.*s\":", length, at) < 0) {
-			ret->keys[ret->count] = NULL;
-			return false;
-		}
-		ret->count++;
-		at = type + strcspn(type, ",)");
-	}
-	return true;
-}
-
-static void put_cell(struct hf_writer *to, const struct query_cell *cell, bool address)
-{
-	if (cell->kind == QUERY_TEXT) {
-		hf_put_json(to, cell->text);
-	} else if (cell->kind == QUERY_NULL) {
-		hf_put(to, "null", 4);
-	} else if (address) {
-		hf_put_byte(to, '"');
-		hf_put_hex(to, (uint64_t)cell->number);
-		hf_put_byte(to, '"');
-	} else {
-		if (cell->number < 0)
-			hf_put_byte(to, '-');
-		hf_put_number(to, cell->number < 0 ? 0 - (uint64_t)cell->number
-						   : (uint64_t)cell->number);
-	}
-}
-
-static void put_row(struct hf_writer *to, const char *begin, struct query_cursor *cursor,
-		    const struct columns *columns)
-{
-	struct query_cell cell;
-
-	hf_put_text(to, begin);
-	for (int i = 0; i < columns->count; i++) {
-		query_rows_cell(cursor, i, &cell);
-		hf_put_text(to, columns->keys[i]);
-		put_cell(to, &cell, columns->address[i]);
-		query_cell_free(&cell);
-	}
-	hf_put(to, "}\n", 2);
-}
-
-/* Is the row told by one of `objects` already? Nodes and chunks that are objects are. */
-static bool is_told(const struct query_cursor *cursor, bool chunks)
-{
-	return chunks && hf_chunk_in_use(&cursor->chunks[cursor->chunk_at]);
-}
-
-static struct hf_error *put_table(struct hf_export *export, const struct query_table *table)
-{
-	HF_AUTO(free_ptr) char *begin = NULL;
-	struct hf_analysis *analysis = export->analysis;
-	struct columns columns = {0};
-	struct query_cursor cursor;
-	bool nodes = !strcmp(table->name, "nodes"), chunks = !strcmp(table->name, "chunks");
-	uint64_t done = 0, first = nodes ? hf_graph_objects(analysis->graph) : 0;
-
-	if (!describe_columns(table->schema, &columns) ||
-	    asprintf(&begin, "{\"table\":\"%s\"", table->name) < 0)
-		return hf_error_nomem();
-	query_rows_begin(&cursor, analysis, table, first, QUERY_ROWS_ALL);
-	for (; !query_rows_end(&cursor) && !export->to->error; query_rows_next(&cursor)) {
-		if (done++ % PROGRESS_ROWS == 0)
-			hf_progress_report(export->options.progress, table->name, done, 0);
-		if (!is_told(&cursor, chunks))
-			put_row(export->to, begin, &cursor, &columns);
-	}
-	bool failed = cursor.failed;
-	query_rows_deinit(&cursor);
-	for (int i = 0; i < columns.count; i++)
-		free(columns.keys[i]);
-	return failed ? hf_error_nomem() : NULL;
-}
-
-static void put_meta(struct hf_export *export)
-{
-	struct meta meta[MAX_META];
-	unsigned count = make_meta(export->analysis, meta);
-
-	hf_put_text(export->to, "{\"table\":\"meta\"");
-	for (unsigned i = 0; i < count; i++) {
-		hf_put_format(export->to, ",\"%s\":", meta[i].name);
-		if (meta[i].value)
-			hf_put_json(export->to, meta[i].value);
-		else
-			hf_put_text(export->to, "null");
-	}
-	hf_put_text(export->to, "}\n");
-	free_meta(meta, count);
-}
-
-static struct hf_error *write_ndjson(struct hf_export *export)
-{
-	struct hf_error *err = NULL;
-
-	put_meta(export);
-	for (unsigned i = 0; i < query_table_count && !err; i++)
-		err = put_table(export, &query_tables[i]);
-	if (!err)
-		hf_export_note(export, "nodes and chunks that are objects are told by the lines of "
-				       "objects alone");
-	return err;
-}
-
-const struct hf_export_ops hf_export_ndjson = {
-    .name = "ndjson",
-    .opened = "jq, or any program that reads a line of JSON at a time",
-    .write = write_ndjson,
 };
