@@ -108,6 +108,8 @@ enum hf_leak_kind hf_graph_leak_kind(const struct hf_graph *graph, uint32_t obje
 bool hf_graph_is_leader(const struct hf_graph *graph, uint32_t object);
 uint32_t hf_graph_idom(const struct hf_graph *graph, uint32_t node); /* root: HF_NO_NODE */
 uint64_t hf_graph_retained(const struct hf_graph *graph, uint32_t node);
+/* It will be asked for soon. */
+void hf_graph_prefetch(const struct hf_graph *graph, uint32_t node);
 
 /*
  * Rows: *@ret_targets is valid while the graph lives; returns their number. Each target is
