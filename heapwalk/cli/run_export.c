@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/parallel.h"
 #include "heapwalk/cli/commands.h"
 #include "heapwalk/cli/run.h"
 #include "heapwalk/cli/terminal.h"
@@ -171,11 +172,13 @@ static struct hf_error *export_to(const struct hf_options *options,
 {
 	struct hf_progress_line line;
 	struct target target = {.fd = -1};
-	struct hf_export export = {.analysis = analysis,
-				   .options = {.depth = options->view.depth,
-					       .top = options->view.top,
-					       .min_bytes = options->view.min_bytes,
-					       .progress = &line.progress}};
+	struct hf_export export = {
+	    .analysis = analysis,
+	    .options = {.depth = options->view.depth,
+			.top = options->view.top,
+			.min_bytes = options->view.min_bytes,
+			.threads = options->threads ? options->threads : hf_parallel_threads(),
+			.progress = &line.progress}};
 	if (!analysis->graph)
 		return hf_error_create(HF_ERR_NOT_FOUND, "%s: no heap was found in it",
 				       options->core);

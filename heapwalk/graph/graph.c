@@ -169,6 +169,11 @@ uint64_t hf_graph_retained(const struct hf_graph *graph, uint32_t node)
 	return graph->sum[node].bytes;
 }
 
+void hf_graph_prefetch(const struct hf_graph *graph, uint32_t node)
+{
+	__builtin_prefetch(&graph->sum[node]);
+}
+
 uint64_t hf_graph_retained_objects(const struct hf_graph *graph, uint32_t node)
 {
 	return graph->sum[node].objects;

@@ -115,6 +115,8 @@ enum hf_leak_kind hf_graph_leak_kind(const struct hf_graph *graph, uint32_t obje
 bool hf_graph_is_leader(const struct hf_graph *graph, uint32_t object);
 uint32_t hf_graph_idom(const struct hf_graph *graph, uint32_t node); /* root: HF_NO_NODE */
 uint64_t hf_graph_retained(const struct hf_graph *graph, uint32_t node);
+/* It will be asked for soon. */
+void hf_graph_prefetch(const struct hf_graph *graph, uint32_t node);
 
 /*
  * Rows: *@ret_targets is valid while the graph lives; returns their number. Each target is
@@ -137,6 +139,7 @@ struct hf_edge {
 	uint32_t source, target;
 	uint64_t source_address; /* of the word; 0 for a register */
 	uint64_t value;		 /* what it holds */
+	uint64_t target_address; /* the target's own */
 	bool interior;		 /* not the start, and no heuristic spoke for it */
 };
 
@@ -144,6 +147,20 @@ typedef bool hf_edge_fn(void *ctx, const struct hf_edge *edge); /* false: stop *
 
 /* Rescan the memory of @node and give each pointing word. Nothing is stored for this. */
 void hf_graph_each_edge(const struct hf_graph *graph, uint32_t node, hf_edge_fn *fn, void *ctx);
+
+/* A place among the pointing words of all nodes; {.node = N}: before those of N. */
+struct hf_edge_place {
+	uint32_t node;
+	uint32_t item; /* private: range or value of a holder */
+	uint64_t next; /* private: address of the word to go on with */
+};
+
+/*
+ * The same for many nodes, several times faster: from *@place on up to node @end, in their order.
+ * Where @fn stops it, *@place is behind the word that it was given last; else at @end.
+ */
+void hf_graph_each_edge_from(const struct hf_graph *graph, struct hf_edge_place *place,
+			     uint32_t end, hf_edge_fn *fn, void *ctx);
 
 /*
  * Dominator tree downward: children of @node, by retained size, biggest first (at most

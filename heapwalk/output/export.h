@@ -19,6 +19,7 @@ struct hf_export_options {
 	uint32_t depth;	    /* of a selection; 0: the format's own default */
 	uint64_t top;	    /* children of a node in a selection; 0: default */
 	uint64_t min_bytes; /* leave out what retains less, in a selection */
+	unsigned threads;   /* at least 1 */
 	const struct hf_progress *progress;
 };
 

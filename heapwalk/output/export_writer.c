@@ -101,15 +101,22 @@ void hf_put_text(struct hf_writer *to, const char *text)
 	hf_put(to, text, strlen(text));
 }
 
+/* Two digits at a time. */
 void hf_put_number(struct hf_writer *to, uint64_t number)
 {
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+				    "25262728293031323334353637383940414243444546474849"
+				    "50515253545556575859606162636465666768697071727374"
+				    "75767778798081828384858687888990919293949596979899";
 	char digits[20];
 	unsigned at = sizeof(digits);
 
-	do {
-		digits[--at] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number);
+	for (; number >= 100; number /= 100)
+		memcpy(digits + (at -= 2), pairs + number % 100 * 2, 2);
+	if (number >= 10)
+		memcpy(digits + (at -= 2), pairs + number * 2, 2);
+	else
+		digits[--at] = (char)('0' + number);
 	hf_put(to, digits + at, sizeof(digits) - at);
 }
 

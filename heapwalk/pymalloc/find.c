@@ -257,7 +257,7 @@ static struct hf_error *search_words(struct search *search, uint64_t start, uint
 		uint64_t available = 0, value;
 		const uint8_t *data = hf_image_at(search->python->image, at, &available);
 		if (!data || available < 8) {
-			at = hf_image_next(search->python->image, at + 8) & ~UINT64_C(7);
+			at = hf_image_next(search->python->image, at + 8, end) & ~UINT64_C(7);
 			continue;
 		}
 		if (available > end - at)

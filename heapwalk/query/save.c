@@ -1,14 +1,13 @@
 /*
- * save.c - the tables of `query`, saved: as an SQLite file with indexes, and as lines of JSON.
+ * save.c - the tables of `query` as an SQLite file with indexes.
  *
  * The rows come from the virtual tables themselves, so that a saved table is the queried one
  * by construction. A further table, meta(name, value), says where it all comes from.
  *
- *	sqlite	SQLite makes the schema and the small tables (INSERT ... SELECT * FROM main.T);
- *		the big ones are filled page by page (save_fill.c), or by SQLite too where names
- *		are longer than a page. `nodes` is a view: what is an object stands in objects
- *	ndjson	{"table":"objects","id":0,"address":"0x...",...} a row; meta first; of nodes and
- *		chunks only those that are no objects
+ *	SQLite makes the schema and the small tables (INSERT ... SELECT * FROM main.T); the big
+ *	ones are filled page by page (save_fill.c). There, names that repeat are numbers, and the
+ *	tables of the contract are views over them: `objects` over object_rows and types,
+ *	`chunks` over chunk_rows, `nodes` over objects and other_nodes
  */
 #include "heapwalk/query/save.h"
 
@@ -21,50 +20,70 @@
 #include "heapwalk/query/btree.h"
 #include "heapwalk/query/query.h"
 #include "heapwalk/query/save_fill.h"
+#include "heapwalk/query/save_meta.h"
 #include "heapwalk/query/vtab.h"
 
-enum { MAX_COLUMNS = 64, MAX_META = 8, PROGRESS_OPS = 1 << 22, PROGRESS_ROWS = 1 << 18 };
-
-struct meta {
-	const char *name;
-	char *value;
-};
-
-static unsigned make_meta(const struct hf_analysis *analysis, struct meta ret[MAX_META])
-{
-	const struct hf_process_info *info = &analysis->process->info;
-	unsigned count = 0;
-	char *pid = NULL;
-
-	if (asprintf(&pid, "%" PRIu32, info->pid) < 0)
-		pid = NULL;
-	ret[count++] = (struct meta){"schema", strdup("heapforensics/1")};
-	ret[count++] = (struct meta){"version", strdup(HF_VERSION)};
-	ret[count++] = (struct meta){"core", info->core_path ? strdup(info->core_path) : NULL};
-	ret[count++] =
-	    (struct meta){"executable", info->executable ? strdup(info->executable) : NULL};
-	ret[count++] = (struct meta){"pid", pid};
-	ret[count++] =
-	    (struct meta){"partial", strdup(hf_diags_partial(analysis->diags) ? "true" : "false")};
-	return count;
-}
-
-static void free_meta(struct meta *meta, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++)
-		free(meta[i].value);
-}
+enum { PROGRESS_OPS = 1 << 22 };
 
 /* ---- sqlite ---------------------------------------------------------------------------------- */
 
-static const char *const indexes[] = {
-    "CREATE INDEX saved.objects_address ON objects(address)",
-    "CREATE INDEX saved.objects_type ON objects(type)",
-    "CREATE INDEX saved.objects_retained ON objects(retained)",
-    "CREATE INDEX saved.objects_dominator ON objects(dominator)",
+/*
+ * Names that repeat in millions of rows are numbers there, and views put the names back. A column
+ * @COLUMN below is such a number told by name.
+ */
+static const char *const schema[] = {
+    "CREATE TABLE saved.object_rows(id INTEGER PRIMARY KEY, address ADDRESS, usable INTEGER, "
+    "chunk_size INTEGER, arena INTEGER, kind INTEGER, leak_kind INTEGER, type INTEGER, "
+    "type_source INTEGER, retained INTEGER, retained_objects INTEGER, dominator INTEGER, "
+    "depth INTEGER)",
+    "CREATE INDEX saved.objects_address ON object_rows(address)",
+    "CREATE INDEX saved.objects_type ON object_rows(type)",
+    "CREATE INDEX saved.objects_retained ON object_rows(retained)",
+    "CREATE INDEX saved.objects_dominator ON object_rows(dominator)",
+    "CREATE VIEW saved.objects AS SELECT o.id, o.address, o.usable, o.chunk_size, o.arena, "
+    "@kind, @leak_kind, t.name AS type, @type_source, o.retained, o.retained_objects, "
+    "o.dominator, o.depth FROM object_rows AS o JOIN types AS t ON t.id = o.type",
+    "CREATE VIEW saved.nodes AS SELECT id, 'object' AS kind, printf('%s 0x%llx', type, address) "
+    "AS name, address, retained, dominator FROM objects UNION ALL SELECT * FROM other_nodes",
+    "CREATE INDEX saved.types_name ON types(name)",
     "CREATE INDEX saved.refs_source ON refs(source)",
     "CREATE INDEX saved.refs_target ON refs(target)",
-    "CREATE INDEX saved.chunks_address ON chunks(address)",
+};
+
+static const char *const chunks_schema[] = {
+    "CREATE TABLE saved.chunk_rows(address INTEGER PRIMARY KEY, size INTEGER, arena INTEGER, "
+    "state INTEGER)",
+    "CREATE VIEW saved.chunks AS SELECT address, size, arena, @state FROM chunk_rows AS o",
+};
+
+static const char *kind_name(unsigned value)
+{
+	return value < HF_OBJECT_KINDS ? hf_object_kind_name(value) : NULL;
+}
+
+static const char *leak_kind_name(unsigned value)
+{
+	return value < HF_LEAK_KINDS ? hf_leak_kind_name(value) : NULL;
+}
+
+static const char *source_name(unsigned value)
+{
+	return value < HF_TYPE_SOURCES ? hf_type_source_name(value) : NULL;
+}
+
+static const char *state_name(unsigned value)
+{
+	return value < HF_CHUNK_STATES ? hf_chunk_state_name(value) : NULL;
+}
+
+static const struct {
+	const char *column;
+	const char *(*name)(unsigned value); /* NULL past the last */
+} named_columns[] = {
+    {"kind", kind_name},
+    {"leak_kind", leak_kind_name},
+    {"type_source", source_name},
+    {"state", state_name},
 };
 
 static struct hf_error *sql_failed(sqlite3 *db, const struct hf_export *export)
@@ -75,6 +94,41 @@ static struct hf_error *sql_failed(sqlite3 *db, const struct hf_export *export)
 static struct hf_error *run(sqlite3 *db, const struct hf_export *export, const char *sql)
 {
 	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? NULL : sql_failed(db, export);
+}
+
+/* "@kind" as "CASE o.kind WHEN 0 THEN 'malloc' ... END AS kind". */
+static void put_named(FILE *to, const char *column, size_t bytes)
+{
+	for (unsigned i = 0; i < sizeof(named_columns) / sizeof(named_columns[0]); i++) {
+		const char *name = named_columns[i].column;
+		if (strlen(name) != bytes || strncmp(name, column, bytes))
+			continue;
+		fprintf(to, "CASE o.%s", name);
+		for (unsigned value = 0; named_columns[i].name(value); value++)
+			fprintf(to, " WHEN %u THEN '%s'", value, named_columns[i].name(value));
+		fprintf(to, " END AS %s", name);
+	}
+}
+
+static struct hf_error *run_schema(sqlite3 *db, const struct hf_export *export, const char *sql)
+{
+	HF_AUTO(free_ptr) char *text = NULL;
+	size_t size = 0;
+	FILE *to = open_memstream(&text, &size);
+
+	if (!to)
+		return hf_error_nomem();
+	while (*sql) {
+		size_t plain = strcspn(sql, "@");
+		fprintf(to, "%.*s", (int)plain, sql);
+		sql += plain;
+		if (*sql == '@') {
+			size_t bytes = strspn(++sql, "abcdefghijklmnopqrstuvwxyz_");
+			put_named(to, sql, bytes);
+			sql += bytes;
+		}
+	}
+	return fclose(to) ? hf_error_nomem() : run(db, export, text);
 }
 
 /* One statement with texts bound to its parameters. */
@@ -110,19 +164,10 @@ static char *create_text(const struct query_table *table)
 	return text;
 }
 
-static bool is_nodes(const struct query_table *table)
+/* Is the table made by a schema of its own, and filled by save_fill()? */
+static bool is_big(const char *name)
 {
-	return !strcmp(table->name, "nodes");
-}
-
-/* Tables that save_fill() can fill: they have as many rows as there are objects, or more. */
-static bool is_big(const struct query_table *table)
-{
-	for (unsigned i = 0; i <= SAVE_CHUNKS; i++) {
-		if (!strcmp(table->name, save_tree_names[i]))
-			return true;
-	}
-	return false;
+	return !strcmp(name, "objects") || !strcmp(name, "nodes") || !strcmp(name, "chunks");
 }
 
 static struct hf_error *create_table(sqlite3 *db, const struct hf_export *export,
@@ -153,10 +198,7 @@ static struct hf_error *save_nodes(sqlite3 *db, const struct hf_export *export)
 	if (asprintf(&sql,
 		     "CREATE TABLE saved.other_nodes(id INTEGER PRIMARY KEY, kind TEXT, name TEXT, "
 		     "address ADDRESS, retained INTEGER, dominator INTEGER);"
-		     "INSERT INTO saved.other_nodes SELECT * FROM main.nodes WHERE id >= %u;"
-		     "CREATE VIEW saved.nodes AS SELECT id, 'object' AS kind, "
-		     "printf('%%s 0x%%llx', type, address) AS name, address, retained, dominator "
-		     "FROM objects UNION ALL SELECT * FROM other_nodes",
+		     "INSERT INTO saved.other_nodes SELECT * FROM main.nodes WHERE id >= %u",
 		     hf_graph_objects(export->analysis->graph)) < 0) {
 		sql = NULL;
 		return hf_error_nomem();
@@ -164,16 +206,33 @@ static struct hf_error *save_nodes(sqlite3 *db, const struct hf_export *export)
 	return run(db, export, sql);
 }
 
+/* Chunks by address; where those of a broken heap do not ascend, as they come, and not indexed. */
+static struct hf_error *save_chunks(sqlite3 *db, struct hf_export *export)
+{
+	const struct query_table *table = query_tables;
+	struct hf_error *err = NULL;
+
+	if (save_can_fill_chunks(export->analysis)) {
+		for (unsigned i = 0; i < sizeof(chunks_schema) / sizeof(chunks_schema[0]); i++)
+			err = err ? err : run_schema(db, export, chunks_schema[i]);
+		return err;
+	}
+	while (strcmp(table->name, "chunks"))
+		table++;
+	err = create_table(db, export, table);
+	return err ? err : copy_table(db, export, table);
+}
+
 static struct hf_error *save_meta(sqlite3 *db, const struct hf_export *export)
 {
-	struct meta meta[MAX_META];
-	unsigned count = make_meta(export->analysis, meta);
+	struct save_meta meta[SAVE_MAX_META];
+	unsigned count = save_make_meta(export->analysis, meta);
 	struct hf_error *err = run(db, export, "CREATE TABLE saved.meta(name TEXT, value TEXT)");
 
 	for (unsigned i = 0; i < count && !err; i++)
 		err = run_bound(db, export, "INSERT INTO saved.meta VALUES(?, ?)", meta[i].name,
 				meta[i].value);
-	free_meta(meta, count);
+	save_free_meta(meta, count);
 	return err;
 }
 
@@ -184,23 +243,25 @@ static int tell_progress(void *ctx)
 	return 0;
 }
 
-/* Schema and all small tables; the big ones too, row by row, if they are not to be filled. */
-static struct hf_error *save_tables(sqlite3 *db, struct hf_export *export, bool fill)
+/* The whole schema, and the rows of what save_fill() does not fill. */
+static struct hf_error *save_tables(sqlite3 *db, struct hf_export *export)
 {
 	struct hf_error *err = save_meta(db, export);
 
 	for (unsigned i = 0; i < query_table_count && !err; i++) {
 		const struct query_table *table = &query_tables[i];
-		if (is_nodes(table)) {
-			err = save_nodes(db, export);
+		if (is_big(table->name))
 			continue;
-		}
 		err = create_table(db, export, table);
-		if (!err && !(fill && is_big(table)))
+		if (!err && strcmp(table->name, "refs"))
 			err = copy_table(db, export, table);
 	}
-	for (unsigned i = 0; i < sizeof(indexes) / sizeof(indexes[0]) && !err; i++)
-		err = run(db, export, indexes[i]);
+	if (!err)
+		err = save_nodes(db, export);
+	if (!err)
+		err = save_chunks(db, export);
+	for (unsigned i = 0; i < sizeof(schema) / sizeof(schema[0]) && !err; i++)
+		err = run_schema(db, export, schema[i]);
 	return err;
 }
 
@@ -231,7 +292,6 @@ static struct hf_error *find_roots(sqlite3 *db, const struct hf_export *export,
 
 static struct hf_error *save_all(sqlite3 *db, struct hf_export *export)
 {
-	bool fill = save_can_fill(export->analysis);
 	uint32_t roots[SAVE_TREES] = {0}, pages = 0;
 	char page_size[64];
 	struct hf_error *err = run_bound(db, export, "ATTACH ? AS saved", export->path, NULL);
@@ -244,14 +304,14 @@ static struct hf_error *save_all(sqlite3 *db, struct hf_export *export)
 		err = run(db, export,
 			  "PRAGMA saved.journal_mode = OFF; PRAGMA saved.synchronous = OFF; BEGIN");
 	if (!err)
-		err = save_tables(db, export, fill);
+		err = save_tables(db, export);
 	if (!err)
 		err = run(db, export, "COMMIT");
-	if (!err && fill)
+	if (!err)
 		err = find_roots(db, export, roots, &pages);
 	if (!err)
 		err = run(db, export, "DETACH saved");
-	return !err && fill ? save_fill(export, roots, pages) : err;
+	return err ? err : save_fill(export, roots, pages);
 }
 
 static struct hf_error *write_sqlite(struct hf_export *export)
@@ -272,135 +332,4 @@ const struct hf_export_ops hf_export_sqlite = {
     .opened = "sqlite3 FILE",
     .own_file = true,
     .write = write_sqlite,
-};
-
-/* ---- ndjson ---------------------------------------------------------------------------------- */
-
-struct columns {
-	char *keys[MAX_COLUMNS]; /* `,"id":` */
-	bool address[MAX_COLUMNS];
-	int count;
-};
-
-/* Names and types of "CREATE TABLE T(NAME TYPE, ...)". */
-static bool describe_columns(const char *schema, struct columns *ret)
-{
-	const char *at = strchr(schema, '(');
-
-	*ret = (struct columns){0};
-	while (at && *at != ')' && ret->count < MAX_COLUMNS) {
-		at += 1 + (at[1] == ' ');
-		bool quoted = *at == '"';
-		int length = (int)strcspn(at += quoted, quoted ? "\"" : " ");
-		const char *type = at + length + quoted + 1;
-		ret->address[ret->count] = !strncmp(type, "ADDRESS", 7);
-		if (asprintf(&ret->keys[ret->count], ",\"%.*s\":", length, at) < 0) {
-			ret->keys[ret->count] = NULL;
-			return false;
-		}
-		ret->count++;
-		at = type + strcspn(type, ",)");
-	}
-	return true;
-}
-
-static void put_cell(struct hf_writer *to, const struct query_cell *cell, bool address)
-{
-	if (cell->kind == QUERY_TEXT) {
-		hf_put_json(to, cell->text);
-	} else if (cell->kind == QUERY_NULL) {
-		hf_put(to, "null", 4);
-	} else if (address) {
-		hf_put_byte(to, '"');
-		hf_put_hex(to, (uint64_t)cell->number);
-		hf_put_byte(to, '"');
-	} else {
-		if (cell->number < 0)
-			hf_put_byte(to, '-');
-		hf_put_number(to, cell->number < 0 ? 0 - (uint64_t)cell->number
-						   : (uint64_t)cell->number);
-	}
-}
-
-static void put_row(struct hf_writer *to, const char *begin, struct query_cursor *cursor,
-		    const struct columns *columns)
-{
-	struct query_cell cell;
-
-	hf_put_text(to, begin);
-	for (int i = 0; i < columns->count; i++) {
-		query_rows_cell(cursor, i, &cell);
-		hf_put_text(to, columns->keys[i]);
-		put_cell(to, &cell, columns->address[i]);
-		query_cell_free(&cell);
-	}
-	hf_put(to, "}\n", 2);
-}
-
-/* Is the row told by one of `objects` already? Nodes and chunks that are objects are. */
-static bool is_told(const struct query_cursor *cursor, bool chunks)
-{
-	return chunks && hf_chunk_in_use(&cursor->chunks[cursor->chunk_at]);
-}
-
-static struct hf_error *put_table(struct hf_export *export, const struct query_table *table)
-{
-	HF_AUTO(free_ptr) char *begin = NULL;
-	struct hf_analysis *analysis = export->analysis;
-	struct columns columns = {0};
-	struct query_cursor cursor;
-	bool nodes = !strcmp(table->name, "nodes"), chunks = !strcmp(table->name, "chunks");
-	uint64_t done = 0, first = nodes ? hf_graph_objects(analysis->graph) : 0;
-
-	if (!describe_columns(table->schema, &columns) ||
-	    asprintf(&begin, "{\"table\":\"%s\"", table->name) < 0)
-		return hf_error_nomem();
-	query_rows_begin(&cursor, analysis, table, first);
-	for (; !query_rows_end(&cursor) && !export->to->error; query_rows_next(&cursor)) {
-		if (done++ % PROGRESS_ROWS == 0)
-			hf_progress_report(export->options.progress, table->name, done, 0);
-		if (!is_told(&cursor, chunks))
-			put_row(export->to, begin, &cursor, &columns);
-	}
-	bool failed = cursor.failed;
-	query_rows_deinit(&cursor);
-	for (int i = 0; i < columns.count; i++)
-		free(columns.keys[i]);
-	return failed ? hf_error_nomem() : NULL;
-}
-
-static void put_meta(struct hf_export *export)
-{
-	struct meta meta[MAX_META];
-	unsigned count = make_meta(export->analysis, meta);
-
-	hf_put_text(export->to, "{\"table\":\"meta\"");
-	for (unsigned i = 0; i < count; i++) {
-		hf_put_format(export->to, ",\"%s\":", meta[i].name);
-		if (meta[i].value)
-			hf_put_json(export->to, meta[i].value);
-		else
-			hf_put_text(export->to, "null");
-	}
-	hf_put_text(export->to, "}\n");
-	free_meta(meta, count);
-}
-
-static struct hf_error *write_ndjson(struct hf_export *export)
-{
-	struct hf_error *err = NULL;
-
-	put_meta(export);
-	for (unsigned i = 0; i < query_table_count && !err; i++)
-		err = put_table(export, &query_tables[i]);
-	if (!err)
-		hf_export_note(export, "nodes and chunks that are objects are told by the lines of "
-				       "objects alone");
-	return err;
-}
-
-const struct hf_export_ops hf_export_ndjson = {
-    .name = "ndjson",
-    .opened = "jq, or any program that reads a line of JSON at a time",
-    .write = write_ndjson,
 };

@@ -1,10 +1,10 @@
 /*
  * save_fill.c - rows and keys of the big tables in the order in which btree.c wants them.
  *
- * Rows come as the tables themselves give them, so that a saved table is the queried one by
- * construction. Indexes over what ascends with the rows (addresses, sources) are written along
- * with them; the others are sorted by counting (types by the rank of their names, dominators,
- * targets) or digit by digit (retained sizes): row ids of equal keys ascend.
+ * A task fills one table, or an index over it, and all tasks run side by side. Indexes over what
+ * ascends with the rows (addresses, sources) are written along with them; save_sort.c sorts
+ * for the others: row ids of equal keys ascend. Which page a task gets depends on the others'
+ * progress, what it writes there does not.
  */
 #include "heapwalk/query/save_fill.h"
 
@@ -14,407 +14,378 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/base/cleanup.h"
+#include "core/base/parallel.h"
 #include "heapwalk/query/btree.h"
+#include "heapwalk/query/save_sort.h"
 #include "heapwalk/query/vtab.h"
 
-enum { MAX_COLUMNS = 24, PROGRESS_ROWS = 1 << 18, DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS };
+enum { PROGRESS_ROWS = 1 << 18, PREFETCH = 16 };
 
 const char *const save_tree_names[SAVE_TREES] = {
-    [SAVE_OBJECTS] = "objects",
+    [SAVE_OBJECTS] = "object_rows",
     [SAVE_REFS] = "refs",
-    [SAVE_CHUNKS] = "chunks",
+    [SAVE_CHUNKS] = "chunk_rows",
     [SAVE_OBJECTS_ADDRESS] = "objects_address",
     [SAVE_OBJECTS_TYPE] = "objects_type",
     [SAVE_OBJECTS_RETAINED] = "objects_retained",
     [SAVE_OBJECTS_DOMINATOR] = "objects_dominator",
     [SAVE_REFS_SOURCE] = "refs_source",
     [SAVE_REFS_TARGET] = "refs_target",
-    [SAVE_CHUNKS_ADDRESS] = "chunks_address",
 };
-
-HF_VEC(numbers, uint32_t);
 
 struct filler {
 	struct hf_export *export;
 	struct hf_analysis *analysis;
 	const uint32_t *roots;
 	struct btree_file file;
-	uint64_t chunks; /* rows */
-	struct numbers targets;
+	uint32_t objects, nodes;
+};
+
+/* What one task works with. */
+struct task {
+	struct filler *filler;
+	const struct hf_progress *progress; /* of one task only: it is called from its thread */
 	struct btree_record record;
 };
 
-static const struct query_table *table_of(enum save_tree tree)
+static const struct query_table *table_named(const char *name)
 {
 	for (unsigned i = 0; i < query_table_count; i++) {
-		if (!strcmp(query_tables[i].name, save_tree_names[tree]))
+		if (!strcmp(query_tables[i].name, name))
 			return &query_tables[i];
 	}
 	return NULL;
 }
 
-/* Chunks in the order of the walk; false if they do not ascend. */
-static bool count_chunks(struct hf_analysis *analysis, uint64_t *ret)
+bool save_can_fill_chunks(struct hf_analysis *analysis)
 {
 	struct query_cursor cursor;
-	uint64_t count = 0, last = 0;
+	uint64_t last = 0;
 	bool ascend = true;
 
-	query_rows_begin(&cursor, analysis, table_of(SAVE_CHUNKS), 0);
-	for (; !query_rows_end(&cursor); query_rows_next(&cursor), count++) {
+	query_rows_begin(&cursor, analysis, table_named("chunks"), 0, QUERY_ROWS_ALL);
+	for (; !query_rows_end(&cursor) && ascend; query_rows_next(&cursor)) {
 		uint64_t address = cursor.chunks[cursor.chunk_at].address;
-		ascend = ascend && (!count || address > last) && address <= INT64_MAX;
+		ascend = address > last && address <= INT64_MAX;
 		last = address;
 	}
 	ascend = ascend && !cursor.failed;
 	query_rows_deinit(&cursor);
-	*ret = count;
 	return ascend;
 }
 
-bool save_can_fill(const struct hf_analysis *analysis)
+static struct hf_error *first_of(struct hf_error *err, struct hf_error *other)
 {
-	uint64_t low, high, edges = hf_graph_edges(analysis->graph), chunks;
+	if (!err)
+		return other;
+	hf_error_destroy(other);
+	return err;
+}
 
-	for (uint32_t i = 0; i < hf_typing_types(analysis->typing); i++) {
-		if (strlen(hf_typing_type(analysis->typing, i)->name) > BTREE_MAX_TEXT)
-			return false;
-	}
-	hf_extents_hull(analysis->extents, &low, &high);
-	return high <= INT64_MAX && edges < UINT32_MAX &&
-	       count_chunks((struct hf_analysis *)analysis, &chunks);
+static void begin_tree(const struct task *task, struct btree *tree, enum save_tree which)
+{
+	btree_begin(tree, &task->filler->file, task->filler->roots[which],
+		    which >= SAVE_OBJECTS_ADDRESS);
+}
+
+static void add_entry(struct task *task, struct btree *tree, int64_t key, uint64_t row)
+{
+	btree_record_begin(&task->record);
+	btree_add_number(&task->record, key);
+	btree_add_number(&task->record, (int64_t)row);
+	btree_add_entry(tree, &task->record);
+}
+
+static void add_optional(struct btree_record *record, uint32_t number, uint32_t none)
+{
+	if (number == none)
+		btree_add_null(record);
+	else
+		btree_add_number(record, number);
 }
 
 /* ---- rows ---------------------------------------------------------------------------------------
  */
 
-/* The row at @cursor as a record; an id that is the row id itself is left out. */
-static void make_record(struct query_cursor *cursor, unsigned columns, bool keyed,
+/* The columns of object_rows: those of objects, names as numbers; the id is the row's. */
+static void make_object(struct hf_analysis *analysis, uint32_t id, uint32_t depth,
 			struct btree_record *ret)
+{
+	const struct hf_extents *extents = analysis->extents;
+	const struct hf_graph *graph = analysis->graph;
+
+	btree_record_begin(ret);
+	btree_add_null(ret);
+	btree_add_number(ret, (int64_t)hf_extents_address(extents, id));
+	btree_add_number(ret, (int64_t)hf_extents_usable(extents, id));
+	btree_add_number(ret, (int64_t)hf_extents_chunk_bytes(extents, id));
+	add_optional(ret, hf_extents_arena(extents, id), HF_NO_ARENA);
+	btree_add_number(ret, hf_extents_kind(extents, id));
+	btree_add_number(ret, hf_graph_leak_kind(graph, id));
+	btree_add_number(ret, hf_typing_of(analysis->typing, id));
+	btree_add_number(ret, hf_typing_source(analysis->typing, id));
+	btree_add_number(ret, (int64_t)hf_graph_retained(graph, id));
+	btree_add_number(ret, (int64_t)hf_graph_retained_objects(graph, id));
+	add_optional(ret, hf_graph_idom(graph, id), HF_NO_NODE);
+	btree_add_number(ret, depth);
+}
+
+static struct hf_error *fill_objects(struct task *task)
+{
+	struct filler *filler = task->filler;
+	struct btree tree, addresses;
+	uint32_t depth = 0;
+	struct hf_error *err = NULL;
+
+	begin_tree(task, &tree, SAVE_OBJECTS);
+	begin_tree(task, &addresses, SAVE_OBJECTS_ADDRESS);
+	for (uint32_t id = 0; id < filler->objects && !err && !tree.failed; id++) {
+		err = hf_graph_depth(filler->analysis->graph, id, &depth);
+		make_object(filler->analysis, id, depth, &task->record);
+		btree_add_row(&tree, id, &task->record);
+		add_entry(task, &addresses,
+			  (int64_t)hf_extents_address(filler->analysis->extents, id), id);
+		if (id % PROGRESS_ROWS == 0)
+			hf_progress_report(task->progress, "writing tables", id, filler->objects);
+	}
+	err = first_of(err, btree_end(&tree));
+	return first_of(err, btree_end(&addresses));
+}
+
+static struct hf_error *fill_chunks(struct task *task)
+{
+	struct btree tree;
+	struct query_cursor cursor;
+	struct btree_record *record = &task->record;
+
+	if (!task->filler->roots[SAVE_CHUNKS])
+		return NULL;
+	begin_tree(task, &tree, SAVE_CHUNKS);
+	query_rows_begin(&cursor, task->filler->analysis, table_named("chunks"), 0, QUERY_ROWS_ALL);
+	for (; !query_rows_end(&cursor) && !tree.failed; query_rows_next(&cursor)) {
+		const struct hf_chunk *chunk = &cursor.chunks[cursor.chunk_at];
+		btree_record_begin(record);
+		btree_add_null(record); /* the address is the row's id */
+		btree_add_number(record, (int64_t)chunk->size);
+		add_optional(record, chunk->arena, HF_NO_ARENA);
+		btree_add_number(record, chunk->state);
+		btree_add_row(&tree, chunk->address, record);
+	}
+	bool failed = cursor.failed;
+	query_rows_deinit(&cursor);
+	struct hf_error *err = btree_end(&tree);
+	return err || !failed ? err : hf_error_nomem();
+}
+
+static void make_ref(struct query_cursor *cursor, struct btree_record *ret)
 {
 	struct query_cell cell;
 
 	btree_record_begin(ret);
-	for (unsigned i = 0; i < columns; i++) {
-		query_rows_cell(cursor, (int)i, &cell);
+	for (int column = 0; column < 6; column++) {
+		query_rows_cell(cursor, column, &cell);
 		if (cell.kind == QUERY_TEXT)
 			btree_add_text(ret, cell.text, (uint32_t)strlen(cell.text));
-		else if (cell.kind == QUERY_NULL || (keyed && i == 0))
+		else if (cell.kind == QUERY_NULL)
 			btree_add_null(ret);
 		else
 			btree_add_number(ret, cell.number);
-		query_cell_free(&cell);
 	}
 }
 
-static unsigned count_columns(const struct query_table *table)
-{
-	unsigned count = 1;
-	for (const char *at = table->schema; *at; at++)
-		count += *at == ',';
-	return count;
-}
+HF_VEC(targets, uint32_t);
 
-static void add_entry(struct filler *filler, struct btree *tree, int64_t key, uint64_t row)
+/* refs, the index over their sources, and their targets for the other one. */
+static struct hf_error *fill_ref_rows(struct task *task, struct query_names *names,
+				      struct targets *targets)
 {
-	btree_record_begin(&filler->record);
-	btree_add_number(&filler->record, key);
-	btree_add_number(&filler->record, (int64_t)row);
-	btree_add_entry(tree, &filler->record);
-}
-
-/* The key by which the rows of a table ascend. */
-static int64_t ascending_key(const struct filler *filler, const struct query_cursor *cursor,
-			     enum save_tree table)
-{
-	if (table == SAVE_OBJECTS)
-		return (int64_t)hf_extents_address(filler->analysis->extents,
-						   (uint32_t)cursor->row);
-	if (table == SAVE_CHUNKS)
-		return (int64_t)cursor->chunks[cursor->chunk_at].address;
-	return cursor->edges[cursor->edge_at].source;
-}
-
-/* @table, and @index over what ascends with its rows. */
-static struct hf_error *fill_rows(struct filler *filler, enum save_tree table, enum save_tree index,
-				  uint64_t rows)
-{
-	const struct query_table *of = table_of(table);
+	struct btree tree, sources;
 	struct query_cursor cursor;
-	struct btree tree, keys;
-	unsigned columns = count_columns(of);
-	uint64_t row = table == SAVE_OBJECTS ? 0 : 1;
+	uint64_t row = 1;
 	bool failed = false;
 
-	btree_begin(&tree, &filler->file, filler->roots[table], false, rows);
-	btree_begin(&keys, &filler->file, filler->roots[index], true, rows);
-	query_rows_begin(&cursor, filler->analysis, of, 0);
-	for (; !query_rows_end(&cursor) && !filler->file.error && !failed; row++) {
+	begin_tree(task, &tree, SAVE_REFS);
+	begin_tree(task, &sources, SAVE_REFS_SOURCE);
+	query_rows_begin(&cursor, task->filler->analysis, table_named("refs"), 0, QUERY_ROWS_ALL);
+	cursor.names = names;
+	for (; !query_rows_end(&cursor) && !tree.failed && !failed; row++) {
+		const struct hf_edge *edge = &cursor.edges[cursor.edge_at];
+		make_ref(&cursor, &task->record);
+		btree_add_row(&tree, row, &task->record);
+		add_entry(task, &sources, edge->source, row);
+		failed = targets->count >= UINT32_MAX - 1 || !hf_vec_push(targets, edge->target);
 		if (row % PROGRESS_ROWS == 0)
-			hf_progress_report(filler->export->options.progress, of->name, row, rows);
-		make_record(&cursor, columns, table == SAVE_OBJECTS, &filler->record);
-		btree_add_row(&tree, row, &filler->record);
-		add_entry(filler, &keys, ascending_key(filler, &cursor, table), row);
-		if (table == SAVE_REFS)
-			failed =
-			    !hf_vec_push(&filler->targets, cursor.edges[cursor.edge_at].target);
+			hf_progress_report(task->progress, "writing tables", edge->source,
+					   task->filler->nodes);
 		query_rows_next(&cursor);
 	}
 	failed = failed || cursor.failed;
 	query_rows_deinit(&cursor);
-	struct hf_error *err = btree_end(&tree);
-	struct hf_error *other = btree_end(&keys);
-	if (err)
-		hf_error_destroy(other);
-	else
-		err = other;
-	return err ? err : failed ? hf_error_nomem() : NULL;
+	struct hf_error *err = first_of(btree_end(&tree), btree_end(&sources));
+	if (!err && targets->count >= UINT32_MAX - 1)
+		return hf_error_create(HF_ERR_LIMIT, "more than 2^32 pointers: use ndjson");
+	return err || !failed ? err : hf_error_nomem();
 }
 
 /* ---- sorted indexes -----------------------------------------------------------------------------
  */
 
-/* Row ids of an index in its order: @order; their keys are numbers, or texts by rank. */
-typedef void add_key_fn(struct filler *filler, uint32_t row);
-
-static struct hf_error *fill_index(struct filler *filler, enum save_tree tree,
-				   const uint32_t *order, uint64_t count, uint32_t first_row,
-				   add_key_fn *add_key)
+/* @sorted holds row ids, less @first_row, by ascending key; it is used up. */
+static struct hf_error *fill_sorted(struct task *task, enum save_tree which,
+				    struct save_sorted *sorted, uint32_t first_row)
 {
-	struct btree keys;
+	struct btree tree;
+	uint64_t at = 0;
 
-	hf_progress_report(filler->export->options.progress, save_tree_names[tree], 0, 0);
-	btree_begin(&keys, &filler->file, filler->roots[tree], true, count);
-	for (uint64_t i = 0; i < count && !filler->file.error; i++) {
-		btree_record_begin(&filler->record);
-		add_key(filler, order[i]);
-		btree_add_number(&filler->record, (int64_t)order[i] + first_row);
-		btree_add_entry(&keys, &filler->record);
+	begin_tree(task, &tree, which);
+	for (uint64_t key = 0; key < sorted->keys; key++) {
+		for (; at < sorted->ends[key] && !tree.failed; at++)
+			add_entry(task, &tree, (int64_t)key,
+				  (uint64_t)sorted->order[at] + first_row);
 	}
-	return btree_end(&keys);
+	save_sorted_deinit(sorted);
+	return btree_end(&tree);
 }
 
-/* 0 .. count-1 by ascending key_of(i) < keys, equal ones in their order. */
-static uint32_t *sort_by_counting(const struct filler *filler, uint64_t count, uint64_t keys,
-				  uint32_t (*key_of)(const struct filler *filler, uint32_t i))
+static uint32_t target_key(const void *ctx, uint32_t ref)
 {
-	uint32_t *starts = calloc(keys + 2, sizeof(*starts));
-	uint32_t *order = malloc((count + 1) * sizeof(*order));
+	return ((const struct targets *)ctx)->data[ref];
+}
 
-	if (starts && order) {
-		for (uint64_t i = 0; i < count; i++)
-			starts[key_of(filler, (uint32_t)i) + 1]++;
-		for (uint64_t key = 0; key < keys; key++)
-			starts[key + 1] += starts[key];
-		for (uint64_t i = 0; i < count; i++)
-			order[starts[key_of(filler, (uint32_t)i)]++] = (uint32_t)i;
-	} else {
-		free(order);
-		order = NULL;
+static uint32_t dominator_key(const void *ctx, uint32_t object)
+{
+	return hf_graph_idom(ctx, object);
+}
+
+static uint32_t type_key(const void *ctx, uint32_t object)
+{
+	return hf_typing_of(ctx, object);
+}
+
+static struct hf_error *fill_refs(struct task *task)
+{
+	struct filler *filler = task->filler;
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	struct query_names *names = query_names_create(&lock);
+	struct targets targets = {0};
+	struct save_sorted sorted = {0};
+	struct hf_error *err = names ? fill_ref_rows(task, names, &targets) : hf_error_nomem();
+
+	if (!err)
+		err = save_sort(targets.count, filler->objects, target_key, &targets, &sorted);
+	hf_vec_free(&targets);
+	if (!err)
+		err = fill_sorted(task, SAVE_REFS_TARGET, &sorted, 1);
+	query_names_destroy(names);
+	return err;
+}
+
+static struct hf_error *fill_dominators(struct task *task)
+{
+	struct filler *filler = task->filler;
+	struct save_sorted sorted = {0};
+	struct hf_error *err = save_sort(filler->objects, filler->nodes, dominator_key,
+					 filler->analysis->graph, &sorted);
+
+	return err ? err : fill_sorted(task, SAVE_OBJECTS_DOMINATOR, &sorted, 0);
+}
+
+static struct hf_error *fill_types(struct task *task)
+{
+	const struct hf_typing *typing = task->filler->analysis->typing;
+	struct save_sorted sorted = {0};
+	struct hf_error *err =
+	    save_sort(task->filler->objects, hf_typing_types(typing), type_key, typing, &sorted);
+
+	return err ? err : fill_sorted(task, SAVE_OBJECTS_TYPE, &sorted, 0);
+}
+
+/* Sizes are too many for groups: each is read again for its entry. */
+static struct hf_error *fill_retained(struct task *task)
+{
+	const struct hf_graph *graph = task->filler->analysis->graph;
+	uint32_t count = task->filler->objects, *order = NULL;
+	struct btree tree;
+	struct hf_error *err = save_sort_by_retained(graph, count, &order);
+
+	if (err)
+		return err;
+	begin_tree(task, &tree, SAVE_OBJECTS_RETAINED);
+	for (uint32_t i = 0; i < count && !tree.failed; i++) {
+		if (i + PREFETCH < count)
+			hf_graph_prefetch(graph, order[i + PREFETCH]);
+		add_entry(task, &tree, (int64_t)hf_graph_retained(graph, order[i]), order[i]);
 	}
-	free(starts);
-	return order;
-}
-
-static uint32_t dominator_of(const struct filler *filler, uint32_t object)
-{
-	return hf_graph_idom(filler->analysis->graph, object);
-}
-
-static void add_dominator(struct filler *filler, uint32_t row)
-{
-	btree_add_number(&filler->record, dominator_of(filler, row));
-}
-
-static uint32_t target_of(const struct filler *filler, uint32_t edge)
-{
-	return filler->targets.data[edge];
-}
-
-static void add_target(struct filler *filler, uint32_t row)
-{
-	btree_add_number(&filler->record, target_of(filler, row));
-}
-
-static uint64_t retained_of(const struct filler *filler, uint32_t object)
-{
-	return hf_graph_retained(filler->analysis->graph, object);
-}
-
-static void add_retained(struct filler *filler, uint32_t row)
-{
-	btree_add_number(&filler->record, (int64_t)retained_of(filler, row));
-}
-
-static void add_type(struct filler *filler, uint32_t row)
-{
-	const struct hf_typing *typing = filler->analysis->typing;
-	const char *name = hf_typing_type(typing, hf_typing_of(typing, row))->name;
-	btree_add_text(&filler->record, name, (uint32_t)strlen(name));
-}
-
-/* Objects by retained size: least significant digit first. */
-static uint32_t *sort_by_retained(const struct filler *filler, uint32_t count)
-{
-	uint32_t *order = malloc((count + 1ull) * sizeof(*order));
-	uint32_t *other = malloc((count + 1ull) * sizeof(*other));
-	uint64_t most = 0;
-
-	if (!order || !other) {
-		free(order);
-		free(other);
-		return NULL;
-	}
-	for (uint32_t i = 0; i < count; i++) {
-		order[i] = i;
-		most |= retained_of(filler, i);
-	}
-	for (unsigned shift = 0; shift < 64 && most >> shift; shift += DIGIT_BITS) {
-		uint32_t starts[DIGITS + 1] = {0}, *swap = other;
-		for (uint32_t i = 0; i < count; i++)
-			starts[(retained_of(filler, i) >> shift) % DIGITS + 1]++;
-		for (unsigned digit = 0; digit < DIGITS; digit++)
-			starts[digit + 1] += starts[digit];
-		for (uint32_t i = 0; i < count; i++) {
-			uint64_t retained = retained_of(filler, order[i]);
-			other[starts[(retained >> shift) % DIGITS]++] = order[i];
-		}
-		other = order;
-		order = swap;
-	}
-	free(other);
-	return order;
-}
-
-struct named {
-	const char *name;
-	uint32_t type;
-};
-
-static int by_name(const void *a, const void *b)
-{
-	const struct named *x = a, *y = b;
-	return strcmp(x->name, y->name);
-}
-
-/* Objects by the name of their type: types of one name have one rank. */
-static uint32_t *sort_by_type(const struct filler *filler, uint32_t count)
-{
-	const struct hf_typing *typing = filler->analysis->typing;
-	uint32_t types = hf_typing_types(typing), rank = 0;
-	HF_AUTO(free_ptr) struct named *named = calloc(types + 1ull, sizeof(*named));
-	HF_AUTO(free_ptr) uint32_t *ranks = calloc(types + 1ull, sizeof(*ranks));
-	HF_AUTO(free_ptr) uint32_t *starts = calloc(types + 2ull, sizeof(*starts));
-	uint32_t *order = malloc((count + 1ull) * sizeof(*order));
-
-	if (!named || !ranks || !starts || !order) {
-		free(order);
-		return NULL;
-	}
-	for (uint32_t i = 0; i < types; i++)
-		named[i] = (struct named){hf_typing_type(typing, i)->name, i};
-	if (types)
-		qsort(named, types, sizeof(*named), by_name);
-	for (uint32_t i = 0; i < types; i++) {
-		rank += i && strcmp(named[i].name, named[i - 1].name);
-		ranks[named[i].type] = rank;
-	}
-	for (uint32_t i = 0; i < count; i++)
-		starts[ranks[hf_typing_of(typing, i)] + 1]++;
-	for (uint32_t i = 0; i <= rank; i++)
-		starts[i + 1] += starts[i];
-	for (uint32_t i = 0; i < count; i++)
-		order[starts[ranks[hf_typing_of(typing, i)]]++] = i;
-	return order;
+	free(order);
+	return btree_end(&tree);
 }
 
 /* ---- all ----------------------------------------------------------------------------------------
  */
 
-static struct hf_error *fill_sorted(struct filler *filler, enum save_tree tree)
+/* The longest first. */
+static struct hf_error *(*const tasks[])(struct task *task) = {
+    fill_refs, fill_objects, fill_chunks, fill_retained, fill_dominators, fill_types,
+};
+
+enum { TASKS = sizeof(tasks) / sizeof(tasks[0]) };
+
+struct run {
+	struct filler *filler;
+	struct hf_error *err[TASKS];
+};
+
+static void run_task(void *ctx, uint64_t number, unsigned worker)
 {
-	uint32_t objects = hf_graph_objects(filler->analysis->graph), *order;
-	uint64_t nodes = hf_graph_root(filler->analysis->graph) + 1ull, count = objects;
-	add_key_fn *add_key;
+	struct run *run = ctx;
+	struct task task = {.filler = run->filler};
+	(void)worker;
 
-	switch (tree) {
-	case SAVE_OBJECTS_TYPE:
-		order = sort_by_type(filler, objects);
-		add_key = add_type;
-		break;
-	case SAVE_OBJECTS_RETAINED:
-		order = sort_by_retained(filler, objects);
-		add_key = add_retained;
-		break;
-	case SAVE_OBJECTS_DOMINATOR:
-		order = sort_by_counting(filler, objects, nodes, dominator_of);
-		add_key = add_dominator;
-		break;
-	default:
-		count = filler->targets.count;
-		order = sort_by_counting(filler, count, nodes, target_of);
-		add_key = add_target;
-		break;
-	}
-	if (!order)
-		return hf_error_nomem();
-	struct hf_error *err =
-	    fill_index(filler, tree, order, count, tree == SAVE_REFS_TARGET, add_key);
-	free(order);
-	return err;
-}
-
-/* What refs has: the words that point, which are more than the edges where words repeat. */
-static uint64_t count_refs(struct filler *filler)
-{
-	struct query_cursor cursor;
-	uint64_t count = 0;
-
-	query_rows_begin(&cursor, filler->analysis, table_of(SAVE_REFS), 0);
-	for (; !query_rows_end(&cursor); query_rows_next(&cursor))
-		count++;
-	query_rows_deinit(&cursor);
-	return count;
+	if (number == 0)
+		task.progress = run->filler->export->options.progress;
+	run->err[number] = tasks[number](&task);
 }
 
 static struct hf_error *fill_all(struct filler *filler)
 {
-	struct hf_error *err = fill_rows(filler, SAVE_OBJECTS, SAVE_OBJECTS_ADDRESS,
-					 hf_graph_objects(filler->analysis->graph));
+	struct run run = {.filler = filler};
+	struct hf_error *err = NULL;
+	uint32_t depth;
 
-	for (enum save_tree tree = SAVE_OBJECTS_TYPE; tree <= SAVE_OBJECTS_DOMINATOR && !err;
-	     tree++)
-		err = fill_sorted(filler, tree);
-	if (!err)
-		err = fill_rows(filler, SAVE_REFS, SAVE_REFS_SOURCE, count_refs(filler));
-	if (!err)
-		err = fill_sorted(filler, SAVE_REFS_TARGET);
-	if (!err)
-		err = fill_rows(filler, SAVE_CHUNKS, SAVE_CHUNKS_ADDRESS, filler->chunks);
+	/* Made at the first call, which must not be one of several at once. */
+	err = hf_graph_depth(filler->analysis->graph, filler->nodes - 1, &depth);
+	if (err)
+		return err;
+	hf_parallel_for(filler->export->options.threads, TASKS, run_task, &run);
+	for (unsigned i = 0; i < TASKS; i++)
+		err = first_of(err, run.err[i]);
 	return err ? err : btree_file_finish(&filler->file, filler->export->path);
 }
 
 struct hf_error *save_fill(struct hf_export *export, const uint32_t roots[SAVE_TREES],
 			   uint32_t pages)
 {
-	struct filler *filler = calloc(1, sizeof(*filler));
-
-	if (!filler)
-		return hf_error_nomem();
-	filler->export = export;
-	filler->analysis = export->analysis;
-	filler->roots = roots;
+	struct filler filler = {
+	    .export = export,
+	    .analysis = export->analysis,
+	    .roots = roots,
+	    .objects = hf_graph_objects(export->analysis->graph),
+	    .nodes = hf_graph_root(export->analysis->graph) + 1,
+	};
+	uint64_t low, high;
 	int fd = open(export->path, O_WRONLY | O_CLOEXEC);
-	struct hf_error *err = fd < 0 ? hf_error_errno(errno, "%s", export->path) : NULL;
-	if (!err) {
-		filler->file = btree_file_open(fd, pages);
-		count_chunks(filler->analysis, &filler->chunks);
-		err = fill_all(filler);
-		if (close(fd) && !err)
-			err = hf_error_errno(errno, "%s", export->path);
-	}
-	hf_vec_free(&filler->targets);
-	free(filler);
+
+	if (fd < 0)
+		return hf_error_errno(errno, "%s", export->path);
+	hf_extents_hull(export->analysis->extents, &low, &high);
+	btree_file_init(&filler.file, fd, pages);
+	struct hf_error *err = high <= INT64_MAX
+				   ? fill_all(&filler)
+				   : hf_error_create(HF_ERR_LIMIT, "addresses from 2^63 on are "
+								   "beyond SQLite's integers: use "
+								   "ndjson");
+	btree_file_deinit(&filler.file);
+	if (close(fd) && !err)
+		err = hf_error_errno(errno, "%s", export->path);
 	return err;
 }

@@ -6,7 +6,6 @@
 
 #include "heapwalk/output/export.h"
 
-/* Texts but the names of types are short: fields 512 bytes at most. */
 enum save_tree {
 	SAVE_OBJECTS,
 	SAVE_REFS,
@@ -17,17 +16,19 @@ enum save_tree {
 	SAVE_OBJECTS_DOMINATOR,
 	SAVE_REFS_SOURCE,
 	SAVE_REFS_TARGET,
-	SAVE_CHUNKS_ADDRESS,
 	SAVE_TREES
 };
 
 /* Their names in the schema. */
 extern const char *const save_tree_names[SAVE_TREES];
 
-/* Can they be written so? Not with names beyond a page, or chunks out of order. */
-bool save_can_fill(const struct hf_analysis *analysis);
+/* Do the chunks ascend by address? Else SAVE_CHUNKS is not filled: its key is the address. */
+bool save_can_fill_chunks(struct hf_analysis *analysis);
 
-/* Fill @export->path, whose trees are empty and begin at @roots; it has @pages pages. */
+/*
+ * Fill @export->path, whose trees are empty and begin at @roots (0: not this one); it has @pages
+ * pages.
+ */
 struct hf_error *save_fill(struct hf_export *export, const uint32_t roots[SAVE_TREES],
 			   uint32_t pages);
 

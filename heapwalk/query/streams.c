@@ -1,13 +1,13 @@
 /*
  * streams.c - the tables that are no arrays: chunks (a walk, a batch at a time) and refs (the
- * words of one node at a time, scanned again).
+ * words of the nodes, scanned again).
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "heapwalk/query/vtab.h"
 
-enum { CHUNK_BATCH = 1024 };
+enum { CHUNK_BATCH = 1024, EDGE_BATCH = 256 };
 
 /* ---- chunks
  * -------------------------------------------------------------------------------------- */
@@ -79,42 +79,46 @@ static bool take_edge(void *ctx, const struct hf_edge *edge)
 {
 	struct query_cursor *cursor = ctx;
 
-	if (cursor->only_target != HF_NO_NODE && edge->target != cursor->only_target)
-		return true;
-	if (cursor->edge_count == cursor->edge_capacity) {
-		size_t capacity = cursor->edge_capacity ? cursor->edge_capacity * 2 : 64;
-		struct hf_edge *edges = realloc(cursor->edges, capacity * sizeof(*edges));
-		if (!edges) {
-			cursor->failed = true;
-			return false;
-		}
-		cursor->edges = edges;
-		cursor->edge_capacity = capacity;
-	}
-	cursor->edges[cursor->edge_count++] = *edge;
-	return true;
+	if (cursor->only_target == HF_NO_NODE || edge->target == cursor->only_target)
+		cursor->edges[cursor->edge_count++] = *edge;
+	return cursor->edge_count < EDGE_BATCH;
 }
 
-/* Go on to the next source that has an edge. */
+/* Go on with the sources of one target: one that points twice stands twice among them. */
+static void fill_from_sources(struct query_cursor *cursor)
+{
+	while (cursor->edge_count == 0 && cursor->row < cursor->end) {
+		uint32_t source = HF_EDGE_NODE(cursor->sources[cursor->row]);
+		if (cursor->place.node != source)
+			cursor->place = (struct hf_edge_place){.node = source};
+		hf_graph_each_edge_from(cursor->analysis->graph, &cursor->place, source + 1,
+					take_edge, cursor);
+		while (cursor->place.node != source && cursor->row < cursor->end &&
+		       HF_EDGE_NODE(cursor->sources[cursor->row]) == source)
+			cursor->row++;
+	}
+}
+
 static void fill_edges(struct query_cursor *cursor)
 {
 	cursor->edge_count = cursor->edge_at = 0;
-	while (cursor->edge_count == 0 && cursor->row < cursor->end && !cursor->failed) {
-		uint64_t row = cursor->row++;
-		uint32_t source =
-		    cursor->sources ? HF_EDGE_NODE(cursor->sources[row]) : (uint32_t)row;
-		/* A source that points twice stands twice in the reverse row. */
-		if (cursor->sources && row && HF_EDGE_NODE(cursor->sources[row - 1]) == source)
-			continue;
-		hf_graph_each_edge(cursor->analysis->graph, source, take_edge, cursor);
-	}
+	if (cursor->sources)
+		fill_from_sources(cursor);
+	else
+		hf_graph_each_edge_from(cursor->analysis->graph, &cursor->place,
+					(uint32_t)cursor->end, take_edge, cursor);
 }
 
 void query_refs_first(struct query_cursor *cursor)
 {
 	cursor->edge_count = cursor->edge_at = 0;
-	cursor->failed = false;
-	if (cursor->analysis->graph)
+	cursor->place = (struct hf_edge_place){
+	    .node = cursor->sources ? HF_NO_NODE : (uint32_t)cursor->row,
+	};
+	if (!cursor->edges)
+		cursor->edges = malloc(EDGE_BATCH * sizeof(*cursor->edges));
+	cursor->failed = cursor->failed || !cursor->edges;
+	if (!cursor->failed && cursor->analysis->graph)
 		fill_edges(cursor);
 }
 
@@ -136,10 +140,20 @@ static uint64_t source_address(const struct hf_analysis *analysis, uint32_t node
 	return analysis->roots.holders.data[hf_graph_holder_index(analysis->graph, node)].address;
 }
 
+static void field_column(struct query_cursor *cursor, struct query_cell *ctx,
+			 const struct hf_edge *edge)
+{
+	char field[QUERY_MAX_FIELD];
+
+	if (cursor->names)
+		query_text(ctx, query_names_field(cursor->names, cursor->analysis, edge));
+	else if (hf_analysis_field(cursor->analysis, edge, field, sizeof(field)))
+		query_own_text(ctx, strdup(field));
+}
+
 void query_refs_column(struct query_cursor *cursor, struct query_cell *ctx, int column)
 {
 	const struct hf_edge *edge = &cursor->edges[cursor->edge_at];
-	char field[512];
 
 	switch (column) {
 	case 0:
@@ -154,15 +168,13 @@ void query_refs_column(struct query_cursor *cursor, struct query_cell *ctx, int 
 					      source_address(cursor->analysis, edge->source));
 		break;
 	case 3:
-		query_number(ctx, edge->value -
-				      hf_extents_address(cursor->analysis->extents, edge->target));
+		query_number(ctx, edge->value - edge->target_address);
 		break;
 	case 4:
 		query_number(ctx, edge->interior);
 		break;
 	default:
-		if (hf_analysis_field(cursor->analysis, edge, field, sizeof(field)))
-			query_own_text(ctx, strdup(field));
+		field_column(cursor, ctx, edge);
 		break;
 	}
 }

@@ -218,11 +218,13 @@ static const sqlite3_module module = {
 /* ---- rows without SQLite --------------------------------------------------------------------- */
 
 void query_rows_begin(struct query_cursor *cursor, struct hf_analysis *analysis,
-		      const struct query_table *table, uint64_t first)
+		      const struct query_table *table, uint64_t first, uint64_t end)
 {
 	*cursor = (struct query_cursor){.analysis = analysis, .table = table};
 	rewind_cursor(cursor);
 	cursor->row = first;
+	if (end < cursor->end)
+		cursor->end = end;
 	if (table->first)
 		table->first(cursor);
 }

@@ -8,10 +8,13 @@
 #include <stdlib.h>
 
 #include "heapwalk/analysis.h"
+#include "heapwalk/query/names.h"
 
 enum query_cell_kind { QUERY_NULL, QUERY_NUMBER, QUERY_TEXT };
 
-/* What a column holds in a row. A text lives as long as the analysis, or is owned: never a buffer.
+/*
+ * What a column holds in a row. A text lives as long as the analysis, or is owned; that of a cursor
+ * with names until the next cell.
  */
 struct query_cell {
 	enum query_cell_kind kind;
@@ -29,11 +32,13 @@ struct query_cursor {
 	struct hf_chunk *chunks;
 	uint32_t chunk_count, chunk_at, region;
 	uint64_t next_address;
-	/* refs: the edges of the source at `row` */
+	/* refs: a batch of edges; those of the rows up to `end` that come behind are at `place` */
 	struct hf_edge *edges;
-	size_t edge_count, edge_at, edge_capacity;
-	uint32_t only_target;	 /* HF_NO_NODE: all */
-	const uint32_t *sources; /* of only_target; NULL: every node */
+	size_t edge_count, edge_at;
+	struct hf_edge_place place;
+	struct query_names *names; /* NULL: texts of fields are owned by the cell */
+	uint32_t only_target;	   /* HF_NO_NODE: all */
+	const uint32_t *sources;   /* of only_target, at `row`; NULL: every node */
 	bool failed;
 };
 
@@ -95,15 +100,19 @@ static inline void query_number(struct query_cell *cell, uint64_t number)
  */
 
 /*
- * All rows of @table from row @first on:
+ * The rows of @table from row @first on and before @end (of refs: those of the sources so
+ * numbered; of chunks: all):
  *
- *	for (query_rows_begin(&cursor, analysis, table, first); !query_rows_end(&cursor);
+ *	for (query_rows_begin(&cursor, analysis, table, first, end); !query_rows_end(&cursor);
  *	     query_rows_next(&cursor))
  *		query_rows_cell(&cursor, column, &cell), ..., query_cell_free(&cell);
  *	query_rows_deinit(&cursor);
+ *
+ * Several threads may read rows, each with a cursor of its own, and of refs with names.
  */
+#define QUERY_ROWS_ALL UINT64_MAX
 void query_rows_begin(struct query_cursor *cursor, struct hf_analysis *analysis,
-		      const struct query_table *table, uint64_t first);
+		      const struct query_table *table, uint64_t first, uint64_t end);
 bool query_rows_end(const struct query_cursor *cursor);
 void query_rows_next(struct query_cursor *cursor);
 void query_rows_deinit(struct query_cursor *cursor);

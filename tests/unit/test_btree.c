@@ -85,9 +85,10 @@ static void fill(uint32_t count, uint32_t bytes, uint32_t skip)
 
 	make_db(roots, &pages);
 	int fd = open(path, O_WRONLY);
-	struct btree_file file = btree_file_open(fd, pages + skip);
+	struct btree_file file;
+	btree_file_init(&file, fd, pages + skip);
 	for (unsigned t = 0; t < 3; t++)
-		btree_begin(&trees[t], &file, roots[t], t > 0, count);
+		btree_begin(&trees[t], &file, roots[t], t > 0);
 	for (uint32_t i = 0; i < count; i++) {
 		text_of(i, bytes, text);
 		btree_record_begin(&record);
@@ -107,6 +108,7 @@ static void fill(uint32_t count, uint32_t bytes, uint32_t skip)
 	for (unsigned t = 0; t < 3; t++)
 		assert_null(btree_end(&trees[t]));
 	assert_null(btree_file_finish(&file, path));
+	btree_file_deinit(&file);
 	close(fd);
 }
 
