@@ -169,6 +169,7 @@ struct hf_finding {
 	uint8_t blame;	  /* enum hf_blame */
 	bool has_found, has_expected;
 	bool lockless;	    /* of a list that is changed without a lock */
+	bool settled;	    /* no update passes through this state: never a note for that */
 	bool met;	    /* the allocator met this itself and ended the process */
 	uint8_t word_bytes; /* of the word: 1, 2, 4 or 8 */
 	uint32_t arena;	    /* index in arenas; HF_NO_ARENA: of none in particular */

@@ -81,7 +81,7 @@ void glibc_found(const struct glibc *glibc, uint32_t arena, struct hf_finding fi
 	va_start(args, fmt);
 	vsnprintf(message, sizeof(message), fmt, args);
 	va_end(args);
-	if (finding.severity == HF_SEV_ERROR &&
+	if (finding.severity == HF_SEV_ERROR && !finding.settled &&
 	    in_flux(glibc, arena, finding.lockless || arena == HF_NO_ARENA))
 		finding.severity = HF_SEV_NOTE;
 	pthread_mutex_lock(&writable->findings_lock);

@@ -58,6 +58,8 @@ struct search {
 	enum complaint complaint;
 	uint64_t inner_start, inner_end; /* the stack of libc's frames: no block is there */
 	bool blind; /* its end is not known: callers' words are among those looked at */
+	uint64_t outer_start, outer_end; /* behind the last frame: argv, envp and their strings */
+	const struct hf_thread *thread;	 /* that aborted */
 	struct candidate candidates[MAX_CANDIDATES];
 	unsigned count;
 };
@@ -89,25 +91,49 @@ static enum complaint complaint_of(const char *message)
 	return OTHER;
 }
 
+static bool on_own_stack(const struct search *search, uint64_t mem)
+{
+	return mem >= search->thread->stack_start && mem < search->thread->stack_end;
+}
+
+/* Stack and frame pointers of all frames: each function's prologue saves them. */
+static bool is_frame_pointer(const struct search *search, uint64_t value)
+{
+	hf_vec_foreach (frame, &search->thread->frames) {
+		if (value == frame->sp || value == frame->cfa ||
+		    value == frame->cfa - 2ull * search->glibc->layout.word)
+			return true;
+	}
+	return false;
+}
+
 /*
- * Memory that the program can have taken for a block: not what is read-only, nor our frames. Of
- * a stack without frames every word can be anything: nothing is said of other memory then.
+ * Memory that the program can have taken for a block: not what is read-only, nor our frames, nor
+ * main()'s arguments, pointers to which stay in registers all the time. Of a stack without frames
+ * every word can be anything: nothing is said of other memory then.
  */
 static bool could_be_given(const struct search *search, uint64_t mem)
 {
 	const struct hf_mapping *mapping = hf_process_mapping(search->glibc->process, mem);
 	return mapping && (mapping->flags & HF_SEGMENT_W) && !search->blind &&
-	       !(mem >= search->inner_start && mem < search->inner_end);
+	       !is_frame_pointer(search, mem) &&
+	       !(mem >= search->inner_start && mem < search->inner_end) &&
+	       !(mem >= search->outer_start && mem < search->outer_end);
 }
 
-/* Is what would be the header of @mem one that malloc complains of in these words? */
+/*
+ * Is what would be the header of @mem one that malloc complains of in these words? A pointer that
+ * is not aligned is, but on the stack every other word is none: frame pointers and slots of return
+ * addresses say nothing there.
+ */
 static bool header_fits(const struct search *search, uint64_t mem)
 {
 	const struct glibc_layout *layout = &search->glibc->layout;
 	uint64_t chunk = mem - 2ull * layout->word, word = 0;
 
 	if (search->complaint == BAD_POINTER && !glibc_aligned(search->glibc, chunk))
-		return true;
+		return glibc_region_at(search->glibc, mem) != UINT32_MAX ||
+		       !on_own_stack(search, mem);
 	if (!glibc_aligned(search->glibc, chunk) || !glibc_size_word(search->glibc, chunk, &word))
 		return false;
 	uint64_t size = word & ~(uint64_t)GLIBC_FLAGS;
@@ -223,6 +249,10 @@ static void collect_votes(struct search *search, const struct hf_thread *thread,
 	search->blind = !frame;
 	search->inner_start = thread->sp;
 	search->inner_end = end;
+	if (thread->frames.count) {
+		search->outer_start = thread->frames.data[thread->frames.count - 1].sp;
+		search->outer_end = thread->stack_end;
+	}
 	vote_words(search, thread->sp, end, false);
 	for (uint32_t i = 0; i < thread->register_count; i++)
 		vote(search, thread->registers[i].value);
@@ -231,8 +261,7 @@ static void collect_votes(struct search *search, const struct hf_thread *thread,
 			break;
 		for (uint32_t bit = 0; bit < HF_FRAME_REGISTERS; bit++) {
 			uint64_t value = frame->registers[bit];
-			bool own = value == frame->sp || value == frame->cfa;
-			if ((frame->known >> bit & 1) && !own)
+			if (frame->known >> bit & 1)
 				vote_in_caller(search, value);
 		}
 		if (frame->cfa > frame->sp)
@@ -356,6 +385,7 @@ void glibc_check_abort(struct glibc *glibc)
 	if (!search)
 		return;
 	search->glibc = glibc;
+	search->thread = thread;
 	search->complaint = complaint_of(glibc->base.abort_message);
 	uint32_t caller = caller_frame(glibc, thread);
 	if (search->complaint != OTHER)

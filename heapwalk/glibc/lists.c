@@ -112,6 +112,7 @@ static void link_broken(const struct glibc *glibc, uint32_t arena, const char *c
 	glibc_found(glibc, arena,
 		    (struct hf_finding){.code = code,
 					.lockless = true,
+					.settled = head, /* heads change by one store */
 					.severity = HF_SEV_ERROR,
 					.blame = head ? HF_BLAME_UNKNOWN : HF_BLAME_USE_AFTER_FREE,
 					.address = head ? own : glibc_mem(glibc, holder),

@@ -1,5 +1,6 @@
 /*
- * object_fields.c - an object's content field by field, as its type tells it.
+ * object_fields.c - an object's content field by field, as its type tells it; offsets count from
+ * the start of the block, as in refs and hexdumps.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@ struct fields {
 	struct hf_doc *doc;
 	struct hf_table *table;
 	uint64_t address; /* of the first byte that is of the type */
+	uint64_t before;  /* bytes of the block that stand before it */
 	uint64_t left;
 };
 
@@ -142,7 +144,7 @@ static bool tell_field(void *ctx, const struct hf_cfield *field)
 		return false;
 	hf_typing_ctype_name(fields->analysis->typing, field->type, type, sizeof(type));
 	hf_doc_row(fields->doc, fields->table, 0);
-	hf_doc_cell(fields->doc, fields->table, hf_number(field->offset));
+	hf_doc_cell(fields->doc, fields->table, hf_number(fields->before + field->offset));
 	hf_doc_cell(fields->doc, fields->table, hf_text(hf_doc_dup(fields->doc, field->name)));
 	hf_doc_cell(fields->doc, fields->table, hf_text(hf_doc_dup(fields->doc, type)));
 	hf_doc_cell(fields->doc, fields->table, hf_text(value_of(fields, field, of)));
@@ -158,6 +160,7 @@ void hf_section_fields(struct hf_analysis *analysis, struct hf_doc *doc, uint32_
 				.doc = doc,
 				.address =
 				    hf_extents_address(analysis->extents, object) + type->offset,
+				.before = type->offset,
 				.left = MAX_FIELDS};
 	uint8_t kind = hf_ctype_get(analysis->symbols, type->ctype)->kind;
 

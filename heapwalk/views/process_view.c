@@ -1,5 +1,5 @@
 /*
- * process_view.c - what the process was, and how it ended.
+ * process_view.c - what the process was, and what of it the core has.
  */
 #include <stdio.h>
 #include <string.h>
@@ -21,91 +21,6 @@ static const char *core_kind_name(enum hf_core_kind kind)
 	default:
 		return "core";
 	}
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = path ? strrchr(path, '/') : NULL;
-	return slash ? slash + 1 : path;
-}
-
-/* The frame that tells most: the first that is not libc's, else the innermost named one. */
-static const struct hf_frame *telling_frame(const struct hf_analysis *analysis,
-					    const struct hf_thread *thread)
-{
-	const struct hf_frame *named = NULL;
-	hf_vec_foreach (frame, &thread->frames) {
-		const struct hf_module *module =
-		    frame->module < analysis->process->modules.count
-			? &analysis->process->modules.data[frame->module]
-			: NULL;
-		bool own = module && (!module->is_libc || module->is_executable) &&
-			   strcmp(module->name, "[vdso]") != 0;
-		if (frame->function && own)
-			return frame;
-		if (frame->function && !named)
-			named = frame;
-	}
-	return named;
-}
-
-static const char *frame_text(struct hf_doc *doc, const struct hf_frame *frame)
-{
-	const char *brackets = strchr(frame->function, '(') ? "" : "()";
-	if (frame->file)
-		return hf_doc_printf(doc, "%s%s (%s:%u)", frame->function, brackets,
-				     base_name(frame->file), frame->line);
-	return hf_doc_printf(doc, "%s%s", frame->function, brackets);
-}
-
-const char *hf_thread_name(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t index)
-{
-	if (index >= analysis->process->threads.count)
-		return "an unknown thread";
-	const struct hf_thread *thread = &analysis->process->threads.data[index];
-	if (thread->name[0])
-		return hf_doc_printf(doc, "thread %u \"%s\"", thread->number, thread->name);
-	return hf_doc_printf(doc, "thread %u", thread->number);
-}
-
-const char *hf_thread_place(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t index)
-{
-	if (index >= analysis->process->threads.count)
-		return NULL;
-	const struct hf_frame *frame =
-	    telling_frame(analysis, &analysis->process->threads.data[index]);
-	return frame ? frame_text(doc, frame) : NULL;
-}
-
-/* What si_code adds. */
-static const char *signal_detail(struct hf_doc *doc, const struct hf_process_info *info)
-{
-	enum { SEGV = 11, BUS = 7, ILL = 4, FPE = 8 };
-	if (info->has_siginfo && info->signal_code <= 0 && info->sender_pid &&
-	    info->sender_pid != info->pid)
-		return hf_doc_printf(doc, ", sent by process %u", info->sender_pid);
-	if (info->has_siginfo && info->signal_code > 0 &&
-	    (info->signal == SEGV || info->signal == BUS || info->signal == ILL ||
-	     info->signal == FPE))
-		return hf_doc_printf(doc, " at address 0x%lx", (unsigned long)info->fault_address);
-	return "";
-}
-
-static const char *ending(const struct hf_analysis *analysis, struct hf_doc *doc)
-{
-	const struct hf_process_info *info = &analysis->process->info;
-
-	if (info->signal == 0)
-		return "was running when the core was taken";
-	const struct hf_thread *thread =
-	    analysis->process->threads.count ? analysis->process->threads.data : NULL;
-	const struct hf_frame *frame = thread ? telling_frame(analysis, thread) : NULL;
-	const char *by = info->snapshot.killed && info->snapshot.reason
-			     ? info->snapshot.reason
-			     : hf_doc_printf(doc, "ended by %s", hf_signal_name(info->signal));
-	return hf_doc_printf(doc, "%s%s%s%s%s%s", by, signal_detail(doc, info),
-			     thread ? " in " : "", thread ? hf_thread_name(analysis, doc, 0) : "",
-			     frame ? ", " : "", frame ? frame_text(doc, frame) : "");
 }
 
 static void tell_binary(const struct hf_analysis *analysis, struct hf_doc *doc)
@@ -147,11 +62,11 @@ void hf_section_process(const struct hf_analysis *analysis, struct hf_doc *doc)
 	hf_doc_json_field(doc, "thread_count", hf_count(threads));
 	hf_doc_json_field(doc, "signal",
 			  info->signal ? hf_text(hf_signal_name(info->signal)) : hf_none());
-	hf_doc_json_field(doc, "ending", hf_text(ending(analysis, doc)));
+	hf_doc_json_field(doc, "ending", hf_text(hf_ending_text(analysis, doc)));
 	hf_doc_text_field(doc, "state",
 			  hf_text(hf_doc_printf(doc, "pid %u, %lu thread%s; %s", info->pid,
 						(unsigned long)threads, threads == 1 ? "" : "s",
-						ending(analysis, doc))));
+						hf_ending_text(analysis, doc))));
 	if (analysis->allocator && analysis->allocator->abort_message) {
 		hf_doc_field(doc, "abort_message", "message",
 			     hf_text(analysis->allocator->abort_message));

@@ -50,6 +50,9 @@ void hf_section_evidence(const struct hf_analysis *analysis, struct hf_doc *doc)
 /* "stack of thread 3 \"worker\", in read_loop()" and the like: owned by the document. */
 const char *hf_thread_name(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t thread);
 
+/* "ended by SIGSEGV at address 0x0 in thread 1, strlen() called by main() (a.c:9)" */
+const char *hf_ending_text(const struct hf_analysis *analysis, struct hf_doc *doc);
+
 /* "main() (server.c:96)" of the frame where the thread left the program's own code; or NULL. */
 const char *hf_thread_place(const struct hf_analysis *analysis, struct hf_doc *doc,
 			    uint32_t thread);

@@ -1,0 +1,168 @@
+/*
+ * ending.c - how the process ended: the signal, the address, the thread and the function that tells
+ * most.
+ *
+ * What the kernel's fault address says:
+ *	SI_KERNEL	no address at all: one was used that cannot be (not canonical); it says 0
+ *	else		where the access went
+ * A fault is a stack overflow if the faulting address and the stack pointer are together at the
+ * lower end of the thread's stack, and below it is nothing to write to:
+ *
+ *	|- nothing, or a guard page -|-- the stack, to its lowest word in use -----|
+ *	            ^fault   ^sp within NEAR_BYTES of both
+ */
+#include <signal.h>
+#include <string.h>
+
+#include "heapwalk/views/sections.h"
+
+enum {
+	NEAR_BYTES = 64 << 10, /* a frame this big reaches over its stack's end in one step */
+	GUARD_BYTES = 1 << 20, /* Linux keeps so much free below a growing stack */
+	FROM_KERNEL = 0x80,    /* SI_KERNEL */
+};
+
+static const char *base_name(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	return slash ? slash + 1 : path;
+}
+
+/* The frame that tells most: the first that is not libc's, else the innermost named one. */
+static const struct hf_frame *telling_frame(const struct hf_analysis *analysis,
+					    const struct hf_thread *thread)
+{
+	const struct hf_frame *named = NULL;
+	hf_vec_foreach (frame, &thread->frames) {
+		const struct hf_module *module =
+		    frame->module < analysis->process->modules.count
+			? &analysis->process->modules.data[frame->module]
+			: NULL;
+		bool own = module && (!module->is_libc || module->is_executable) &&
+			   strcmp(module->name, "[vdso]") != 0;
+		if (frame->function && own)
+			return frame;
+		if (frame->function && !named)
+			named = frame;
+	}
+	return named;
+}
+
+static const char *frame_text(struct hf_doc *doc, const struct hf_frame *frame)
+{
+	const char *brackets = strchr(frame->function, '(') ? "" : "()";
+	if (frame->file)
+		return hf_doc_printf(doc, "%s%s (%s:%u)", frame->function, brackets,
+				     base_name(frame->file), frame->line);
+	return hf_doc_printf(doc, "%s%s", frame->function, brackets);
+}
+
+const char *hf_thread_name(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t index)
+{
+	if (index >= analysis->process->threads.count)
+		return "an unknown thread";
+	const struct hf_thread *thread = &analysis->process->threads.data[index];
+	if (thread->name[0])
+		return hf_doc_printf(doc, "thread %u \"%s\"", thread->number, thread->name);
+	return hf_doc_printf(doc, "thread %u", thread->number);
+}
+
+const char *hf_thread_place(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t index)
+{
+	if (index >= analysis->process->threads.count)
+		return NULL;
+	const struct hf_frame *frame =
+	    telling_frame(analysis, &analysis->process->threads.data[index]);
+	return frame ? frame_text(doc, frame) : NULL;
+}
+
+/* The function of libc that the program had called, where that is where it died; or NULL. */
+static const char *libc_function(const struct hf_analysis *analysis, const struct hf_thread *thread,
+				 const struct hf_frame *own)
+{
+	const struct hf_frame *inner = thread->frames.data;
+	const struct hf_process *process = analysis->process;
+
+	if (!own || own == inner || own[-1].module >= process->modules.count ||
+	    !process->modules.data[own[-1].module].is_libc || !own[-1].function)
+		return NULL;
+	const char *name = own[-1].function;
+	return !strncmp(name, "__GI_", 5) ? name + 5 : name;
+}
+
+static bool is_fault(const struct hf_process_info *info)
+{
+	return info->has_siginfo && info->signal_code > 0 &&
+	       (info->signal == SIGSEGV || info->signal == SIGBUS || info->signal == SIGILL ||
+		info->signal == SIGFPE);
+}
+
+/* What si_code adds. */
+static const char *signal_detail(struct hf_doc *doc, const struct hf_process_info *info)
+{
+	if (info->has_siginfo && info->signal_code <= 0 && info->sender_pid &&
+	    info->sender_pid != info->pid)
+		return hf_doc_printf(doc, ", sent by process %u", info->sender_pid);
+	if (!is_fault(info))
+		return "";
+	if (info->signal == SIGSEGV && info->signal_code == FROM_KERNEL)
+		return " at an address that cannot be (not canonical)";
+	return hf_doc_printf(doc, " at address 0x%lx", (unsigned long)info->fault_address);
+}
+
+/* Bytes of the stack that @thread has used up; 0 if it did not die of that. */
+static uint64_t overflowed_stack(const struct hf_process *process, const struct hf_thread *thread)
+{
+	const struct hf_process_info *info = &process->info;
+	uint64_t fault = info->fault_address;
+
+	if (!is_fault(info) || (info->signal != SIGSEGV && info->signal != SIGBUS))
+		return 0;
+	hf_vec_foreach (mapping, &process->mappings) {
+		if (mapping->end <= fault || !(mapping->flags & HF_SEGMENT_W))
+			continue;
+		bool below = fault < mapping->start && mapping->start - fault <= GUARD_BYTES;
+		bool used_up = thread->sp < mapping->start + NEAR_BYTES &&
+			       thread->sp < mapping->end &&
+			       thread->sp > fault - (fault < NEAR_BYTES ? fault : NEAR_BYTES);
+		if (!below || !used_up || mapping->module != HF_NO_INDEX)
+			return 0;
+		bool known =
+		    thread->stack_start == mapping->start && thread->stack_top > mapping->start;
+		return (known ? thread->stack_top : mapping->end) - mapping->start;
+	}
+	return 0;
+}
+
+/* " in thread 3 "worker", strlen() called by handle() (server.c:9), by a stack overflow": where. */
+static const char *place_text(const struct hf_analysis *analysis, struct hf_doc *doc,
+			      const struct hf_thread *thread)
+{
+	const struct hf_frame *frame = telling_frame(analysis, thread);
+	const char *called =
+	    is_fault(&analysis->process->info) ? libc_function(analysis, thread, frame) : NULL;
+	uint64_t overflowed = overflowed_stack(analysis->process, thread);
+
+	return hf_doc_printf(
+	    doc, " in %s%s%s%s%s%s", hf_thread_name(analysis, doc, 0), frame ? ", " : "",
+	    called ? hf_doc_printf(doc, "%s() called by ", called) : "",
+	    frame ? frame_text(doc, frame) : "",
+	    overflowed ? ": a stack overflow, all of its " : "",
+	    overflowed ? hf_doc_printf(doc, "%s are used", hf_doc_bytes_text(doc, overflowed))
+		       : "");
+}
+
+const char *hf_ending_text(const struct hf_analysis *analysis, struct hf_doc *doc)
+{
+	const struct hf_process_info *info = &analysis->process->info;
+	const struct hf_thread *thread =
+	    analysis->process->threads.count ? analysis->process->threads.data : NULL;
+
+	if (info->signal == 0)
+		return "was running when the core was taken";
+	const char *by = info->snapshot.killed && info->snapshot.reason
+			     ? info->snapshot.reason
+			     : hf_doc_printf(doc, "ended by %s", hf_signal_name(info->signal));
+	return hf_doc_printf(doc, "%s%s%s", by, signal_detail(doc, info),
+			     thread ? place_text(analysis, doc, thread) : "");
+}
