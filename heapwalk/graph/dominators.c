@@ -1,5 +1,5 @@
 /*
- * dominators.c - immediate dominators and retained sizes.
+ * dominators.c - immediate dominators.
  *
  * What the roots reach is put in order (reach.c), single-entry nodes are folded away (fold.c), and
  * Semi-NCA runs on what is left: Georgiadis, Tarjan, Werneck, "Finding dominators in practice"
@@ -320,36 +320,14 @@ static struct hf_error *find_idoms(struct hf_graph *graph, struct hf_fold *fold,
 	return err;
 }
 
-/*
- * Each object's own bytes first, in address order; then up the tree, the last of @order first. Its
- * sources are the immediate dominators by now, and go into the marks.
- */
-static struct hf_error *sum_retained(struct hf_graph *graph, const struct hf_order *order)
+/* All are asked for the totals again and again: once through the objects is enough. */
+static void count_kinds(struct hf_graph *graph)
 {
-	const uint32_t *node = order->node, *idom = order->source;
-	uint32_t nodes = hf_graph_nodes(graph);
-	struct hf_graph_sum *sum = hf_bigmem_take(&graph->memory, (uint64_t)nodes * sizeof(*sum));
-
-	graph->sum = sum;
-	if (!sum)
-		return hf_error_nomem();
-	for (uint32_t id = 0; id < graph->objects; id++)
-		sum[id] = (struct hf_graph_sum){hf_extents_chunk_bytes(graph->extents, id), 1};
-	for (uint32_t holder = graph->objects; holder < nodes; holder++)
-		sum[holder] = (struct hf_graph_sum){0};
-	for (uint32_t i = nodes; i-- > 1;) {
-		if (i > PREFETCH_AHEAD) { /* what the next steps will touch */
-			__builtin_prefetch(&sum[node[i - PREFETCH_AHEAD]]);
-			__builtin_prefetch(&graph->link[node[i - PREFETCH_AHEAD]], 1);
-			__builtin_prefetch(&sum[node[idom[i - PREFETCH_AHEAD]]], 1);
-		}
-		uint32_t above = node[idom[i]];
-		graph->link[node[i]].mark = above;
-		sum[above].bytes += sum[node[i]].bytes;
-		sum[above].objects += sum[node[i]].objects;
+	for (uint32_t id = 0; id < graph->objects; id++) {
+		struct hf_leak_total *total = &graph->totals[graph->kind[id]];
+		total->count++;
+		total->bytes += hf_extents_chunk_bytes(graph->extents, id);
 	}
-	graph->link[node[0]].mark = HF_NO_NODE;
-	return NULL;
 }
 
 static struct hf_error *dominate(struct hf_graph *graph, struct hf_order *order)
@@ -358,6 +336,8 @@ static struct hf_error *dominate(struct hf_graph *graph, struct hf_order *order)
 	struct hf_fold fold = {0};
 	struct hf_error *err = hf_graph_reach(graph, order);
 
+	if (!err)
+		count_kinds(graph);
 	hf_graph_stage_done(graph, "reach", &since);
 	if (!err)
 		err = hf_graph_fold(graph, order, &fold);
@@ -368,7 +348,7 @@ static struct hf_error *dominate(struct hf_graph *graph, struct hf_order *order)
 	hf_graph_fold_free(graph, &fold);
 	hf_graph_stage_done(graph, "dominators", &since);
 	if (!err)
-		err = sum_retained(graph, order);
+		err = hf_graph_retain(graph, order);
 	hf_graph_stage_done(graph, "retained", &since);
 	return err;
 }

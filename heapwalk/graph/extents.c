@@ -355,6 +355,11 @@ void hf_extents_prefetch(const struct hf_extents *extents, uint32_t id)
 	__builtin_prefetch(&extents->size[id]);
 }
 
+void hf_extents_prefetch_size(const struct hf_extents *extents, uint32_t id)
+{
+	__builtin_prefetch(&extents->size[id]);
+}
+
 uint64_t hf_extents_address(const struct hf_extents *extents, uint32_t id)
 {
 	return extents->address[id];

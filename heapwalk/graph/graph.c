@@ -45,22 +45,10 @@ struct hf_error *hf_graph_open(const struct hf_image *image, const struct hf_ext
 	return err;
 }
 
-/* All are asked for the totals again and again: once through the objects is enough. */
-static void count_kinds(struct hf_graph *graph)
-{
-	for (uint32_t id = 0; id < graph->objects; id++) {
-		struct hf_leak_total *total = &graph->totals[graph->kind[id]];
-		total->count++;
-		total->bytes += hf_extents_chunk_bytes(graph->extents, id);
-	}
-}
-
 struct hf_error *hf_graph_solve(struct hf_graph *graph)
 {
 	struct hf_error *err = hf_graph_dominate(graph);
 
-	if (!err)
-		count_kinds(graph);
 	hf_bigmem_trim(&graph->memory);
 	return err;
 }
@@ -104,6 +92,7 @@ void hf_graph_destroy(struct hf_graph *graph)
 	hf_bigmem_free(NULL, graph->link, nodes * sizeof(*graph->link));
 	hf_bigmem_free(NULL, graph->kind, objects);
 	hf_bigmem_free(NULL, graph->sum, nodes * sizeof(*graph->sum));
+	hf_bigmem_free(NULL, graph->sum_high, nodes * sizeof(*graph->sum_high));
 	if (graph->in_row)
 		hf_bigmem_free(NULL, graph->in_sources, graph->in_row[objects] * sizeof(uint32_t));
 	hf_bigmem_free(NULL, graph->in_row, (objects + 1) * sizeof(uint64_t));
@@ -166,7 +155,8 @@ uint32_t hf_graph_idom(const struct hf_graph *graph, uint32_t node)
 
 uint64_t hf_graph_retained(const struct hf_graph *graph, uint32_t node)
 {
-	return graph->sum[node].bytes;
+	uint64_t high = graph->sum_high ? graph->sum_high[node] : 0;
+	return (high << 32 | graph->sum[node].units) * HF_SUM_UNIT;
 }
 
 uint64_t hf_graph_retained_objects(const struct hf_graph *graph, uint32_t node)
