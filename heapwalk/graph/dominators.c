@@ -33,12 +33,13 @@ struct pair { /* an edge that is not in the tree, as numbers */
 
 struct search {
 	struct hf_graph *graph;
-	const struct hf_fold *fold;
-	uint32_t *position; /* number -> position */
-	uint32_t *parent;   /* number -> number */
-	uint32_t *source;   /* number -> true source of the tree edge, a position */
-	uint64_t *shared;   /* a bit a number: more than the tree edge leads here from above */
-	uint32_t count;	    /* numbers given: 1 .. count */
+	const struct hf_fold *fold; /* while numbering */
+	uint64_t entries;	    /* of the arrays by number */
+	uint32_t *position;	    /* number -> position */
+	uint32_t *parent;	    /* number -> number */
+	uint32_t *source;	    /* number -> true source of the tree edge, a position */
+	uint64_t *shared; /* a bit a number: more than the tree edge leads here from above */
+	uint32_t count;	  /* numbers given: 1 .. count */
 	HF_BIG(, struct pending) stack;
 	HF_BIG(, struct pair) pairs;
 	bool failed;
@@ -277,7 +278,7 @@ static void write_idoms(struct search *search, struct hf_order *order)
 static struct hf_error *search_folded(struct search *search)
 {
 	struct hf_bigmem_account *account = &search->graph->memory;
-	uint64_t entries = search->fold->count + 1ull, bytes = entries * sizeof(uint32_t);
+	uint64_t entries = search->entries, bytes = entries * sizeof(uint32_t);
 
 	search->position = hf_bigmem_take(account, bytes);
 	search->parent = hf_bigmem_take(account, bytes);
@@ -292,25 +293,28 @@ static struct hf_error *search_folded(struct search *search)
 static void search_free(struct search *search)
 {
 	struct hf_bigmem_account *account = &search->graph->memory;
-	uint64_t entries = search->fold->count + 1ull, bytes = entries * sizeof(uint32_t);
+	uint64_t entries = search->entries, bytes = entries * sizeof(uint32_t);
 
 	hf_bigmem_free(account, search->position, bytes);
 	hf_bigmem_free(account, search->parent, bytes);
 	hf_bigmem_free(account, search->source, bytes);
 	hf_bigmem_free(account, search->shared, entries / 8 + 8);
-	hf_big_free(account, &search->stack);
-	hf_big_free(account, &search->pairs);
 }
 
 static struct hf_error *find_idoms(struct hf_graph *graph, struct hf_fold *fold,
 				   struct hf_order *order)
 {
-	struct search search = {.graph = graph, .fold = fold};
+	struct search search = {.graph = graph, .fold = fold, .entries = fold->count + 1ull};
 	struct in_edges in = {0};
 	struct hf_error *err = search_folded(&search);
 
+	hf_graph_fold_free(graph, fold);
+	hf_big_free(&graph->memory, &search.stack);
+	search.stack.data = NULL;
 	if (!err)
 		err = sort_pairs(&search, &in);
+	hf_big_free(&graph->memory, &search.pairs);
+	search.pairs.data = NULL;
 	if (!err)
 		err = compute_idoms(&search, &in);
 	if (!err)
@@ -345,7 +349,8 @@ static struct hf_error *dominate(struct hf_graph *graph, struct hf_order *order)
 	hf_graph_stage_done(graph, "fold", &since);
 	if (!err)
 		err = find_idoms(graph, &fold, order);
-	hf_graph_fold_free(graph, &fold);
+	else
+		hf_graph_fold_free(graph, &fold);
 	hf_graph_stage_done(graph, "dominators", &since);
 	if (!err)
 		err = hf_graph_retain(graph, order);
