@@ -9,6 +9,8 @@
 
 #include "heapwalk/graph/graph_private.h"
 
+enum { PREFETCH_AHEAD = 24 };
+
 /* ---- who points here
  * ------------------------------------------------------------------------------ */
 
@@ -89,6 +91,8 @@ static struct hf_error *make_children(struct hf_graph *graph)
 	/* Lists end in 0, so nodes stand in them as node + 1. Backward: ascending lists. */
 	for (uint32_t node = nodes - 1; node-- > 0;) {
 		uint32_t above = graph->link[node].mark;
+		if (node >= PREFETCH_AHEAD)
+			__builtin_prefetch(&first[graph->link[node - PREFETCH_AHEAD].mark], 1);
 		next[node] = first[above];
 		first[above] = node + 1;
 	}

@@ -258,6 +258,11 @@ uint32_t hf_typing_of(const struct hf_typing *typing, uint32_t object)
 	return packed_type(typing->of[object]);
 }
 
+void hf_typing_prefetch(const struct hf_typing *typing, uint32_t object)
+{
+	__builtin_prefetch(&typing->of[object]);
+}
+
 enum hf_type_source hf_typing_source(const struct hf_typing *typing, uint32_t object)
 {
 	enum hf_type_source source = packed_source(typing->of[object]);

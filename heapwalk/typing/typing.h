@@ -88,6 +88,7 @@ struct hf_error *hf_typing_load(const struct hf_stash *stash, const struct hf_pr
 uint32_t hf_typing_types(const struct hf_typing *typing);
 const struct hf_type *hf_typing_type(const struct hf_typing *typing, uint32_t type);
 uint32_t hf_typing_of(const struct hf_typing *typing, uint32_t object);
+void hf_typing_prefetch(const struct hf_typing *typing, uint32_t object); /* soon */
 
 /* How this object's type is known, and how sure that is, in percent. */
 enum hf_type_source hf_typing_source(const struct hf_typing *typing, uint32_t object);

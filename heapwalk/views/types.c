@@ -8,7 +8,7 @@
 
 #include "heapwalk/views/sections.h"
 
-enum { DEFAULT_TOP = 25 };
+enum { DEFAULT_TOP = 25, PREFETCH_AHEAD = 24 };
 
 static const struct hf_column columns[] = {
     {"type", "type or shape", HF_COLUMN_ELASTIC},
@@ -45,6 +45,18 @@ static bool under_its_like(const struct hf_analysis *analysis, uint32_t node, ui
 	       hf_typing_of(analysis->typing, above) == type;
 }
 
+/* What dominates an object lies anywhere: have its type fetched in time. */
+static void prefetch_above(const struct hf_analysis *analysis, uint32_t id)
+{
+	uint32_t objects = hf_graph_objects(analysis->graph), above;
+
+	if (id >= objects)
+		return;
+	above = hf_graph_idom(analysis->graph, id);
+	if (above < objects)
+		hf_typing_prefetch(analysis->typing, above);
+}
+
 static struct line *make_lines(const struct hf_analysis *analysis, uint32_t *ret_count)
 {
 	uint32_t types = hf_typing_types(analysis->typing);
@@ -56,6 +68,7 @@ static struct line *make_lines(const struct hf_analysis *analysis, uint32_t *ret
 		lines[type] = (struct line){type, 0, hf_typing_type(analysis->typing, type)->bytes};
 	for (uint32_t id = 0; id < hf_graph_objects(analysis->graph); id++) {
 		uint32_t type = hf_typing_of(analysis->typing, id);
+		prefetch_above(analysis, id + PREFETCH_AHEAD);
 		if (!under_its_like(analysis, id, type))
 			lines[type].retained += hf_graph_retained(analysis->graph, id);
 	}
