@@ -17,6 +17,51 @@
 #include "core/base/parallel.h"
 #include "heapwalk/graph/extents_private.h"
 
+/* ---- counting bits
+ * -------------------------------------------------------------------------------------------- */
+
+/* Number of bits at or before @bit in @block, plus the objects before the block. */
+static inline __attribute__((always_inline)) uint64_t count_through(const uint64_t *block,
+								    uint32_t bit)
+{
+	uint64_t rank = block[0];
+	uint32_t word = bit / 64;
+	for (uint32_t i = 0; i < word; i++)
+		rank += (uint64_t)__builtin_popcountll(block[1 + i]);
+	uint64_t mask = bit % 64 == 63 ? ~UINT64_C(0) : (UINT64_C(2) << (bit % 64)) - 1;
+	return rank + (uint64_t)__builtin_popcountll(block[1 + word] & mask);
+}
+
+#ifdef __x86_64__
+/* The first x86-64 processors have no instruction for it, and compilers call a function. */
+__attribute__((target("popcnt"))) static uint64_t count_through_popcnt(const uint64_t *block,
+								       uint32_t bit)
+{
+	return count_through(block, bit);
+}
+
+static uint64_t rank_through(const struct hf_extents *extents, const uint64_t *block, uint32_t bit)
+{
+	return extents->popcnt ? count_through_popcnt(block, bit) : count_through(block, bit);
+}
+
+static bool has_popcnt(void)
+{
+	return __builtin_cpu_supports("popcnt");
+}
+#else
+static uint64_t rank_through(const struct hf_extents *extents, const uint64_t *block, uint32_t bit)
+{
+	(void)extents;
+	return count_through(block, bit);
+}
+
+static bool has_popcnt(void)
+{
+	return false;
+}
+#endif
+
 /* ---- building -------------------------------------------------------------------------------- */
 
 struct walk_ctx {
@@ -244,6 +289,7 @@ void extents_attach(struct hf_extents *extents, const struct hf_allocator *alloc
 
 	extents->allocator = allocator;
 	extents->granule_shift = (unsigned)__builtin_ctz(allocator->granule);
+	extents->popcnt = has_popcnt();
 	hf_vec_foreach (region, &allocator->regions)
 		extents->mixed |=
 		    overhead[hf_region_object_kind(region->kind)] != overhead[HF_OBJECT_MALLOC];
@@ -322,17 +368,6 @@ static uint32_t region_of(const struct hf_extents *extents, uint64_t address)
 	return UINT32_MAX;
 }
 
-/* Number of bits at or before @bit in @block, plus the objects before the block. */
-static uint64_t rank_through(const uint64_t *block, uint32_t bit)
-{
-	uint64_t rank = block[0];
-	uint32_t word = bit / 64;
-	for (uint32_t i = 0; i < word; i++)
-		rank += (uint64_t)__builtin_popcountll(block[1 + i]);
-	uint64_t mask = bit % 64 == 63 ? ~UINT64_C(0) : (UINT64_C(2) << (bit % 64)) - 1;
-	return rank + (uint64_t)__builtin_popcountll(block[1 + word] & mask);
-}
-
 void hf_extents_locate(const struct hf_extents *extents, uint64_t address, uint32_t *region_hint,
 		       struct hf_location *ret)
 {
@@ -360,7 +395,7 @@ void hf_extents_locate(const struct hf_extents *extents, uint64_t address, uint3
 uint32_t hf_extents_resolve(const struct hf_extents *extents, const struct hf_location *location,
 			    uint64_t address, bool *ret_start)
 {
-	uint64_t through = rank_through(location->block, location->bit);
+	uint64_t through = rank_through(extents, location->block, location->bit);
 	bool marked = location->block[1 + location->bit / 64] >> (location->bit % 64) & 1;
 
 	if (marked && location->offset == 0) {

@@ -56,6 +56,7 @@ struct hf_extents {
 	HF_VEC(, struct giant) giants;
 	HF_VEC(, struct far_object) far; /* by id */
 	struct hf_bigmem_account memory;
+	bool popcnt; /* the processor counts bits itself */
 	bool mapped; /* the arrays lie in an index */
 	bool mixed;  /* what a chunk has beside its object depends on the region */
 };
