@@ -13,7 +13,7 @@
 
 #include "core/base/error.h"
 
-enum { HF_BIGMEM_SPARES = 8 };
+enum { HF_BIGMEM_SPARES = 2 };
 
 struct hf_bigmem_account {
 	uint64_t now, peak; /* bytes */

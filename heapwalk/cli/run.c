@@ -92,10 +92,12 @@ static void tell_timing(const struct hf_analysis *analysis)
 	for (unsigned i = 0; (name = hf_graph_stage(analysis->graph, i, &seconds)); i++)
 		fprintf(stderr, "  graph: %-15s %8.3f s\n", name, seconds);
 	fprintf(stderr, "  types, meanwhile       %8.3f s\n", analysis->types_seconds);
-	fprintf(stderr, "%lu objects, %lu edges, %lu bytes of arrays at the peak\n",
+	fprintf(stderr, "%lu objects, %lu edges, %lu bytes of arrays at the peak, %lu held\n",
 		(unsigned long)hf_graph_objects(analysis->graph),
 		(unsigned long)hf_graph_edges(analysis->graph),
 		(unsigned long)(hf_graph_memory_peak(analysis->graph) +
+				hf_extents_memory(analysis->extents)),
+		(unsigned long)(hf_graph_memory(analysis->graph) +
 				hf_extents_memory(analysis->extents)));
 }
 

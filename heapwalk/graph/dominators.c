@@ -1,5 +1,5 @@
 /*
- * dominators.c - immediate dominators and retained sizes.
+ * dominators.c - immediate dominators.
  *
  * What the roots reach is put in order (reach.c), single-entry nodes are folded away (fold.c), and
  * Semi-NCA runs on what is left: Georgiadis, Tarjan, Werneck, "Finding dominators in practice"
@@ -33,12 +33,13 @@ struct pair { /* an edge that is not in the tree, as numbers */
 
 struct search {
 	struct hf_graph *graph;
-	const struct hf_fold *fold;
-	uint32_t *position; /* number -> position */
-	uint32_t *parent;   /* number -> number */
-	uint32_t *source;   /* number -> true source of the tree edge, a position */
-	uint64_t *shared;   /* a bit a number: more than the tree edge leads here from above */
-	uint32_t count;	    /* numbers given: 1 .. count */
+	const struct hf_fold *fold; /* while numbering */
+	uint64_t entries;	    /* of the arrays by number */
+	uint32_t *position;	    /* number -> position */
+	uint32_t *parent;	    /* number -> number */
+	uint32_t *source;	    /* number -> true source of the tree edge, a position */
+	uint64_t *shared; /* a bit a number: more than the tree edge leads here from above */
+	uint32_t count;	  /* numbers given: 1 .. count */
 	HF_BIG(, struct pending) stack;
 	HF_BIG(, struct pair) pairs;
 	bool failed;
@@ -277,7 +278,7 @@ static void write_idoms(struct search *search, struct hf_order *order)
 static struct hf_error *search_folded(struct search *search)
 {
 	struct hf_bigmem_account *account = &search->graph->memory;
-	uint64_t entries = search->fold->count + 1ull, bytes = entries * sizeof(uint32_t);
+	uint64_t entries = search->entries, bytes = entries * sizeof(uint32_t);
 
 	search->position = hf_bigmem_take(account, bytes);
 	search->parent = hf_bigmem_take(account, bytes);
@@ -292,25 +293,28 @@ static struct hf_error *search_folded(struct search *search)
 static void search_free(struct search *search)
 {
 	struct hf_bigmem_account *account = &search->graph->memory;
-	uint64_t entries = search->fold->count + 1ull, bytes = entries * sizeof(uint32_t);
+	uint64_t entries = search->entries, bytes = entries * sizeof(uint32_t);
 
 	hf_bigmem_free(account, search->position, bytes);
 	hf_bigmem_free(account, search->parent, bytes);
 	hf_bigmem_free(account, search->source, bytes);
 	hf_bigmem_free(account, search->shared, entries / 8 + 8);
-	hf_big_free(account, &search->stack);
-	hf_big_free(account, &search->pairs);
 }
 
 static struct hf_error *find_idoms(struct hf_graph *graph, struct hf_fold *fold,
 				   struct hf_order *order)
 {
-	struct search search = {.graph = graph, .fold = fold};
+	struct search search = {.graph = graph, .fold = fold, .entries = fold->count + 1ull};
 	struct in_edges in = {0};
 	struct hf_error *err = search_folded(&search);
 
+	hf_graph_fold_free(graph, fold);
+	hf_big_free(&graph->memory, &search.stack);
+	search.stack.data = NULL;
 	if (!err)
 		err = sort_pairs(&search, &in);
+	hf_big_free(&graph->memory, &search.pairs);
+	search.pairs.data = NULL;
 	if (!err)
 		err = compute_idoms(&search, &in);
 	if (!err)
@@ -320,36 +324,14 @@ static struct hf_error *find_idoms(struct hf_graph *graph, struct hf_fold *fold,
 	return err;
 }
 
-/*
- * Each object's own bytes first, in address order; then up the tree, the last of @order first. Its
- * sources are the immediate dominators by now, and go into the marks.
- */
-static struct hf_error *sum_retained(struct hf_graph *graph, const struct hf_order *order)
+/* All are asked for the totals again and again: once through the objects is enough. */
+static void count_kinds(struct hf_graph *graph)
 {
-	const uint32_t *node = order->node, *idom = order->source;
-	uint32_t nodes = hf_graph_nodes(graph);
-	struct hf_graph_sum *sum = hf_bigmem_take(&graph->memory, (uint64_t)nodes * sizeof(*sum));
-
-	graph->sum = sum;
-	if (!sum)
-		return hf_error_nomem();
-	for (uint32_t id = 0; id < graph->objects; id++)
-		sum[id] = (struct hf_graph_sum){hf_extents_chunk_bytes(graph->extents, id), 1};
-	for (uint32_t holder = graph->objects; holder < nodes; holder++)
-		sum[holder] = (struct hf_graph_sum){0};
-	for (uint32_t i = nodes; i-- > 1;) {
-		if (i > PREFETCH_AHEAD) { /* what the next steps will touch */
-			__builtin_prefetch(&sum[node[i - PREFETCH_AHEAD]]);
-			__builtin_prefetch(&graph->link[node[i - PREFETCH_AHEAD]], 1);
-			__builtin_prefetch(&sum[node[idom[i - PREFETCH_AHEAD]]], 1);
-		}
-		uint32_t above = node[idom[i]];
-		graph->link[node[i]].mark = above;
-		sum[above].bytes += sum[node[i]].bytes;
-		sum[above].objects += sum[node[i]].objects;
+	for (uint32_t id = 0; id < graph->objects; id++) {
+		struct hf_leak_total *total = &graph->totals[graph->kind[id]];
+		total->count++;
+		total->bytes += hf_extents_chunk_bytes(graph->extents, id);
 	}
-	graph->link[node[0]].mark = HF_NO_NODE;
-	return NULL;
 }
 
 static struct hf_error *dominate(struct hf_graph *graph, struct hf_order *order)
@@ -358,6 +340,8 @@ static struct hf_error *dominate(struct hf_graph *graph, struct hf_order *order)
 	struct hf_fold fold = {0};
 	struct hf_error *err = hf_graph_reach(graph, order);
 
+	if (!err)
+		count_kinds(graph);
 	hf_graph_stage_done(graph, "reach", &since);
 	if (!err)
 		err = hf_graph_fold(graph, order, &fold);
@@ -365,10 +349,11 @@ static struct hf_error *dominate(struct hf_graph *graph, struct hf_order *order)
 	hf_graph_stage_done(graph, "fold", &since);
 	if (!err)
 		err = find_idoms(graph, &fold, order);
-	hf_graph_fold_free(graph, &fold);
+	else
+		hf_graph_fold_free(graph, &fold);
 	hf_graph_stage_done(graph, "dominators", &since);
 	if (!err)
-		err = sum_retained(graph, order);
+		err = hf_graph_retain(graph, order);
 	hf_graph_stage_done(graph, "retained", &since);
 	return err;
 }

@@ -2,7 +2,9 @@
  * extents.c - walking the regions into flat arrays (see extents.h).
  *
  * One task a region sets its bits and collects its objects' sizes; then the sizes are put
- * end to end, the blocks get their counts, and the addresses are read back from the bits.
+ * end to end, the blocks get their counts, and the addresses are read back from the bits: in
+ * granules past the first object of each run of 256 ids, so that 32 bits do. The few that are too
+ * far from it (one mapping and the next may be terabytes apart) stand in a list.
  *
  * Sizes are kept in units of 8 bytes in 32 bits; the few objects of 32 GiB and more have
  * theirs in a list beside.
@@ -14,6 +16,51 @@
 
 #include "core/base/parallel.h"
 #include "heapwalk/graph/extents_private.h"
+
+/* ---- counting bits
+ * -------------------------------------------------------------------------------------------- */
+
+/* Number of bits at or before @bit in @block, plus the objects before the block. */
+static inline __attribute__((always_inline)) uint64_t count_through(const uint64_t *block,
+								    uint32_t bit)
+{
+	uint64_t rank = block[0];
+	uint32_t word = bit / 64;
+	for (uint32_t i = 0; i < word; i++)
+		rank += (uint64_t)__builtin_popcountll(block[1 + i]);
+	uint64_t mask = bit % 64 == 63 ? ~UINT64_C(0) : (UINT64_C(2) << (bit % 64)) - 1;
+	return rank + (uint64_t)__builtin_popcountll(block[1 + word] & mask);
+}
+
+#ifdef __x86_64__
+/* The first x86-64 processors have no instruction for it, and compilers call a function. */
+__attribute__((target("popcnt"))) static uint64_t count_through_popcnt(const uint64_t *block,
+								       uint32_t bit)
+{
+	return count_through(block, bit);
+}
+
+static uint64_t rank_through(const struct hf_extents *extents, const uint64_t *block, uint32_t bit)
+{
+	return extents->popcnt ? count_through_popcnt(block, bit) : count_through(block, bit);
+}
+
+static bool has_popcnt(void)
+{
+	return __builtin_cpu_supports("popcnt");
+}
+#else
+static uint64_t rank_through(const struct hf_extents *extents, const uint64_t *block, uint32_t bit)
+{
+	(void)extents;
+	return count_through(block, bit);
+}
+
+static bool has_popcnt(void)
+{
+	return false;
+}
+#endif
 
 /* ---- building -------------------------------------------------------------------------------- */
 
@@ -119,8 +166,10 @@ static struct hf_error *join_sizes(struct hf_extents *extents)
 				       (unsigned long)total, (unsigned long)HF_MAX_OBJECTS);
 	extents->count = (uint32_t)total;
 	extents->size = hf_bigmem_alloc(&extents->memory, total * sizeof(uint32_t));
-	extents->address = hf_bigmem_alloc(&extents->memory, total * sizeof(uint64_t));
-	if (!extents->size || !extents->address)
+	extents->near = hf_bigmem_alloc(&extents->memory, total * sizeof(uint32_t));
+	extents->run =
+	    hf_bigmem_alloc(&extents->memory, extents_runs(total) * sizeof(*extents->run));
+	if (!extents->size || !extents->near || !extents->run)
 		return hf_error_nomem();
 	uint32_t first = 0;
 	for (uint32_t i = 0; i < extents->region_count; i++) {
@@ -137,11 +186,12 @@ static struct hf_error *join_sizes(struct hf_extents *extents)
 	return NULL;
 }
 
-/* Give blocks their counts and objects their addresses. */
+/* Give blocks their counts, and runs that begin here their granules. */
 static void index_region(void *ctx, uint64_t task, unsigned worker)
 {
 	struct hf_extents *extents = ctx;
 	struct region_index *region = &extents->regions[task];
+	uint64_t first = region->start >> extents->granule_shift;
 	uint32_t id = region->first;
 	(void)worker;
 
@@ -149,13 +199,64 @@ static void index_region(void *ctx, uint64_t task, unsigned worker)
 		uint64_t *words = region->bits + block * BLOCK_WORDS;
 		words[0] = id;
 		for (unsigned i = 1; i < BLOCK_WORDS; i++) {
-			uint64_t base = region->start + ((block * BLOCK_BITS + (i - 1) * 64)
-							 << extents->granule_shift);
-			for (uint64_t bits = words[i]; bits; bits &= bits - 1)
-				extents->address[id++] = base + ((uint64_t)__builtin_ctzll(bits)
-								 << extents->granule_shift);
+			uint64_t bits = words[i];
+			uint32_t count = (uint32_t)__builtin_popcountll(bits);
+			uint32_t to_run = -id & (RUN - 1); /* objects before one begins */
+			if (to_run < count) {
+				for (uint32_t skip = to_run; skip; skip--)
+					bits &= bits - 1;
+				extents->run[(id + to_run) >> RUN_SHIFT] =
+				    first + block * BLOCK_BITS + (i - 1) * 64 +
+				    (uint64_t)__builtin_ctzll(bits);
+			}
+			id += count;
 		}
 	}
+}
+
+static void place_object(struct hf_extents *extents, struct region_index *region, uint32_t id,
+			 uint64_t granule)
+{
+	uint64_t past = granule - extents->run[id >> RUN_SHIFT];
+	struct far_object object = {id, granule << extents->granule_shift};
+
+	extents->near[id] = past < FAR ? (uint32_t)past : FAR;
+	if (past >= FAR && !hf_vec_push(&region->far, object))
+		region->failed = true;
+}
+
+/* Give objects their addresses. All runs know where they begin. */
+static void place_objects(void *ctx, uint64_t task, unsigned worker)
+{
+	struct hf_extents *extents = ctx;
+	struct region_index *region = &extents->regions[task];
+	uint64_t first = region->start >> extents->granule_shift;
+	uint32_t id = region->first;
+	(void)worker;
+
+	for (uint64_t block = 0; block < region->blocks; block++) {
+		const uint64_t *words = region->bits + block * BLOCK_WORDS;
+		for (unsigned i = 1; i < BLOCK_WORDS; i++) {
+			uint64_t base = first + block * BLOCK_BITS + (i - 1) * 64;
+			for (uint64_t bits = words[i]; bits; bits &= bits - 1)
+				place_object(extents, region, id++,
+					     base + (uint64_t)__builtin_ctzll(bits));
+		}
+	}
+}
+
+/* Ids ascend from region to region, and within one. */
+static struct hf_error *join_far(struct hf_extents *extents)
+{
+	for (uint32_t i = 0; i < extents->region_count; i++) {
+		if (extents->regions[i].failed)
+			return hf_error_nomem();
+		hf_vec_foreach (object, &extents->regions[i].far) {
+			if (!hf_vec_push(&extents->far, *object))
+				return hf_error_nomem();
+		}
+	}
+	return NULL;
 }
 
 static struct hf_error *note_special(struct hf_extents *extents)
@@ -171,8 +272,8 @@ static struct hf_error *note_special(struct hf_extents *extents)
 			uint32_t id = region->first + (uint32_t)j;
 			struct hf_chunk chunk;
 			if (extents->size[id] != GIANT ||
-			    !extents->allocator->ops->chunk_at(extents->allocator,
-							       extents->address[id], &chunk))
+			    !extents->allocator->ops->chunk_at(
+				extents->allocator, hf_extents_address(extents, id), &chunk))
 				continue;
 			struct giant giant = {id, chunk.size};
 			if (!hf_vec_push(&extents->giants, giant))
@@ -188,6 +289,7 @@ void extents_attach(struct hf_extents *extents, const struct hf_allocator *alloc
 
 	extents->allocator = allocator;
 	extents->granule_shift = (unsigned)__builtin_ctz(allocator->granule);
+	extents->popcnt = has_popcnt();
 	hf_vec_foreach (region, &allocator->regions)
 		extents->mixed |=
 		    overhead[hf_region_object_kind(region->kind)] != overhead[HF_OBJECT_MALLOC];
@@ -209,8 +311,11 @@ struct hf_error *hf_extents_create(const struct hf_allocator *allocator, unsigne
 	}
 	if (!err) {
 		hf_parallel_for(threads, extents->region_count, index_region, extents);
-		err = note_special(extents);
+		hf_parallel_for(threads, extents->region_count, place_objects, extents);
+		err = join_far(extents);
 	}
+	if (!err)
+		err = note_special(extents);
 	if (err) {
 		hf_extents_destroy(extents);
 		return err;
@@ -230,13 +335,17 @@ void hf_extents_destroy(struct hf_extents *extents)
 				       region->blocks * BLOCK_WORDS * sizeof(uint64_t));
 		hf_bigmem_free(NULL, region->sizes, region->sizes_capacity * sizeof(uint32_t));
 		free(region->allocator_addresses.data);
+		free(region->far.data);
 	}
 	free(extents->regions);
 	free(extents->allocator_ids.data);
 	free(extents->giants.data);
+	free(extents->far.data);
 	if (!extents->mapped) {
 		hf_bigmem_free(NULL, extents->size, extents->count * sizeof(uint32_t));
-		hf_bigmem_free(NULL, extents->address, extents->count * sizeof(uint64_t));
+		hf_bigmem_free(NULL, extents->near, extents->count * sizeof(uint32_t));
+		hf_bigmem_free(NULL, extents->run,
+			       extents_runs(extents->count) * sizeof(*extents->run));
 	}
 	free(extents);
 }
@@ -257,17 +366,6 @@ static uint32_t region_of(const struct hf_extents *extents, uint64_t address)
 			return middle;
 	}
 	return UINT32_MAX;
-}
-
-/* Number of bits at or before @bit in @block, plus the objects before the block. */
-static uint64_t rank_through(const uint64_t *block, uint32_t bit)
-{
-	uint64_t rank = block[0];
-	uint32_t word = bit / 64;
-	for (uint32_t i = 0; i < word; i++)
-		rank += (uint64_t)__builtin_popcountll(block[1 + i]);
-	uint64_t mask = bit % 64 == 63 ? ~UINT64_C(0) : (UINT64_C(2) << (bit % 64)) - 1;
-	return rank + (uint64_t)__builtin_popcountll(block[1 + word] & mask);
 }
 
 void hf_extents_locate(const struct hf_extents *extents, uint64_t address, uint32_t *region_hint,
@@ -297,7 +395,7 @@ void hf_extents_locate(const struct hf_extents *extents, uint64_t address, uint3
 uint32_t hf_extents_resolve(const struct hf_extents *extents, const struct hf_location *location,
 			    uint64_t address, bool *ret_start)
 {
-	uint64_t through = rank_through(location->block, location->bit);
+	uint64_t through = rank_through(extents, location->block, location->bit);
 	bool marked = location->block[1 + location->bit / 64] >> (location->bit % 64) & 1;
 
 	if (marked && location->offset == 0) {
@@ -308,7 +406,9 @@ uint32_t hf_extents_resolve(const struct hf_extents *extents, const struct hf_lo
 	if (through == 0)
 		return HF_NO_OBJECT;
 	uint32_t id = (uint32_t)through - 1;
-	return address - extents->address[id] < hf_extents_usable(extents, id) ? id : HF_NO_OBJECT;
+	return address - hf_extents_address(extents, id) < hf_extents_usable(extents, id)
+		   ? id
+		   : HF_NO_OBJECT;
 }
 
 void hf_extents_hull(const struct hf_extents *extents, uint64_t *ret_low, uint64_t *ret_high)
@@ -333,7 +433,7 @@ uint32_t hf_extents_before(const struct hf_extents *extents, uint64_t address)
 	uint32_t low = 0, high = extents->count;
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
-		if (extents->address[middle] <= address)
+		if (hf_extents_address(extents, middle) <= address)
 			low = middle + 1;
 		else
 			high = middle;
@@ -351,13 +451,33 @@ uint32_t hf_extents_count(const struct hf_extents *extents)
 
 void hf_extents_prefetch(const struct hf_extents *extents, uint32_t id)
 {
-	__builtin_prefetch(&extents->address[id]);
+	__builtin_prefetch(&extents->near[id]);
 	__builtin_prefetch(&extents->size[id]);
+}
+
+void hf_extents_prefetch_size(const struct hf_extents *extents, uint32_t id)
+{
+	__builtin_prefetch(&extents->size[id]);
+}
+
+static uint64_t far_address(const struct hf_extents *extents, uint32_t id)
+{
+	size_t low = 0, high = extents->far.count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (extents->far.data[middle].id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < extents->far.count ? extents->far.data[low].address : 0;
 }
 
 uint64_t hf_extents_address(const struct hf_extents *extents, uint32_t id)
 {
-	return extents->address[id];
+	if (extents->near[id] == FAR)
+		return far_address(extents, id);
+	return (extents->run[id >> RUN_SHIFT] + extents->near[id]) << extents->granule_shift;
 }
 
 uint64_t hf_extents_chunk_bytes(const struct hf_extents *extents, uint32_t id)

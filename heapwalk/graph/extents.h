@@ -68,8 +68,9 @@ uint32_t hf_extents_resolve(const struct hf_extents *extents, const struct hf_lo
 /* The object with the highest address <= @address, or HF_NO_OBJECT. */
 uint32_t hf_extents_before(const struct hf_extents *extents, uint64_t address);
 
-/* Its address and size will be asked for soon. */
+/* Its address and size will be asked for soon; or its size alone. */
 void hf_extents_prefetch(const struct hf_extents *extents, uint32_t id);
+void hf_extents_prefetch_size(const struct hf_extents *extents, uint32_t id);
 uint64_t hf_extents_address(const struct hf_extents *extents, uint32_t id);
 uint64_t hf_extents_chunk_bytes(const struct hf_extents *extents, uint32_t id);
 uint64_t hf_extents_usable(const struct hf_extents *extents, uint32_t id);

@@ -14,6 +14,11 @@ struct saved_region {
 	uint32_t kind, unused;
 };
 
+struct saved_far {
+	uint64_t address;
+	uint32_t id, unused;
+};
+
 struct saved_giant {
 	uint64_t bytes;
 	uint32_t id, unused;
@@ -37,13 +42,20 @@ void hf_extents_save(const struct hf_extents *extents, struct hf_stash_writer *w
 				extents->regions[i].blocks * BLOCK_WORDS * sizeof(uint64_t));
 	hf_stash_add(writer, "extents.size", extents->size,
 		     (size_t)extents->count * sizeof(*extents->size));
-	hf_stash_add(writer, "extents.address", extents->address,
-		     (size_t)extents->count * sizeof(*extents->address));
+	hf_stash_add(writer, "extents.near", extents->near,
+		     (size_t)extents->count * sizeof(*extents->near));
+	hf_stash_add(writer, "extents.run", extents->run,
+		     extents_runs(extents->count) * sizeof(*extents->run));
 	hf_stash_add(writer, "extents.own", extents->allocator_ids.data,
 		     extents->allocator_ids.count * sizeof(uint32_t));
 	hf_stash_begin(writer, "extents.giants");
 	hf_vec_foreach (giant, &extents->giants) {
 		struct saved_giant saved = {giant->bytes, giant->id, 0};
+		hf_stash_append(writer, &saved, sizeof(saved));
+	}
+	hf_stash_begin(writer, "extents.far");
+	hf_vec_foreach (object, &extents->far) {
+		struct saved_far saved = {object->address, object->id, 0};
 		hf_stash_append(writer, &saved, sizeof(saved));
 	}
 }
@@ -87,17 +99,20 @@ static bool load_regions(struct hf_extents *extents, const struct hf_stash *stas
 
 static bool load_arrays(struct hf_extents *extents, const struct hf_stash *stash)
 {
-	size_t sizes = 0, own = 0, giants = 0;
+	size_t sizes = 0, own = 0, giants = 0, fars = 0;
 	const uint32_t *size = hf_stash_get(stash, "extents.size", &sizes);
 	const uint32_t *ids = hf_stash_get(stash, "extents.own", &own);
 	const struct saved_giant *giant = hf_stash_get(stash, "extents.giants", &giants);
+	const struct saved_far *far = hf_stash_get(stash, "extents.far", &fars);
 
-	if (!size || sizes / sizeof(*size) > HF_MAX_OBJECTS || !ids || !giant)
+	if (!far || !size || sizes / sizeof(*size) > HF_MAX_OBJECTS || !ids || !giant)
 		return false;
 	extents->count = (uint32_t)(sizes / sizeof(*size));
 	extents->size = (uint32_t *)size;
-	extents->address =
-	    (uint64_t *)hf_stash_array(stash, "extents.address", extents->count, sizeof(uint64_t));
+	extents->near =
+	    (uint32_t *)hf_stash_array(stash, "extents.near", extents->count, sizeof(uint32_t));
+	extents->run = (uint64_t *)hf_stash_array(stash, "extents.run",
+						  extents_runs(extents->count), sizeof(uint64_t));
 	for (size_t i = 0; i < own / sizeof(*ids); i++) {
 		if (!hf_vec_push(&extents->allocator_ids, ids[i]))
 			return false;
@@ -107,7 +122,12 @@ static bool load_arrays(struct hf_extents *extents, const struct hf_stash *stash
 		if (!hf_vec_push(&extents->giants, loaded))
 			return false;
 	}
-	return extents->address || !extents->count;
+	for (size_t i = 0; i < fars / sizeof(*far); i++) {
+		struct far_object loaded = {.id = far[i].id, .address = far[i].address};
+		if (!hf_vec_push(&extents->far, loaded))
+			return false;
+	}
+	return (extents->near && extents->run) || !extents->count;
 }
 
 struct hf_error *hf_extents_load(const struct hf_stash *stash, const struct hf_allocator *allocator,

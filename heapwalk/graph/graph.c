@@ -45,22 +45,10 @@ struct hf_error *hf_graph_open(const struct hf_image *image, const struct hf_ext
 	return err;
 }
 
-/* All are asked for the totals again and again: once through the objects is enough. */
-static void count_kinds(struct hf_graph *graph)
-{
-	for (uint32_t id = 0; id < graph->objects; id++) {
-		struct hf_leak_total *total = &graph->totals[graph->kind[id]];
-		total->count++;
-		total->bytes += hf_extents_chunk_bytes(graph->extents, id);
-	}
-}
-
 struct hf_error *hf_graph_solve(struct hf_graph *graph)
 {
 	struct hf_error *err = hf_graph_dominate(graph);
 
-	if (!err)
-		count_kinds(graph);
 	hf_bigmem_trim(&graph->memory);
 	return err;
 }
@@ -104,6 +92,7 @@ void hf_graph_destroy(struct hf_graph *graph)
 	hf_bigmem_free(NULL, graph->link, nodes * sizeof(*graph->link));
 	hf_bigmem_free(NULL, graph->kind, objects);
 	hf_bigmem_free(NULL, graph->sum, nodes * sizeof(*graph->sum));
+	hf_bigmem_free(NULL, graph->sum_high, nodes * sizeof(*graph->sum_high));
 	if (graph->in_row)
 		hf_bigmem_free(NULL, graph->in_sources, graph->in_row[objects] * sizeof(uint32_t));
 	hf_bigmem_free(NULL, graph->in_row, (objects + 1) * sizeof(uint64_t));
@@ -166,7 +155,8 @@ uint32_t hf_graph_idom(const struct hf_graph *graph, uint32_t node)
 
 uint64_t hf_graph_retained(const struct hf_graph *graph, uint32_t node)
 {
-	return graph->sum[node].bytes;
+	uint64_t high = graph->sum_high ? graph->sum_high[node] : 0;
+	return (high << 32 | graph->sum[node].units) * HF_SUM_UNIT;
 }
 
 void hf_graph_prefetch(const struct hf_graph *graph, uint32_t node)
@@ -231,12 +221,19 @@ const char *hf_graph_stage(const struct hf_graph *graph, unsigned i, double *ret
 	return graph->stages[i].name;
 }
 
-uint64_t hf_graph_memory(const struct hf_graph *graph)
+/* Rows of objects, which no account counts: the scan's tasks make them. */
+static uint64_t row_memory(const struct hf_graph *graph)
 {
 	uint64_t rows = (uint64_t)graph->block_count * sizeof(*graph->blocks);
+
 	for (uint32_t i = 0; i < graph->block_count; i++)
 		rows += ((uint64_t)graph->blocks[i].capacity + graph->blocks[i].rows_capacity) *
 			sizeof(uint32_t);
+	return rows;
+}
+
+uint64_t hf_graph_memory(const struct hf_graph *graph)
+{
 	uint64_t nodes = hf_graph_nodes(graph), lazy = 0;
 	if (graph->in_row && !graph->mapped)
 		lazy += (graph->objects + 1ull) * sizeof(uint64_t) +
@@ -244,10 +241,12 @@ uint64_t hf_graph_memory(const struct hf_graph *graph)
 	lazy += (graph->child_first ? 2 * nodes : 0) * sizeof(uint32_t);
 	lazy += (graph->depth ? nodes : 0) * sizeof(uint32_t);
 	lazy += (graph->path_parent ? graph->objects : 0) * sizeof(uint32_t);
-	return graph->memory.now + rows + (graph->mapped ? 0 : lazy);
+	return graph->memory.now + row_memory(graph) + (graph->mapped ? 0 : lazy);
 }
 
+/* What is made later, when first asked for, comes to what was left by then. */
 uint64_t hf_graph_memory_peak(const struct hf_graph *graph)
 {
-	return hf_graph_memory(graph) - graph->memory.now + graph->memory.peak;
+	uint64_t now = hf_graph_memory(graph), solving = graph->memory.peak + row_memory(graph);
+	return now > solving ? now : solving;
 }

@@ -30,10 +30,11 @@ struct hf_graph_link {
 	uint32_t row, mark;
 };
 
+enum { HF_SUM_UNIT = 8 }; /* bytes; chunks are multiples of it */
+
 struct hf_graph_sum { /* over the subtree of the dominator tree */
-	uint64_t bytes;
-	uint32_t objects;
-} __attribute__((packed, aligned(4)));
+	uint32_t units, objects;
+};
 
 struct hf_row_block {
 	uint32_t *targets, *rows; /* rows: longs + 1 */
@@ -64,6 +65,7 @@ struct hf_graph {
 
 	uint8_t *kind;				    /* objects: enum hf_leak_kind */
 	struct hf_graph_sum *sum;		    /* nodes: retained */
+	uint32_t *sum_high;			    /* upper halves of the units; NULL: 0 */
 	struct hf_leak_total totals[HF_LEAK_KINDS]; /* by kind[] */
 
 	/* made at the first call (lazy.c, paths.c) */
@@ -197,6 +199,9 @@ struct hf_fold {
 struct hf_error *hf_graph_fold(struct hf_graph *graph, const struct hf_order *order,
 			       struct hf_fold *ret);
 void hf_graph_fold_free(struct hf_graph *graph, struct hf_fold *fold);
+
+/* retained.c: sums and marks by node, out of @order, whose sources are immediate dominators. */
+struct hf_error *hf_graph_retain(struct hf_graph *graph, const struct hf_order *order);
 
 /* dominators.c: kinds, immediate dominators, retained sizes. */
 struct hf_error *hf_graph_dominate(struct hf_graph *graph);

@@ -17,7 +17,7 @@ struct saved_block {
 struct saved_graph {
 	uint64_t edges, targets, row_ends, in_edges;
 	uint32_t objects, holders, blocks, tops;
-	uint32_t incomplete, unused;
+	uint32_t incomplete, wide; /* wide: graph.sum_high is there */
 	struct hf_leak_total totals[HF_LEAK_KINDS];
 };
 
@@ -103,6 +103,7 @@ struct hf_error *hf_graph_save(struct hf_graph *graph, struct hf_stash_writer *w
 	    .blocks = graph->block_count,
 	    .tops = (uint32_t)graph->tops.count,
 	    .incomplete = graph->options.incomplete,
+	    .wide = graph->sum_high != NULL,
 	};
 
 	if (err || !objects)
@@ -118,6 +119,9 @@ struct hf_error *hf_graph_save(struct hf_graph *graph, struct hf_stash_writer *w
 	save_rows(graph, writer);
 	hf_stash_add(writer, "graph.link", graph->link, nodes * sizeof(*graph->link));
 	hf_stash_add(writer, "graph.sum", graph->sum, nodes * sizeof(*graph->sum));
+	if (graph->sum_high)
+		hf_stash_add(writer, "graph.sum_high", graph->sum_high,
+			     nodes * sizeof(*graph->sum_high));
 	hf_stash_add(writer, "graph.kind", graph->kind, objects);
 	hf_stash_add(writer, "graph.tops", graph->tops.data, saved.tops * sizeof(uint32_t));
 	hf_stash_add(writer, "graph.in_row", graph->in_row, (objects + 1) * sizeof(uint64_t));
@@ -181,6 +185,7 @@ static bool load(struct hf_graph *graph, const struct hf_stash *stash)
 	uint64_t nodes = hf_graph_nodes(graph), objects = graph->objects;
 	return load_rows(graph, stash, saved) && take(stash, "graph.link", graph->link, nodes) &&
 	       take(stash, "graph.sum", graph->sum, nodes) &&
+	       (!saved->wide || take(stash, "graph.sum_high", graph->sum_high, nodes)) &&
 	       take(stash, "graph.kind", graph->kind, objects) &&
 	       take(stash, "graph.tops", graph->tops.data, saved->tops) &&
 	       take(stash, "graph.in_row", graph->in_row, objects + 1) &&

@@ -148,9 +148,8 @@ void hf_graph_fetch(const struct hf_graph *graph, uint32_t node)
 
 static bool before(const struct hf_graph *graph, uint32_t a, uint32_t b)
 {
-	return graph->sum[a].bytes != graph->sum[b].bytes
-		   ? graph->sum[a].bytes > graph->sum[b].bytes
-		   : a < b;
+	uint64_t keeps_a = hf_graph_retained(graph, a), keeps_b = hf_graph_retained(graph, b);
+	return keeps_a != keeps_b ? keeps_a > keeps_b : a < b;
 }
 
 /* heap[0] is the last in order of what is kept: sift @node down from the top. */

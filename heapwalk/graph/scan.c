@@ -30,6 +30,9 @@ struct scanner {
 	edge_sink *sink;
 	void *ctx;
 	bool failed;
+	/* Bytes of the image that were found last: the next object stands behind. */
+	const uint8_t *window;
+	uint64_t window_start, window_bytes;
 	struct candidate batch[BATCH];
 };
 
@@ -79,6 +82,22 @@ static void scan_words_plain(struct scanner *scanner, uint32_t source, const uin
 	}
 }
 
+/* hf_image_at(), at once where the last answer still holds. */
+static inline const uint8_t *bytes_at(struct scanner *scanner, uint64_t address, uint64_t *ret)
+{
+	uint64_t past = address - scanner->window_start;
+
+	if (past >= scanner->window_bytes) {
+		scanner->window_bytes = 0;
+		scanner->window =
+		    hf_image_at(scanner->graph->image, address, &scanner->window_bytes);
+		scanner->window_start = address;
+		past = 0;
+	}
+	*ret = scanner->window_bytes - past;
+	return scanner->window ? scanner->window + past : NULL;
+}
+
 /* The words of [start, end), which is word-aligned; missing memory holds nothing. */
 static void scan_range(struct scanner *scanner, uint32_t source, uint64_t start, uint64_t end)
 {
@@ -87,7 +106,7 @@ static void scan_range(struct scanner *scanner, uint32_t source, uint64_t start,
 
 	while (start < end) {
 		uint64_t available = 0, value;
-		const uint8_t *data = hf_image_at(image, start, &available);
+		const uint8_t *data = bytes_at(scanner, start, &available);
 		if (!data || available < word) {
 			/* A word across two segments, or a hole: skip to what is there. */
 			if (hf_image_word(image, start, &value))
@@ -121,6 +140,8 @@ static void scanner_init(struct scanner *scanner, const struct hf_graph *graph, 
 	scanner->sink = sink;
 	scanner->ctx = ctx;
 	scanner->failed = false;
+	scanner->window = NULL;
+	scanner->window_bytes = scanner->window_start = 0;
 }
 
 /* ---- objects

@@ -1,10 +1,13 @@
 #!/bin/sh
-# bench.sh TOOL FIXTURES - speed by stage and heap shape.
+# bench.sh TOOL FIXTURES - speed and memory by stage, heap shape and size.
 #
-# A line a heap: objects, the whole report, ns an object, bytes of our arrays an object at the peak,
-# the ratio to reading the file; medians of HF_RUNS (3) runs. HF_SIZES (1000000) lists the numbers of
-# objects, HF_SHAPES the shapes, HF_CSV=1 prints for machines. The stages of the last run follow with
-# HF_STAGES=1.
+# A line a heap: the whole report in seconds; what of it the stages took; ns an object, and how much
+# that is of the size before (1.00: time grows linearly); bytes of our arrays an object at the peak,
+# and held at the end; the time of one processor to that of all; the ratio to reading the file.
+# Medians of HF_RUNS (3) runs; the stages are those of the run in the middle.
+#
+# HF_SIZES (1000000) lists the numbers of objects, HF_SHAPES the shapes, HF_CSV=1 prints for machines,
+# HF_STAGES=1 prints all stages of that run.
 tool=$(realpath "$1") fixtures=$(realpath "$2")
 runs=${HF_RUNS:-3}
 . "$(dirname "$0")/../../fixtures/core.sh"
@@ -12,34 +15,66 @@ work=$(new_folder)
 trap 'rm -rf "$work"' EXIT
 
 now() { date +%s.%N; }
-median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+# The line in the middle, by the first field.
+median() { sort -n | awk '{ line[NR] = $0 } END { print line[int((NR + 1) / 2)] }'; }
+since() { echo "$(now) $1" | awk '{ print $1 - $2 }'; }
 
+# report FILE: one run, its seconds to standard output, its stages into FILE.
+report() {
+	start=$(now)
+	"$tool" report -q --no-index --timing "$work/core" "$fixtures/bench_heap" >/dev/null 2>"$1" ||
+		exit 1
+	since "$start"
+}
+
+# What stands out in a table of stages; the views take what the analysis did not.
+columns='
+	/^walk/ { walk = $2 }
+	/^scan/ { scan = $2 }
+	/graph: reach/ { reach = $3 }
+	/graph: fold/ { fold = $3 }
+	/graph: dominators/ { idom = $3 }
+	/graph: retained/ { sums = $3 }
+	/types, meanwhile/ { types = $3 }
+	/^[a-z]/ && / s$/ { all += $(NF - 1) }
+	/ objects, / { n = $1 ? $1 : 1; peak = $5; held = $12 }
+	END {
+		ns = time * 1e9 / n
+		printf format, shape, n, time, walk, scan, reach, fold, idom, sums, types, time - all, ns,
+			last ? ns / last : 1, peak / n, held / n, one / time, time / cat
+	}'
+names='shape objects report_s walk_s scan_s reach_s fold_s dominators_s retained_s types_s views_s
+	ns_per_object growth peak_bytes_per_object held_bytes_per_object one_core_ratio times_cat'
 if [ -n "$HF_CSV" ]; then
-	echo "shape,objects,report_s,ns_per_object,bytes_per_object,times_cat"
+	format='%s,%d,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.1f,%.2f,%.1f,%.1f,%.2f,%.1f\n'
+	echo $names | tr ' ' ,
 else
-	printf '%-8s %12s %10s %10s %10s %10s\n' shape objects report ns/object B/object 'x cat'
+	format='%-8s %11d %7.2f %6.2f %6.2f %6.2f %6.2f %6.2f %6.2f %6.2f %6.2f %6.0f %6.2f %6.1f %6.1f %6.2f %6.1f\n'
+	printf '%-8s %11s %7s %6s %6s %6s %6s %6s %6s %6s %6s %6s %6s %6s %6s %6s %6s\n' shape objects \
+		'all s' walk scan reach fold idoms sums types views ns/obj growth B/peak B/held 1core 'x cat'
 fi
-for size in ${HF_SIZES:-1000000}; do
-	for shape in ${HF_SHAPES:-random list tree hash arrays free threads}; do
+for shape in ${HF_SHAPES:-random giant list tree hash arrays free threads mmapped}; do
+	last=
+	for size in ${HF_SIZES:-1000000}; do
 		dump "$work/core" "$fixtures/bench_heap" "$shape" "$size" 2>/dev/null || exit 1
 		: >"$work/times"
 		: >"$work/cats"
 		for run in $(seq "$runs"); do
 			start=$(now)
 			cat "$work/core" >/dev/null
-			echo "$(now) $start" | awk '{ print $1 - $2 }' >>"$work/cats"
-			start=$(now)
-			"$tool" report -q --no-index --timing "$work/core" "$fixtures/bench_heap" \
-				>/dev/null 2>"$work/timing" || exit 1
-			echo "$(now) $start" | awk '{ print $1 - $2 }' >>"$work/times"
+			since "$start" >>"$work/cats"
+			echo "$(report "$work/timing.$run") $run" >>"$work/times"
 		done
-		awk -v shape="$shape" -v time="$(median <"$work/times")" -v cat="$(median <"$work/cats")" \
-			-v csv="$HF_CSV" '/ objects, / { objects = $1; bytes = $5 }
-			END { n = objects ? objects : 1
-			format = csv ? "%s,%d,%.3f,%.1f,%.1f,%.1f\n" : "%-8s %12d %8.2f s %10.0f %10.1f %10.1f\n"
-			printf format, shape, objects, time, time * 1e9 / n, bytes / n, time / cat }' \
-			"$work/timing"
-		[ -z "$HF_STAGES" ] || sed 's/^/    /' "$work/timing"
+		one=$(HF_THREADS=1 report "$work/timing.one")
+		read -r time run <<-EOF
+			$(median <"$work/times")
+		EOF
+		line=$(awk -v shape="$shape" -v time="$time" -v cat="$(median <"$work/cats")" -v one="$one" \
+			-v last="$last" -v format="$format" "$columns" "$work/timing.$run")
+		echo "$line"
+		last=$(awk -v time="$time" '/ objects, / { print time * 1e9 / ($1 ? $1 : 1) }' \
+			"$work/timing.$run")
+		[ -z "$HF_STAGES" ] || sed 's/^/    /' "$work/timing.$run"
 		rm -f "$work/core"
 	done
 done
