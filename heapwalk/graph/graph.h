@@ -154,8 +154,9 @@ struct hf_error *hf_graph_open_tree(struct hf_graph *graph);
 uint32_t hf_graph_first_child(const struct hf_graph *graph, uint32_t node);
 uint32_t hf_graph_next_sibling(const struct hf_graph *graph, uint32_t node);
 
-/* @node's place in the tree and its sizes will be asked for soon. */
-void hf_graph_fetch(const struct hf_graph *graph, uint32_t node);
+/* Soon it will be asked for @node's first child; for its next sibling and its sizes. */
+void hf_graph_prefetch_child(const struct hf_graph *graph, uint32_t node);
+void hf_graph_prefetch_node(const struct hf_graph *graph, uint32_t node);
 
 /* Objects dominated, the node included if it is an object. */
 uint64_t hf_graph_retained_objects(const struct hf_graph *graph, uint32_t node);

@@ -258,7 +258,7 @@ uint32_t hf_typing_of(const struct hf_typing *typing, uint32_t object)
 	return packed_type(typing->of[object]);
 }
 
-void hf_typing_fetch(const struct hf_typing *typing, uint32_t object)
+void hf_typing_prefetch(const struct hf_typing *typing, uint32_t object)
 {
 	__builtin_prefetch(&typing->of[object]);
 }
