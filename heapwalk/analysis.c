@@ -149,9 +149,35 @@ static bool load_index(struct hf_analysis *analysis, const struct hf_analysis_op
 	return true;
 }
 
-struct hf_error *hf_analysis_save(struct hf_analysis *analysis, const struct hf_index *index)
+struct saving {
+	struct hf_analysis *analysis;
+	struct hf_stash_writer *writer;
+	struct hf_error *err;
+};
+
+/* What is there as soon as an analysis is: it is written while the rest is made. */
+static void save_parts(void *ctx)
 {
-	struct hf_stash_writer *writer = NULL;
+	struct saving *saving = ctx;
+	struct hf_analysis *analysis = saving->analysis;
+	struct hf_stash_writer *writer = saving->writer;
+
+	hf_extents_save(analysis->extents, writer);
+	analysis->allocator->ops->save(analysis->allocator, writer);
+	saving->err = hf_symbols_save(analysis->symbols, writer);
+	if (!saving->err)
+		saving->err = hf_process_save_frames(analysis->process, writer);
+	if (!saving->err)
+		saving->err = hf_roots_save(&analysis->roots, writer);
+	hf_typing_save(analysis->typing, writer);
+	hf_diags_save(analysis->diags, writer);
+	hf_graph_save(analysis->graph, writer);
+}
+
+struct hf_error *hf_analysis_save(struct hf_analysis *analysis, const struct hf_index *index,
+				  void (*ready)(void *ctx), void *ctx)
+{
+	struct saving saving = {.analysis = analysis};
 	uint64_t bytes = 0;
 
 	if (analysis->stash || !analysis->typing || !hf_graph_objects(analysis->graph))
@@ -163,25 +189,21 @@ struct hf_error *hf_analysis_save(struct hf_analysis *analysis, const struct hf_
 				       "no room for an index of %" PRIu64 " MiB below %s",
 				       bytes * 2 >> 20, hf_index_folder(index));
 	struct hf_error *err =
-	    hf_index_create(index, analysis->process, analysis->symbols, "arrays", &writer);
+	    hf_index_create(index, analysis->process, analysis->symbols, "arrays", &saving.writer);
 	if (err)
 		return err;
-	hf_extents_save(analysis->extents, writer);
-	analysis->allocator->ops->save(analysis->allocator, writer);
-	err = hf_symbols_save(analysis->symbols, writer);
-	if (!err)
-		err = hf_process_save_frames(analysis->process, writer);
-	if (!err)
-		err = hf_roots_save(&analysis->roots, writer);
-	if (!err)
-		err = hf_graph_save(analysis->graph, writer);
+	err = hf_graph_complete(analysis->graph, save_parts, &saving);
+	if (err)
+		hf_error_destroy(saving.err);
+	else
+		err = saving.err;
 	if (err) {
-		hf_stash_abort(writer);
+		hf_stash_abort(saving.writer);
 		return err;
 	}
-	hf_typing_save(analysis->typing, writer);
-	hf_diags_save(analysis->diags, writer);
-	return hf_stash_commit(writer);
+	ready(ctx);
+	hf_graph_save_completed(analysis->graph, saving.writer);
+	return hf_stash_commit(saving.writer);
 }
 
 double hf_analysis_seconds(const struct hf_analysis *analysis)

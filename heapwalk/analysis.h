@@ -65,8 +65,13 @@ struct hf_error *hf_analysis_open(const struct hf_analysis_options *options,
 				  struct hf_analysis **ret);
 void hf_analysis_close(struct hf_analysis *analysis);
 
-/* Keep a whole analysis (HF_DEPTH_TYPES, with a heap) in @index, unless it came from there. */
-struct hf_error *hf_analysis_save(struct hf_analysis *analysis, const struct hf_index *index);
+/*
+ * Keep a whole analysis (HF_DEPTH_TYPES, with a heap) in @index, unless it came from there.
+ * @ready(@ctx) is called when all that a view may ask for has been made and no other thread runs,
+ * while a part is still to be written.
+ */
+struct hf_error *hf_analysis_save(struct hf_analysis *analysis, const struct hf_index *index,
+				  void (*ready)(void *ctx), void *ctx);
 
 /* What making it took, in seconds. */
 double hf_analysis_seconds(const struct hf_analysis *analysis);

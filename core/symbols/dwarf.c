@@ -286,8 +286,8 @@ static bool find_struct_in(struct hf_symbols *symbols, uint32_t module, const ch
 	return false;
 }
 
-bool hf_symbols_member(struct hf_symbols *symbols, uint32_t module, const char *type,
-		       const char *member, uint64_t *ret_offset, uint64_t *ret_size)
+static bool find_member(struct hf_symbols *symbols, uint32_t module, const char *type,
+			const char *member, uint64_t *ret_offset, uint64_t *ret_size)
 {
 	Dwarf_Die found, die;
 	Dwarf_Word size;
@@ -317,4 +317,22 @@ bool hf_symbols_member(struct hf_symbols *symbols, uint32_t module, const char *
 		return true;
 	} while (dwarf_siblingof(&die, &die) == 0);
 	return false;
+}
+
+bool hf_symbols_member(struct hf_symbols *symbols, uint32_t module, const char *type,
+		       const char *member, uint64_t *ret_offset, uint64_t *ret_size)
+{
+	struct symbols_answer answer = {
+	    .question = SYMBOLS_MEMBER, .module = module, .name = type, .member = member};
+
+	if (!symbols_recall(symbols->memory, &answer)) {
+		answer.found =
+		    find_member(symbols, module, type, member, &answer.value, &answer.size);
+		symbols_remember(symbols->memory, &answer);
+	}
+	if (answer.found && member)
+		*ret_offset = answer.value;
+	if (answer.found)
+		*ret_size = answer.size;
+	return answer.found;
 }

@@ -202,6 +202,8 @@ struct hf_error *symbols_create_empty(struct hf_process *process, struct hf_symb
 	struct hf_error *err = symbols->types ? NULL : hf_error_nomem();
 	if (!err)
 		err = hf_strpool_create(&symbols->strings);
+	if (!err)
+		err = symbols_memory_create(&symbols->memory);
 	if (err)
 		hf_symbols_destroy(symbols);
 	else
@@ -232,6 +234,7 @@ void hf_symbols_destroy(struct hf_symbols *symbols)
 	hf_vec_free(&symbols->vtables);
 	ctypes_destroy(symbols->types, symbols->process->modules.count);
 	hf_strpool_destroy(symbols->strings);
+	symbols_memory_destroy(symbols->memory);
 	free(symbols);
 }
 
@@ -264,8 +267,8 @@ const struct hf_variable *hf_symbols_variable_at(const struct hf_symbols *symbol
 	return NULL;
 }
 
-bool hf_symbols_find(const struct hf_symbols *symbols, uint32_t module, const char *name,
-		     uint64_t *ret_address, uint64_t *ret_size)
+static bool find_symbol(const struct hf_symbols *symbols, uint32_t module, const char *name,
+			uint64_t *ret_address, uint64_t *ret_size)
 {
 	Dwfl_Module *dwfl = symbols->process->modules.data[module].dwfl;
 	int count = dwfl ? dwfl_module_getsymtab(dwfl) : 0;
@@ -283,19 +286,46 @@ bool hf_symbols_find(const struct hf_symbols *symbols, uint32_t module, const ch
 	return false;
 }
 
+bool hf_symbols_find(const struct hf_symbols *symbols, uint32_t module, const char *name,
+		     uint64_t *ret_address, uint64_t *ret_size)
+{
+	struct symbols_answer answer = {.question = SYMBOLS_FIND, .module = module, .name = name};
+
+	if (!symbols_recall(symbols->memory, &answer)) {
+		answer.found = find_symbol(symbols, module, name, &answer.value, &answer.size);
+		symbols_remember(symbols->memory, &answer);
+	}
+	if (!answer.found)
+		return false;
+	*ret_address = answer.value;
+	*ret_size = answer.size;
+	return true;
+}
+
+static const char *name_in(struct hf_symbols *symbols, const struct hf_module *module,
+			   uint64_t address, uint64_t *ret_offset)
+{
+	GElf_Sym sym;
+	const char *name =
+	    dwfl_module_addrinfo(module->dwfl, address, ret_offset, &sym, NULL, NULL, NULL);
+	return name ? plain_name(symbols, name) : NULL;
+}
+
 const char *hf_symbols_name_at(struct hf_symbols *symbols, uint64_t address, uint64_t *ret_offset)
 {
 	const struct hf_module *module = hf_process_module(symbols->process, address);
-	GElf_Off offset = 0;
-	GElf_Sym sym;
+	struct symbols_answer answer = {.question = SYMBOLS_NAME, .asked = address};
+
 	if (!module || !module->dwfl)
 		return NULL;
-	const char *name =
-	    dwfl_module_addrinfo(module->dwfl, address, &offset, &sym, NULL, NULL, NULL);
-	if (!name)
-		return NULL;
-	*ret_offset = offset;
-	return plain_name(symbols, name);
+	if (!symbols_recall(symbols->memory, &answer)) {
+		answer.name = name_in(symbols, module, address, &answer.value);
+		answer.found = answer.name != NULL;
+		symbols_remember(symbols->memory, &answer);
+	}
+	if (answer.found)
+		*ret_offset = answer.value;
+	return answer.name;
 }
 
 const char *hf_symbols_debug_file(const struct hf_symbols *symbols, uint32_t module)

@@ -59,6 +59,7 @@ struct hf_error *hf_symbols_save(const struct hf_symbols *symbols, struct hf_sta
 		done = done && hf_stash_text_add(&text, vtable->mangled, &saved.mangled);
 		hf_stash_append(writer, &saved, sizeof(saved));
 	}
+	done = done && symbols_memory_save(symbols->memory, &text, writer);
 	hf_stash_begin(writer, "symbols.modules");
 	hf_vec_foreach (module, &symbols->process->modules) {
 		uint8_t flags[2] = {module->has_symtab, module->has_dwarf};
@@ -116,7 +117,8 @@ static bool load_all(struct hf_symbols *symbols, const struct hf_stash *stash)
 		process->modules.data[i].has_symtab = flags[2 * i] != 0;
 		process->modules.data[i].has_dwarf = flags[2 * i + 1] != 0;
 	}
-	return load_variables(symbols, stash, "symbols.variables", &strings, &symbols->variables) &&
+	return symbols_memory_load(symbols->memory, stash, &strings) &&
+	       load_variables(symbols, stash, "symbols.variables", &strings, &symbols->variables) &&
 	       load_variables(symbols, stash, "symbols.tls", &strings, &symbols->tls);
 }
 

@@ -7,9 +7,11 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -25,7 +27,7 @@
 /* Seconds of analysis from which on an index is made without being asked for. */
 #define WORTH_KEEPING 2.0
 
-enum { MAX_SHARES = 8 };
+enum { MAX_HELPERS = 7 };
 
 /* $HEAPFORENSICS_INDEX_MIB: what all indexes together may take; 0: the default. */
 static uint64_t limit_by_environment(void)
@@ -128,13 +130,20 @@ static struct hf_error *keep_answer(const struct hf_index *index, struct hf_anal
 	return err;
 }
 
-/* What is to be kept, and the answer that is there already; its name is NULL for none. */
+/*
+ * What is to be kept, and the answer that is there already; its name is NULL for none. Answers are
+ * made by a process a processor, for views are not made for threads: each reads the arrays that
+ * are there, and takes the next answer that nobody has begun (`next`, in memory that all share).
+ */
 struct keeping {
 	const struct hf_index *index;
 	const struct hf_options *options;
 	struct hf_analysis *analysis;
 	const struct hf_doc *answer;
 	char *answer_name;
+	_Atomic unsigned *next;
+	pid_t helpers[MAX_HELPERS];
+	unsigned helper_count;
 };
 
 static struct hf_error *make_answer(const struct keeping *keeping, const struct hf_command *command,
@@ -154,52 +163,49 @@ static struct hf_error *make_answer(const struct keeping *keeping, const struct 
 	return err;
 }
 
-/* Every @share-th of the answers that are asked for most: of the commands without an argument. */
-static struct hf_error *keep_share(const struct keeping *keeping, unsigned share, unsigned shares)
+/* Answers that are asked for most, of the commands without an argument, until all are begun. */
+static struct hf_error *make_answers(const struct keeping *keeping)
 {
 	/* Not options->view's, which only the commands that print a document fill in. */
 	struct hf_view_options plain = {.core = keeping->options->core,
 					.binary = keeping->options->binary};
+	unsigned mine = atomic_fetch_add(keeping->next, 1), at = 0;
 	struct hf_error *err = NULL;
-	unsigned at = 0;
 
 	for (const struct hf_command *command = hf_commands; command->name && !err; command++) {
-		if (can_be_kept(command, &plain) && at++ % shares == share)
-			err = make_answer(keeping, command, &plain);
+		if (!can_be_kept(command, &plain) || at++ != mine)
+			continue;
+		err = make_answer(keeping, command, &plain);
+		mine = atomic_fetch_add(keeping->next, 1);
 	}
 	return err;
 }
 
-/*
- * All of them, a process a processor: each reads the arrays that are there, and views are not
- * made for threads.
- */
-static struct hf_error *keep_answers(const struct keeping *keeping)
+/* Called while this process still writes: the others begin. */
+static void start_helpers(void *ctx)
 {
+	struct keeping *keeping = ctx;
 	unsigned threads = keeping->options->threads;
-	unsigned shares = threads ? threads : hf_parallel_threads();
-	pid_t children[MAX_SHARES];
-	unsigned count = 0;
+	unsigned wanted = (threads ? threads : hf_parallel_threads()) - 1;
 
-	shares = shares > MAX_SHARES ? MAX_SHARES : shares;
-	for (unsigned share = 1; share < shares; share++) {
+	while (keeping->helper_count < wanted && keeping->helper_count < MAX_HELPERS) {
 		pid_t pid = fork();
 		if (pid == 0) {
-			hf_error_destroy(keep_share(keeping, share, shares));
+			hf_error_destroy(make_answers(keeping));
 			_exit(0);
 		}
-		if (pid < 0) {
-			hf_error_destroy(keep_share(keeping, share, shares));
-			continue;
-		}
-		children[count++] = pid;
+		if (pid < 0)
+			return;
+		keeping->helpers[keeping->helper_count++] = pid;
 	}
-	struct hf_error *err = keep_share(keeping, 0, shares);
-	for (unsigned i = 0; i < count; i++) {
-		while (waitpid(children[i], NULL, 0) < 0 && errno == EINTR)
+}
+
+static void wait_for_helpers(const struct keeping *keeping)
+{
+	for (unsigned i = 0; i < keeping->helper_count; i++) {
+		while (waitpid(keeping->helpers[i], NULL, 0) < 0 && errno == EINTR)
 			;
 	}
-	return err;
 }
 
 /* ---- the analysis -----------------------------------------------------------------------------
@@ -214,14 +220,18 @@ static bool is_worth_it(const struct hf_options *options, const struct hf_analys
 }
 
 /* The analysis, all answers, and the one that was asked for with whatever options. */
-static struct hf_error *keep_all(const struct keeping *keeping)
+static struct hf_error *keep_all(struct keeping *keeping)
 {
-	struct hf_error *err = hf_analysis_save(keeping->analysis, keeping->index);
+	struct hf_error *err =
+	    hf_analysis_save(keeping->analysis, keeping->index, start_helpers, keeping);
 
 	if (!err && keeping->answer_name)
 		err = keep_answer(keeping->index, keeping->analysis, keeping->answer_name,
 				  keeping->answer);
-	return err ? err : keep_answers(keeping);
+	if (!err)
+		err = make_answers(keeping);
+	wait_for_helpers(keeping);
+	return err;
 }
 
 static void keep(const struct hf_options *options, struct keeping *keeping)
@@ -230,7 +240,12 @@ static void keep(const struct hf_options *options, struct keeping *keeping)
 
 	hf_progress_line_init(&line, options->quiet);
 	hf_progress_report(&line.progress, "keeping it for the next command", 0, 0);
-	struct hf_error *err = keep_all(keeping);
+	void *shared = mmap(NULL, sizeof(*keeping->next), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	keeping->next = shared;
+	struct hf_error *err = shared == MAP_FAILED ? hf_error_nomem() : keep_all(keeping);
+	if (shared != MAP_FAILED)
+		munmap(shared, sizeof(*keeping->next));
 	hf_progress_line_clear(&line);
 	if (err && options->index_mode == HF_INDEX_ON)
 		fprintf(stderr, "heapforensics: no index was kept: %s\n", hf_error_message(err));

@@ -93,10 +93,19 @@ struct hf_error *hf_graph_create(const struct hf_image *image, const struct hf_e
 void hf_graph_destroy(struct hf_graph *graph);
 
 /*
- * Into an index, what is otherwise made at the first call included, and out of it: the arrays
- * stay in @stash, which must outlive the graph. *@ret is NULL where the index does not fit.
+ * What is otherwise made at the first call, now. Meanwhile @beside(@ctx) runs, which may read
+ * everything else.
  */
-struct hf_error *hf_graph_save(struct hf_graph *graph, struct hf_stash_writer *writer);
+struct hf_error *hf_graph_complete(struct hf_graph *graph, void (*beside)(void *ctx), void *ctx);
+
+/* Into an index: all but what hf_graph_complete() makes; and that, behind it. */
+void hf_graph_save(const struct hf_graph *graph, struct hf_stash_writer *writer);
+void hf_graph_save_completed(const struct hf_graph *graph, struct hf_stash_writer *writer);
+
+/*
+ * Out of an index: the arrays stay in @stash, which must outlive the graph. *@ret is NULL where
+ * the index does not fit.
+ */
 struct hf_error *hf_graph_load(const struct hf_stash *stash, const struct hf_image *image,
 			       const struct hf_extents *extents, const struct hf_roots *roots,
 			       const struct hf_graph_options *options, struct hf_graph **ret);
@@ -178,8 +187,9 @@ struct hf_error *hf_graph_open_tree(struct hf_graph *graph);
 uint32_t hf_graph_first_child(const struct hf_graph *graph, uint32_t node);
 uint32_t hf_graph_next_sibling(const struct hf_graph *graph, uint32_t node);
 
-/* @node's place in the tree and its sizes will be asked for soon. */
-void hf_graph_fetch(const struct hf_graph *graph, uint32_t node);
+/* Soon it will be asked for @node's first child; for its next sibling and its sizes. */
+void hf_graph_prefetch_child(const struct hf_graph *graph, uint32_t node);
+void hf_graph_prefetch_node(const struct hf_graph *graph, uint32_t node);
 
 /* Objects dominated, the node included if it is an object. */
 uint64_t hf_graph_retained_objects(const struct hf_graph *graph, uint32_t node);

@@ -21,41 +21,46 @@ struct saved_graph {
 	struct hf_leak_total totals[HF_LEAK_KINDS];
 };
 
+enum { BESIDE, PATHS, IN_ROWS, TREE, PARTS };
+
 struct making {
 	struct hf_graph *graph;
-	struct hf_error *err[3];
+	void (*beside)(void *ctx);
+	void *ctx;
+	struct hf_error *err[PARTS];
 };
 
-/* Three parts that need nothing of each other. */
+/* Parts that need nothing of each other. */
 static void make_part(void *ctx, uint64_t part, unsigned worker)
 {
 	struct making *making = ctx;
 	struct hf_graph *graph = making->graph;
 	const uint32_t *sources;
-	uint32_t *path = NULL, count = 0, depth = 0;
+	uint32_t depth = 0;
 	uint64_t edges = 0;
 	struct hf_error *err = NULL;
 	(void)worker;
 
-	if (part == 0)
-		err = hf_graph_path(graph, 0, &path, &count);
-	else if (part == 1)
+	if (part == BESIDE)
+		making->beside(making->ctx);
+	else if (part == PATHS)
+		err = hf_graph_open_paths(graph);
+	else if (part == IN_ROWS)
 		err = hf_graph_in(graph, 0, &sources, &edges);
 	else
 		err = hf_graph_open_tree(graph);
-	if (!err && part == 2)
+	if (!err && part == TREE)
 		err = hf_graph_depth(graph, hf_graph_root(graph), &depth);
-	free(path);
 	making->err[part] = err;
 }
 
-static struct hf_error *make_all(struct hf_graph *graph)
+struct hf_error *hf_graph_complete(struct hf_graph *graph, void (*beside)(void *ctx), void *ctx)
 {
-	struct making making = {.graph = graph};
+	struct making making = {.graph = graph, .beside = beside, .ctx = ctx};
 	struct hf_error *err = NULL;
 
-	hf_parallel_for(graph->options.threads, 3, make_part, &making);
-	for (unsigned part = 0; part < 3; part++) {
+	hf_parallel_for(graph->options.threads, PARTS, make_part, &making);
+	for (unsigned part = 0; part < PARTS; part++) {
 		if (!err)
 			err = making.err[part];
 		else
@@ -92,9 +97,22 @@ static void save_rows(const struct hf_graph *graph, struct hf_stash_writer *writ
 		     holder_targets * sizeof(uint32_t));
 }
 
-struct hf_error *hf_graph_save(struct hf_graph *graph, struct hf_stash_writer *writer)
+void hf_graph_save(const struct hf_graph *graph, struct hf_stash_writer *writer)
 {
-	struct hf_error *err = graph->objects ? make_all(graph) : NULL;
+	uint64_t nodes = hf_graph_nodes(graph);
+
+	save_rows(graph, writer);
+	hf_stash_add(writer, "graph.link", graph->link, nodes * sizeof(*graph->link));
+	hf_stash_add(writer, "graph.sum", graph->sum, nodes * sizeof(*graph->sum));
+	if (graph->sum_high)
+		hf_stash_add(writer, "graph.sum_high", graph->sum_high,
+			     nodes * sizeof(*graph->sum_high));
+	hf_stash_add(writer, "graph.kind", graph->kind, graph->objects);
+	hf_stash_add(writer, "graph.tops", graph->tops.data, graph->tops.count * sizeof(uint32_t));
+}
+
+void hf_graph_save_completed(const struct hf_graph *graph, struct hf_stash_writer *writer)
+{
 	uint64_t nodes = hf_graph_nodes(graph), objects = graph->objects;
 	struct saved_graph saved = {
 	    .edges = graph->edges,
@@ -106,8 +124,6 @@ struct hf_error *hf_graph_save(struct hf_graph *graph, struct hf_stash_writer *w
 	    .wide = graph->sum_high != NULL,
 	};
 
-	if (err || !objects)
-		return err;
 	memcpy(saved.totals, graph->totals, sizeof(saved.totals));
 	saved.in_edges = graph->in_row[objects];
 	for (uint32_t i = 0; i < graph->block_count; i++) {
@@ -116,14 +132,6 @@ struct hf_error *hf_graph_save(struct hf_graph *graph, struct hf_stash_writer *w
 		saved.row_ends += block->longs ? block->longs + 1ull : 0;
 	}
 	hf_stash_add(writer, "graph", &saved, sizeof(saved));
-	save_rows(graph, writer);
-	hf_stash_add(writer, "graph.link", graph->link, nodes * sizeof(*graph->link));
-	hf_stash_add(writer, "graph.sum", graph->sum, nodes * sizeof(*graph->sum));
-	if (graph->sum_high)
-		hf_stash_add(writer, "graph.sum_high", graph->sum_high,
-			     nodes * sizeof(*graph->sum_high));
-	hf_stash_add(writer, "graph.kind", graph->kind, objects);
-	hf_stash_add(writer, "graph.tops", graph->tops.data, saved.tops * sizeof(uint32_t));
 	hf_stash_add(writer, "graph.in_row", graph->in_row, (objects + 1) * sizeof(uint64_t));
 	hf_stash_add(writer, "graph.in_sources", graph->in_sources,
 		     saved.in_edges * sizeof(uint32_t));
@@ -131,7 +139,6 @@ struct hf_error *hf_graph_save(struct hf_graph *graph, struct hf_stash_writer *w
 	hf_stash_add(writer, "graph.next", graph->child_next, nodes * sizeof(uint32_t));
 	hf_stash_add(writer, "graph.depth", graph->depth, nodes * sizeof(uint32_t));
 	hf_stash_add(writer, "graph.path", graph->path_parent, objects * sizeof(uint32_t));
-	return NULL;
 }
 
 /* Point @field at section @name; false if it has not @count elements. */

@@ -139,9 +139,13 @@ uint32_t hf_graph_next_sibling(const struct hf_graph *graph, uint32_t node)
 	return graph->child_next[node] - 1;
 }
 
-void hf_graph_fetch(const struct hf_graph *graph, uint32_t node)
+void hf_graph_prefetch_child(const struct hf_graph *graph, uint32_t node)
 {
 	__builtin_prefetch(&graph->child_first[node]);
+}
+
+void hf_graph_prefetch_node(const struct hf_graph *graph, uint32_t node)
+{
 	__builtin_prefetch(&graph->child_next[node]);
 	__builtin_prefetch(&graph->sum[node]);
 }

@@ -197,7 +197,7 @@ void hf_typing_each_container(struct hf_typing *typing, hf_container_fn *fn, voi
 	propagation_init(&walk.prop, typing);
 	for (uint32_t id = 0; id < hf_extents_count(typing->extents); id++) {
 		struct typed_memory memory;
-		uint32_t ctype = typing->types.data[packed_type(typing->of[id])].ctype;
+		uint32_t ctype = hf_typing_type(typing, packed_type(typing->of[id]))->ctype;
 		if (ctype && layout_of(typing->layouts, ctype)->container_count &&
 		    propagation_memory_of(&walk.prop, id, &memory))
 			each_in_memory(&walk, &memory);

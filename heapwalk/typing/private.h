@@ -75,7 +75,12 @@ struct hf_typing {
 	uint32_t *of;	     /* object -> packed; TYPE_NONE while unknown */
 	struct layouts *layouts;
 	bool mapped; /* `of` lies in an index */
+	/* Of an index: where types that nobody asked for yet are described (typing_saved.c). */
+	struct late_type *late;
 };
+
+/* typing_saved.c: the description of @type, which stands in `late`. */
+void typing_describe(const struct hf_typing *typing, uint32_t type);
 
 /* table.c: the type of this source and name, made if it is new; TYPE_NONE: out of memory. */
 uint32_t typing_intern(struct hf_typing *typing, enum hf_type_source source, const char *name,

@@ -239,6 +239,7 @@ void hf_typing_destroy(struct hf_typing *typing)
 	hf_strpool_destroy(typing->strings);
 	layouts_destroy(typing->layouts);
 	free(typing->types.data);
+	free(typing->late);
 	free(typing->slots);
 	free(typing);
 }
@@ -250,6 +251,8 @@ uint32_t hf_typing_types(const struct hf_typing *typing)
 
 const struct hf_type *hf_typing_type(const struct hf_typing *typing, uint32_t type)
 {
+	if (typing->late)
+		typing_describe(typing, type);
 	return &typing->types.data[type];
 }
 
@@ -258,7 +261,7 @@ uint32_t hf_typing_of(const struct hf_typing *typing, uint32_t object)
 	return packed_type(typing->of[object]);
 }
 
-void hf_typing_fetch(const struct hf_typing *typing, uint32_t object)
+void hf_typing_prefetch(const struct hf_typing *typing, uint32_t object)
 {
 	__builtin_prefetch(&typing->of[object]);
 }

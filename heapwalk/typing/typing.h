@@ -90,7 +90,7 @@ const struct hf_type *hf_typing_type(const struct hf_typing *typing, uint32_t ty
 uint32_t hf_typing_of(const struct hf_typing *typing, uint32_t object);
 
 /* @object's type will be asked for soon. */
-void hf_typing_fetch(const struct hf_typing *typing, uint32_t object);
+void hf_typing_prefetch(const struct hf_typing *typing, uint32_t object);
 
 /* How this object's type is known, and how sure that is, in percent. */
 enum hf_type_source hf_typing_source(const struct hf_typing *typing, uint32_t object);

@@ -2,7 +2,8 @@
  * typing_saved.c - types into an index and out of it (see typing.h).
  *
  * A DWARF type is saved by the place of its description, for its number is another one in the
- * next run; where the place cannot be told, its name stays and its fields are unknown.
+ * next run; where the place cannot be told, its name stays and its fields are unknown. Descriptions
+ * are read when somebody asks for the type: a module's debug information may have to be inflated.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,20 @@ void hf_typing_save(const struct hf_typing *typing, struct hf_stash_writer *writ
 		     (size_t)hf_extents_count(typing->extents) * sizeof(*typing->of));
 }
 
+struct late_type {
+	struct hf_ctype_place place;
+	bool waits;
+};
+
+void typing_describe(const struct hf_typing *typing, uint32_t type)
+{
+	struct late_type *late = &typing->late[type];
+
+	if (late->waits)
+		typing->types.data[type].ctype = hf_ctype_at_place(typing->symbols, &late->place);
+	late->waits = false;
+}
+
 static bool load_types(struct hf_typing *typing, const struct hf_stash *stash)
 {
 	size_t bytes = 0, length = 0;
@@ -59,6 +74,9 @@ static bool load_types(struct hf_typing *typing, const struct hf_stash *stash)
 	const char *text = hf_stash_get(stash, "types.text", &length);
 
 	if (!saved || !text || !length || text[length - 1])
+		return false;
+	typing->late = calloc(bytes / sizeof(*saved) + 1, sizeof(*typing->late));
+	if (!typing->late)
 		return false;
 	for (size_t i = 0; i < bytes / sizeof(*saved); i++) {
 		struct hf_type type = {
@@ -77,8 +95,7 @@ static bool load_types(struct hf_typing *typing, const struct hf_stash *stash)
 		if (saved[i].name >= length)
 			return false;
 		type.name = hf_strpool_dup(typing->strings, text + saved[i].name);
-		if (saved[i].has_place)
-			type.ctype = hf_ctype_at_place(typing->symbols, &saved[i].place);
+		typing->late[i] = (struct late_type){saved[i].place, saved[i].has_place != 0};
 		if (!type.name || !hf_vec_push(&typing->types, type))
 			return false;
 	}

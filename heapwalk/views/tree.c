@@ -78,20 +78,24 @@ static bool left_out(const struct builder *builder, uint32_t above, uint32_t nod
 	return lost == (builder->options->lost == HF_TREE_WITHOUT_LOST);
 }
 
-/* First where the children are, then what the first of them is. */
+/* First where the children are, later what the first of them is. */
 static void fetch_children(const struct builder *builder, const struct members *members, size_t at)
 {
 	const struct hf_graph *graph = builder->graph;
 
-	if (at + 2 * AHEAD < members->count)
-		hf_graph_fetch(graph, members->data[at + 2 * AHEAD]);
+	if (at + 2 * AHEAD < members->count) {
+		uint32_t later = members->data[at + 2 * AHEAD];
+		hf_graph_prefetch_child(graph, later);
+		if (later < hf_graph_objects(graph))
+			hf_extents_prefetch(builder->analysis->extents, later);
+	}
 	if (at + AHEAD >= members->count)
 		return;
 	uint32_t child = hf_graph_first_child(graph, members->data[at + AHEAD]);
 	if (child >= hf_graph_objects(graph))
 		return;
-	hf_graph_fetch(graph, child);
-	hf_typing_fetch(builder->analysis->typing, child);
+	hf_graph_prefetch_node(graph, child);
+	hf_typing_prefetch(builder->analysis->typing, child);
 }
 
 /* The children of @from's members, but those that were folded into it. */

@@ -51,7 +51,7 @@ static void fetch_above(const struct hf_analysis *analysis, uint32_t later)
 	uint32_t objects = hf_graph_objects(analysis->graph);
 	uint32_t above = later < objects ? hf_graph_idom(analysis->graph, later) : objects;
 	if (above < objects)
-		hf_typing_fetch(analysis->typing, above);
+		hf_typing_prefetch(analysis->typing, above);
 }
 
 static struct line *make_lines(const struct hf_analysis *analysis, uint32_t *ret_count)
