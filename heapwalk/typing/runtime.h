@@ -1,10 +1,10 @@
 /*
  * runtime.h - plug-ins for runtimes whose objects say themselves what they are.
  *
- * A runtime is asked once whether it is in the process, then for each object that has no type
- * yet: does it carry the runtime's mark? Last it may type what its objects own. To add one: a
- * file with these four functions and a line in runtimes.c; a fixture that knows its truth.
- * A mark must be sure: a wrong type is worse than none.
+ * A runtime is asked once whether it is in the process; then it may type what its own lists lead
+ * to, and is asked for each object that has no type yet: does it carry the runtime's mark? Last it
+ * may type what its objects own. To add one: a file with these functions and a line in runtimes.c;
+ * a fixture that knows its truth. A mark must be sure: a wrong type is worse than none.
  */
 #ifndef HF_HEAPWALK_TYPING_RUNTIME_H
 #define HF_HEAPWALK_TYPING_RUNTIME_H
@@ -15,14 +15,22 @@ struct typing_runtime {
 	const char *name;
 	/* *@ret NULL: the runtime is not in this process. */
 	struct hf_error *(*open)(struct hf_typing *typing, void **ret);
-	/* The type of an object by its bytes, TYPE_NONE if it has no mark. */
-	uint32_t (*type_of)(void *state, const uint8_t *data, uint64_t bytes);
+	/* Type what the runtime's own lists lead to. May be NULL. */
+	void (*walk)(void *state);
+	/* The type of @object by its bytes, TYPE_NONE if it has no mark. May be NULL. */
+	uint32_t (*type_of)(void *state, uint32_t object, const uint8_t *data, uint64_t bytes);
 	/* @object has the runtime's type @type: type what it owns. May be NULL. */
 	void (*spread)(void *state, uint32_t object, uint32_t type);
 	void (*close)(void *state);
 };
 
-extern const struct typing_runtime typing_cpython, typing_gobject;
+extern const struct typing_runtime typing_cpython, typing_gobject, typing_lua;
+
+/*
+ * The object that starts at @address is of that name, and has at least @bytes. False, and nothing
+ * is changed, if there is none, or it has a type already.
+ */
+bool typing_own(struct hf_typing *typing, uint64_t address, const char *name, uint64_t bytes);
 
 /* Types by all runtimes that are in the process. */
 struct hf_error *typing_run_runtimes(struct hf_typing *typing);

@@ -6,18 +6,35 @@
 static const struct typing_runtime *const runtimes[] = {
     &typing_cpython,
     &typing_gobject,
+    &typing_lua,
 };
+
+bool typing_own(struct hf_typing *typing, uint64_t address, const char *name, uint64_t bytes)
+{
+	uint32_t object = hf_extents_find(typing->extents, address);
+
+	if (object == HF_NO_OBJECT || typing->of[object] != TYPE_NONE ||
+	    hf_extents_address(typing->extents, object) != address ||
+	    hf_extents_usable(typing->extents, object) < bytes)
+		return false;
+	uint32_t type = typing_intern(typing, HF_TYPE_RUNTIME, name, 0);
+	if (type != TYPE_NONE)
+		typing->of[object] = type_pack(type, HF_TYPE_RUNTIME, RANK_SURE);
+	return type != TYPE_NONE;
+}
 
 static void run(struct hf_typing *typing, const struct typing_runtime *runtime, void *state)
 {
 	uint32_t count = hf_extents_count(typing->extents);
 
-	for (uint32_t id = 0; id < count; id++) {
+	if (runtime->walk)
+		runtime->walk(state);
+	for (uint32_t id = 0; runtime->type_of && id < count; id++) {
 		uint64_t bytes = 0;
 		if (typing->of[id] != TYPE_NONE)
 			continue;
 		const uint8_t *data = typing_bytes(typing, id, &bytes);
-		uint32_t type = data ? runtime->type_of(state, data, bytes) : TYPE_NONE;
+		uint32_t type = data ? runtime->type_of(state, id, data, bytes) : TYPE_NONE;
 		if (type != TYPE_NONE)
 			typing->of[id] = type_pack(type, HF_TYPE_RUNTIME, RANK_SURE);
 	}
