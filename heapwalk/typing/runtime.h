@@ -24,7 +24,7 @@ struct typing_runtime {
 	void (*close)(void *state);
 };
 
-extern const struct typing_runtime typing_cpython, typing_gobject, typing_lua;
+extern const struct typing_runtime typing_cpython, typing_gobject, typing_lua, typing_sqlite;
 
 /*
  * The object that starts at @address is of that name, and has at least @bytes. False, and nothing

@@ -7,6 +7,7 @@ static const struct typing_runtime *const runtimes[] = {
     &typing_cpython,
     &typing_gobject,
     &typing_lua,
+    &typing_sqlite,
 };
 
 bool typing_own(struct hf_typing *typing, uint64_t address, const char *name, uint64_t bytes)
