@@ -121,19 +121,13 @@ static void lua_close_state(void *state)
 
 static struct hf_error *lua_open(struct hf_typing *typing, void **ret)
 {
-	const struct hf_process *process = typing->process;
-	uint64_t address, size;
-	bool found = false;
-
-	for (uint32_t i = 0; i < process->modules.count && !found; i++)
-		found = hf_symbols_find(typing->symbols, i, "lua_newstate", &address, &size);
-	if (!found || process->image.word_bytes != 8 || process->image.big_endian)
+	if (!typing_has_symbol(typing, "lua_newstate"))
 		return NULL;
 	struct lua *lua = calloc(1, sizeof(*lua));
 	if (!lua)
 		return hf_error_nomem();
 	lua->typing = typing;
-	lua->image = &process->image;
+	lua->image = &typing->process->image;
 	*ret = lua;
 	return NULL;
 }
@@ -143,8 +137,7 @@ static struct hf_error *lua_open(struct hf_typing *typing, void **ret)
 
 static uint64_t word_at(const struct lua *lua, uint64_t address)
 {
-	uint64_t word = 0;
-	return hf_image_word(lua->image, address, &word) ? word : 0;
+	return typing_word(lua->typing, address);
 }
 
 static uint8_t byte_at(const struct lua *lua, uint64_t address)

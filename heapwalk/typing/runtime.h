@@ -24,7 +24,24 @@ struct typing_runtime {
 	void (*close)(void *state);
 };
 
-extern const struct typing_runtime typing_cpython, typing_gobject, typing_lua, typing_sqlite;
+extern const struct typing_runtime typing_cpython, typing_gobject, typing_lua, typing_sqlite,
+    typing_glib;
+
+/* Is there a module with the symbol @name, in a process of 64 bits, little-endian? */
+bool typing_has_symbol(const struct hf_typing *typing, const char *name);
+
+/* The word and the 32 bits at @address; 0 if they are not there. */
+static inline uint64_t typing_word(const struct hf_typing *typing, uint64_t address)
+{
+	uint64_t word = 0;
+	return hf_image_word(&typing->process->image, address, &word) ? word : 0;
+}
+
+static inline uint32_t typing_u32(const struct hf_typing *typing, uint64_t address)
+{
+	uint32_t number = 0;
+	return hf_image_u32(&typing->process->image, address, &number) ? number : 0;
+}
 
 /*
  * The object that starts at @address is of that name, and has at least @bytes. False, and nothing

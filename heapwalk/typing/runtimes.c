@@ -4,11 +4,22 @@
 #include "heapwalk/typing/runtime.h"
 
 static const struct typing_runtime *const runtimes[] = {
-    &typing_cpython,
-    &typing_gobject,
-    &typing_lua,
-    &typing_sqlite,
+    &typing_cpython, &typing_gobject, &typing_lua, &typing_sqlite, &typing_glib,
 };
+
+bool typing_has_symbol(const struct hf_typing *typing, const char *name)
+{
+	const struct hf_process *process = typing->process;
+	uint64_t address, size;
+
+	if (process->image.word_bytes != 8 || process->image.big_endian)
+		return false;
+	for (uint32_t i = 0; i < process->modules.count; i++) {
+		if (hf_symbols_find(typing->symbols, i, name, &address, &size))
+			return true;
+	}
+	return false;
+}
 
 bool typing_own(struct hf_typing *typing, uint64_t address, const char *name, uint64_t bytes)
 {

@@ -53,19 +53,13 @@ static void sqlite_close(void *state)
 
 static struct hf_error *sqlite_open(struct hf_typing *typing, void **ret)
 {
-	const struct hf_process *process = typing->process;
-	uint64_t address, size;
-	bool found = false;
-
-	for (uint32_t i = 0; i < process->modules.count && !found; i++)
-		found = hf_symbols_find(typing->symbols, i, "sqlite3_open_v2", &address, &size);
-	if (!found || process->image.word_bytes != 8 || process->image.big_endian)
+	if (!typing_has_symbol(typing, "sqlite3_open_v2"))
 		return NULL;
 	struct sqlite *sqlite = calloc(1, sizeof(*sqlite));
 	if (!sqlite)
 		return hf_error_nomem();
 	sqlite->typing = typing;
-	sqlite->image = &process->image;
+	sqlite->image = &typing->process->image;
 	sqlite->page = typing_intern(typing, HF_TYPE_RUNTIME, "SQLite page", 0);
 	sqlite->pages = typing_intern(typing, HF_TYPE_RUNTIME, "SQLite pages", 0);
 	*ret = sqlite;
@@ -74,14 +68,12 @@ static struct hf_error *sqlite_open(struct hf_typing *typing, void **ret)
 
 static uint64_t word_at(const struct sqlite *sqlite, uint64_t address)
 {
-	uint64_t word = 0;
-	return hf_image_word(sqlite->image, address, &word) ? word : 0;
+	return typing_word(sqlite->typing, address);
 }
 
 static uint32_t number_at(const struct sqlite *sqlite, uint64_t address)
 {
-	uint32_t number = 0;
-	return hf_image_u32(sqlite->image, address, &number) ? number : 0;
+	return typing_u32(sqlite->typing, address);
 }
 
 /* What SQLite allocated at @address, with or without a size in front. */
