@@ -25,7 +25,7 @@ struct typing_runtime {
 };
 
 extern const struct typing_runtime typing_cpython, typing_gobject, typing_lua, typing_sqlite,
-    typing_glib;
+    typing_glib, typing_openssl;
 
 /* Is there a module with the symbol @name, in a process of 64 bits, little-endian? */
 bool typing_has_symbol(const struct hf_typing *typing, const char *name);

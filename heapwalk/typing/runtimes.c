@@ -4,7 +4,7 @@
 #include "heapwalk/typing/runtime.h"
 
 static const struct typing_runtime *const runtimes[] = {
-    &typing_cpython, &typing_gobject, &typing_lua, &typing_sqlite, &typing_glib,
+    &typing_cpython, &typing_gobject, &typing_lua, &typing_sqlite, &typing_glib, &typing_openssl,
 };
 
 bool typing_has_symbol(const struct hf_typing *typing, const char *name)
