@@ -9,8 +9,6 @@
  *hash_func is code. GLib's other containers have no such marks: two pointers and a length may be
  *anything.
  */
-#include <stdlib.h>
-
 #include "heapwalk/typing/runtime.h"
 
 enum {
@@ -36,22 +34,10 @@ struct glib {
 	uint32_t type;
 };
 
-static void glib_close(void *state)
+static void glib_begin(void *state)
 {
-	free(state);
-}
-
-static struct hf_error *glib_open(struct hf_typing *typing, void **ret)
-{
-	if (!typing_has_symbol(typing, "g_hash_table_new"))
-		return NULL;
-	struct glib *glib = calloc(1, sizeof(*glib));
-	if (!glib)
-		return hf_error_nomem();
-	glib->typing = typing;
-	glib->type = typing_intern(typing, HF_TYPE_RUNTIME, "GHashTable", TABLE_BYTES);
-	*ret = glib;
-	return NULL;
+	struct glib *glib = state;
+	glib->type = typing_intern(glib->typing, HF_TYPE_RUNTIME, "GHashTable", TABLE_BYTES);
 }
 
 /* Is @address the start of a block with room for @bytes? */
@@ -119,8 +105,9 @@ static void glib_spread(void *state, uint32_t object, uint32_t type)
 
 const struct typing_runtime typing_glib = {
     .name = "GLib",
-    .open = glib_open,
+    .symbol = "g_hash_table_new",
+    .state_bytes = sizeof(struct glib),
+    .begin = glib_begin,
     .type_of = glib_type_of,
     .spread = glib_spread,
-    .close = glib_close,
 };

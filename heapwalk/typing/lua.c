@@ -12,7 +12,6 @@
  * does, and is as long as it says; the first one that is not ends its list.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "heapwalk/typing/runtime.h"
@@ -108,29 +107,10 @@ static const struct lua_layout layouts[] = {
 
 struct lua {
 	struct hf_typing *typing;
-	const struct hf_image *image;
 	const struct lua_layout *layout; /* of the state that is walked */
 	uint64_t meta;			 /* the last metatable whose name was asked for */
 	char meta_name[MAX_NAME + 16];
 };
-
-static void lua_close_state(void *state)
-{
-	free(state);
-}
-
-static struct hf_error *lua_open(struct hf_typing *typing, void **ret)
-{
-	if (!typing_has_symbol(typing, "lua_newstate"))
-		return NULL;
-	struct lua *lua = calloc(1, sizeof(*lua));
-	if (!lua)
-		return hf_error_nomem();
-	lua->typing = typing;
-	lua->image = &typing->process->image;
-	*ret = lua;
-	return NULL;
-}
 
 /* ---- reading ----------------------------------------------------------------------------------
  */
@@ -143,7 +123,7 @@ static uint64_t word_at(const struct lua *lua, uint64_t address)
 static uint8_t byte_at(const struct lua *lua, uint64_t address)
 {
 	uint8_t byte = 0;
-	return hf_image_read(lua->image, address, &byte, 1) ? byte : 0;
+	return hf_image_read(&lua->typing->process->image, address, &byte, 1) ? byte : 0;
 }
 
 static bool own(const struct lua *lua, uint64_t address, const char *name, uint64_t bytes)
@@ -164,7 +144,7 @@ static enum kind kind_of(const struct lua *lua, uint8_t tag)
 static bool string_at(const struct lua *lua, uint64_t string, char *buffer, size_t size)
 {
 	return string && (byte_at(lua, string + HEADER_TAG) & 15) == 4 &&
-	       hf_image_string(lua->image, string + STRING_TEXT, buffer, size);
+	       hf_image_string(&lua->typing->process->image, string + STRING_TEXT, buffer, size);
 }
 
 /* The value of __name in the metatable @table, as luaL_newmetatable() sets it. */
@@ -324,7 +304,7 @@ static void walk_state(struct lua *lua, uint64_t block, uint64_t global)
 	}
 }
 
-static void lua_walk(void *state)
+static void lua_begin(void *state)
 {
 	struct lua *lua = state;
 	const struct hf_extents *extents = lua->typing->extents;
@@ -340,7 +320,7 @@ static void lua_walk(void *state)
 
 const struct typing_runtime typing_lua = {
     .name = "Lua",
-    .open = lua_open,
-    .walk = lua_walk,
-    .close = lua_close_state,
+    .symbol = "lua_newstate",
+    .state_bytes = sizeof(struct lua),
+    .begin = lua_begin,
 };

@@ -12,7 +12,6 @@
  *certificates and the rest have no such mark, and are left.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "heapwalk/typing/runtime.h"
@@ -59,25 +58,14 @@ struct openssl {
 	uint32_t ssl, context, table;
 };
 
-static void openssl_close(void *state)
+static void openssl_begin(void *state)
 {
-	free(state);
-}
+	struct openssl *openssl = state;
+	struct hf_typing *typing = openssl->typing;
 
-static struct hf_error *openssl_open(struct hf_typing *typing, void **ret)
-{
-	/* One of OpenSSL 3 that 1.1 has not. */
-	if (!typing_has_symbol(typing, "OSSL_LIB_CTX_new"))
-		return NULL;
-	struct openssl *openssl = calloc(1, sizeof(*openssl));
-	if (!openssl)
-		return hf_error_nomem();
-	openssl->typing = typing;
 	openssl->ssl = typing_intern(typing, HF_TYPE_RUNTIME, "SSL", 0);
 	openssl->context = typing_intern(typing, HF_TYPE_RUNTIME, "SSL_CTX", 0);
 	openssl->table = typing_intern(typing, HF_TYPE_RUNTIME, "OpenSSL LHASH", 0);
-	*ret = openssl;
-	return NULL;
 }
 
 /* ---- method tables ----------------------------------------------------------------------------
@@ -231,8 +219,9 @@ static void openssl_spread(void *state, uint32_t object, uint32_t type)
 
 const struct typing_runtime typing_openssl = {
     .name = "OpenSSL",
-    .open = openssl_open,
+    .symbol = "OSSL_LIB_CTX_new", /* of OpenSSL 3: 1.1 has it not */
+    .state_bytes = sizeof(struct openssl),
+    .begin = openssl_begin,
     .type_of = openssl_type_of,
     .spread = openssl_spread,
-    .close = openssl_close,
 };

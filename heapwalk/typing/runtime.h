@@ -13,22 +13,25 @@
 
 struct typing_runtime {
 	const char *name;
+	/*
+	 * It is in the process if a module has this symbol (64 bits, little-endian); its state is
+	 * then so many zeros, but that it starts with a pointer to the typing. Or else: open().
+	 */
+	const char *symbol;
+	size_t state_bytes;
 	/* *@ret NULL: the runtime is not in this process. */
 	struct hf_error *(*open)(struct hf_typing *typing, void **ret);
-	/* Type what the runtime's own lists lead to. May be NULL. */
-	void (*walk)(void *state);
+	/* Before objects are asked: type what the runtime's own lists lead to. May be NULL. */
+	void (*begin)(void *state);
 	/* The type of @object by its bytes, TYPE_NONE if it has no mark. May be NULL. */
 	uint32_t (*type_of)(void *state, uint32_t object, const uint8_t *data, uint64_t bytes);
 	/* @object has the runtime's type @type: type what it owns. May be NULL. */
 	void (*spread)(void *state, uint32_t object, uint32_t type);
-	void (*close)(void *state);
+	void (*close)(void *state); /* NULL: free() */
 };
 
 extern const struct typing_runtime typing_cpython, typing_gobject, typing_lua, typing_sqlite,
     typing_glib, typing_openssl;
-
-/* Is there a module with the symbol @name, in a process of 64 bits, little-endian? */
-bool typing_has_symbol(const struct hf_typing *typing, const char *name);
 
 /* The word and the 32 bits at @address; 0 if they are not there. */
 static inline uint64_t typing_word(const struct hf_typing *typing, uint64_t address)

@@ -11,7 +11,6 @@
  * to, each points back in turn. SQLite may keep a size in front of what it allocates. Pages may be
  * allocated many at a time: a block whose first one is such is all pages.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "heapwalk/typing/runtime.h"
@@ -42,29 +41,8 @@ enum {
 
 struct sqlite {
 	struct hf_typing *typing;
-	const struct hf_image *image;
 	uint32_t page, pages; /* types */
 };
-
-static void sqlite_close(void *state)
-{
-	free(state);
-}
-
-static struct hf_error *sqlite_open(struct hf_typing *typing, void **ret)
-{
-	if (!typing_has_symbol(typing, "sqlite3_open_v2"))
-		return NULL;
-	struct sqlite *sqlite = calloc(1, sizeof(*sqlite));
-	if (!sqlite)
-		return hf_error_nomem();
-	sqlite->typing = typing;
-	sqlite->image = &typing->process->image;
-	sqlite->page = typing_intern(typing, HF_TYPE_RUNTIME, "SQLite page", 0);
-	sqlite->pages = typing_intern(typing, HF_TYPE_RUNTIME, "SQLite pages", 0);
-	*ret = sqlite;
-	return NULL;
-}
 
 static uint64_t word_at(const struct sqlite *sqlite, uint64_t address)
 {
@@ -97,7 +75,8 @@ static bool is_connection(const struct sqlite *sqlite, uint64_t address)
 
 	return databases && count >= 2 && count <= MAX_DATABASES && word_at(sqlite, address) &&
 	       word_at(sqlite, word_at(sqlite, databases + DATABASE_TREE)) == address &&
-	       hf_image_string(sqlite->image, word_at(sqlite, databases), name, sizeof(name)) &&
+	       hf_image_string(&sqlite->typing->process->image, word_at(sqlite, databases), name,
+			       sizeof(name)) &&
 	       !strcmp(name, "main");
 }
 
@@ -134,11 +113,13 @@ static void own_connection(const struct sqlite *sqlite, uint64_t connection)
 		statement = word_at(sqlite, statement + STATEMENT_NEXT);
 }
 
-static void sqlite_walk(void *state)
+static void sqlite_begin(void *state)
 {
-	const struct sqlite *sqlite = state;
+	struct sqlite *sqlite = state;
 	const struct hf_extents *extents = sqlite->typing->extents;
 
+	sqlite->page = typing_intern(sqlite->typing, HF_TYPE_RUNTIME, "SQLite page", 0);
+	sqlite->pages = typing_intern(sqlite->typing, HF_TYPE_RUNTIME, "SQLite pages", 0);
 	for (uint32_t id = 0; id < hf_extents_count(extents); id++) {
 		uint64_t block = hf_extents_address(extents, id);
 		if (hf_extents_usable(extents, id) < LEAST_CONNECTION)
@@ -161,8 +142,8 @@ static uint64_t page_at(const struct sqlite *sqlite, const uint8_t *data, uint64
 		uint64_t header = at + page;
 		if (header + HEADER_BYTES > bytes)
 			return 0;
-		if (hf_image_word_at(sqlite->image, data + header) == base + at &&
-		    hf_image_word_at(sqlite->image, data + header + 8) ==
+		if (hf_image_word_at(&sqlite->typing->process->image, data + header) == base + at &&
+		    hf_image_word_at(&sqlite->typing->process->image, data + header + 8) ==
 			base + header + HEADER_BYTES)
 			return page;
 	}
@@ -200,7 +181,8 @@ static void sqlite_spread(void *state, uint32_t object, uint32_t type)
 
 	if (!page)
 		return;
-	uint64_t cache = hf_image_word_at(sqlite->image, data + at + page + HEADER_CACHE);
+	uint64_t cache =
+	    hf_image_word_at(&sqlite->typing->process->image, data + at + page + HEADER_CACHE);
 	uint32_t extra = number_at(sqlite, cache + CACHE_EXTRA);
 	uint64_t buckets = number_at(sqlite, cache + CACHE_BUCKETS);
 	if (!cache || number_at(sqlite, cache + CACHE_PAGE) != page ||
@@ -214,9 +196,9 @@ static void sqlite_spread(void *state, uint32_t object, uint32_t type)
 
 const struct typing_runtime typing_sqlite = {
     .name = "SQLite",
-    .open = sqlite_open,
-    .walk = sqlite_walk,
+    .symbol = "sqlite3_open_v2",
+    .state_bytes = sizeof(struct sqlite),
+    .begin = sqlite_begin,
     .type_of = sqlite_type_of,
     .spread = sqlite_spread,
-    .close = sqlite_close,
 };
