@@ -3,9 +3,12 @@
  *
  * The pointer to the table is a static variable of CPython's module (to 3.11), or part of the main
  * interpreter's state, which lies in the same module's data (3.12 and later). Neither has a name
- * that is left in a stripped program. So every aligned word of the module's data is tried as such
- * a pointer; a table is believed if an arena in it has pools that say the table's index of that
- * arena, and sizes that add up. Pointers to the table's later entries fail that by themselves.
+ * that is left in a stripped program. The state of another interpreter with arenas of its own (3.12
+ * and later) has 256 KiB for a map of them, and is a mmapped block of malloc's.
+ *
+ * So every aligned word of the module's data, and of such blocks, is tried as such a pointer; a
+ * table is believed if an arena in it has pools that say the table's index of that arena, and sizes
+ * that add up. Pointers to the table's later entries fail that by themselves.
  *
  * A table has 16 entries at first and is doubled. It is read by such halves: the first that has an
  * entry which is neither empty nor an arena is beyond its end.
@@ -16,6 +19,9 @@
 #include "heapwalk/pymalloc/pymalloc.h"
 
 enum { FIRST_ENTRIES = 16, MAX_ENTRIES = 1 << 24, MAX_TABLES = 64, PROBED_POOLS = 8 };
+
+/* Of an interpreter's state, and how much of such memory is searched at all. */
+enum { LEAST_STATE = 256 << 10, MAX_STATE = 1 << 20, MAX_SEARCHED = 256 << 20 };
 
 /* All that CPython has been built with on 64-bit Linux, see Objects/obmalloc.c. */
 static const struct pymalloc_cut cuts[] = {
@@ -272,6 +278,30 @@ static struct hf_error *search_words(struct search *search, uint64_t start, uint
 	return err;
 }
 
+/* The mmapped blocks of @below that may be another interpreter's state. */
+static struct hf_error *search_states(struct search *search)
+{
+	const struct hf_allocator *below = search->below;
+	struct hf_error *err = NULL;
+	uint64_t searched = 0;
+
+	for (uint32_t i = 0; i < below->regions.count && !err; i++) {
+		struct hf_chunk chunk;
+		uint64_t at = 0;
+		if (below->regions.data[i].kind != HF_REGION_MMAPPED)
+			continue;
+		while (!err && searched < MAX_SEARCHED &&
+		       below->ops->chunks(below, i, &at, &chunk, 1) == 1) {
+			uint64_t bytes = chunk.usable < MAX_STATE ? chunk.usable : MAX_STATE;
+			if (bytes < LEAST_STATE)
+				continue;
+			err = search_words(search, chunk.object, chunk.object + bytes);
+			searched += bytes;
+		}
+	}
+	return err;
+}
+
 static int by_start(const void *a, const void *b)
 {
 	const struct pymalloc_arena *x = a, *y = b;
@@ -318,21 +348,33 @@ static struct hf_error *make_regions(struct pymalloc *python)
 	return NULL;
 }
 
+/* By a symbol that CPython exports; or, where its file is not at hand, by the module's name. */
+static bool is_python(const struct hf_symbols *symbols, const struct hf_process *process,
+		      uint32_t module)
+{
+	const char *name = process->modules.data[module].name;
+	uint64_t address, size;
+
+	return hf_symbols_find(symbols, module, "PyType_Type", &address, &size) ||
+	       !strncmp(name, "python", 6) || !strncmp(name, "libpython", 9);
+}
+
 struct hf_error *pymalloc_find(struct pymalloc *python, const struct hf_process *process,
 			       const struct hf_symbols *symbols, const struct hf_allocator *below)
 {
 	struct search search = {.python = python, .process = process, .below = below};
 	struct hf_error *err = NULL;
-	uint64_t address, size;
 
 	for (uint32_t i = 0; i < process->modules.count && !err; i++) {
-		if (!hf_symbols_find(symbols, i, "PyType_Type", &address, &size))
+		if (!is_python(symbols, process, i))
 			continue;
 		hf_vec_foreach (mapping, &process->mappings) {
 			if (!err && mapping->module == i && (mapping->flags & HF_SEGMENT_W))
 				err = search_words(&search, mapping->start, mapping->end);
 		}
 	}
+	if (!err && search.cut_known)
+		err = search_states(&search);
 	hf_vec_free(&search.tables);
 	if (err || python->arenas.count == 0)
 		return err;

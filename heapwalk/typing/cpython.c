@@ -160,8 +160,9 @@ uint32_t cpython_object_at(struct cpython *python, const uint8_t *data, uint64_t
 	return references ? slot.type : kept_type(python, slot.type);
 }
 
-static uint32_t cpython_type_of(void *state, const uint8_t *data, uint64_t bytes)
+static uint32_t cpython_type_of(void *state, uint32_t object, const uint8_t *data, uint64_t bytes)
 {
+	(void)object;
 	uint32_t type = cpython_object_at(state, data, bytes, 0);
 	if (type == TYPE_NONE)
 		type = cpython_object_at(state, data, bytes, HF_PYTHON_GC_HEAD);
@@ -171,5 +172,9 @@ static uint32_t cpython_type_of(void *state, const uint8_t *data, uint64_t bytes
 }
 
 const struct typing_runtime typing_cpython = {
-    "CPython", cpython_open, cpython_type_of, cpython_spread, cpython_close,
+    .name = "CPython",
+    .open = cpython_open,
+    .type_of = cpython_type_of,
+    .spread = cpython_spread,
+    .close = cpython_close,
 };

@@ -157,8 +157,9 @@ static const struct class_slot *class_at(struct gobject *glib, uint64_t address)
 	return slot;
 }
 
-static uint32_t gobject_type_of(void *state, const uint8_t *data, uint64_t bytes)
+static uint32_t gobject_type_of(void *state, uint32_t object, const uint8_t *data, uint64_t bytes)
 {
+	(void)object;
 	struct gobject *glib = state;
 
 	for (uint64_t at = 0; at <= MAX_PRIVATE && at + 24 <= bytes; at += INSTANCE_ALIGN) {
@@ -174,5 +175,8 @@ static uint32_t gobject_type_of(void *state, const uint8_t *data, uint64_t bytes
 }
 
 const struct typing_runtime typing_gobject = {
-    "GObject", gobject_open, gobject_type_of, NULL, gobject_close,
+    .name = "GObject",
+    .open = gobject_open,
+    .type_of = gobject_type_of,
+    .close = gobject_close,
 };

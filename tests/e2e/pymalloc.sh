@@ -38,6 +38,21 @@ find_broken() {
 	rm -f "$work/core"
 }
 
+# From 3.12 on another interpreter has arenas of its own.
+inner() {
+	"$python" -c 'import sys; sys.exit(sys.version_info < (3, 12))' || return 0
+	dump "$work/core" "$python" "$PWD/fixtures/python_inner.py" "$work/truth" || exit 1
+	"$HF" query --csv -q "$work/core" "SELECT address, type, type_source, usable FROM objects
+		WHERE arena = (SELECT max(id) FROM arenas WHERE layer = 'pymalloc') OR
+		arena = (SELECT min(id) FROM arenas WHERE layer = 'pymalloc')" >"$work/types.csv"
+	[ "$("$HF" query --csv -q "$work/core" "SELECT count(*) FROM arenas
+		WHERE layer = 'pymalloc'" | tail -n 1 | tr -d '\r')" = 2 ] ||
+		wrong "not two interpreters' arenas"
+	printf 'another interpreter: '
+	python3 tests/oracle/check_types.py "$work/truth" "$work/types.csv" 100 100 || status=1
+	rm -f "$work/core"
+}
+
 for python in $all; do
 	printf '%s: ' "$("$python" -V 2>&1)"
 	dump "$work/core" "$python" "$PWD/fixtures/python_pools.py" "$work/truth" || exit 1
@@ -45,6 +60,7 @@ for python in $all; do
 		status=1
 	identities
 	rm -f "$work/core"
+	inner
 	[ -z "$broken" ] || continue
 	broken=done
 	find_broken link pymalloc-link-broken "use after free"
