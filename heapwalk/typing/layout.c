@@ -10,7 +10,7 @@
 
 #include "core/base/cleanup.h"
 
-#include "heapwalk/typing/libstdcxx.h"
+#include "heapwalk/typing/cxx_library.h"
 
 enum {
 	MAX_LEAVES = 4096,
@@ -112,7 +112,8 @@ static bool add_leaf(struct opening *opening, const struct part *part, const str
 	};
 	if (kind == LEAF_POINTER) {
 		leaf.target = hf_ctype_target(opening->symbols, part->type);
-		if (part->nodes.from && leaf.target == part->nodes.from)
+		if (part->nodes.from &&
+		    (leaf.target == part->nodes.from || leaf.target == part->nodes.end))
 			leaf.target = part->nodes.to;
 		else if (part->nodes.from &&
 			 stdlib_is_pointer_to(opening->symbols, leaf.target, part->nodes.from))
