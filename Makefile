@@ -147,7 +147,8 @@ units: $(UNIT_BINS)
 
 BUILD_DEPS := gcc g++ make pkg-config libdw-dev libelf-dev libsqlite3-dev libzstd-dev zlib1g-dev \
               liblzma-dev liblz4-dev libjson-c-dev libxxhash-dev libncurses-dev libcmocka-dev gdb
-TEST_DEPS  := $(BUILD_DEPS) clang clang-format valgrind elfutils python3 python3-jsonschema sqlite3 lua5.3 lua5.4 libc6-dbg procps \
+TEST_DEPS  := $(BUILD_DEPS) clang clang-format dwz libc++-dev libc++abi-dev valgrind elfutils \
+              python3 python3-jsonschema sqlite3 lua5.3 lua5.4 libc6-dbg procps \
               tmux zsh fish groff-base zstd libbz2-dev libglib2.0-dev musl-tools libjemalloc2 \
               libtcmalloc-minimal4
 GLIBC_DEPS := debootstrap qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross \

@@ -1,8 +1,8 @@
 /*
  * query.h - SQL over the live analysis: SQLite virtual tables, nothing is copied.
  *
- * The tables are a contract (DESIGN): objects, nodes, refs, chunks, holders, arenas, threads,
- * mappings, modules, types, findings. Columns declared ADDRESS hold addresses.
+ * The tables are a contract (DESIGN): objects, nodes, refs, fields, chunks, holders, arenas,
+ * threads, mappings, modules, types, findings. Columns declared ADDRESS hold addresses.
  */
 #ifndef HF_HEAPWALK_QUERY_QUERY_H
 #define HF_HEAPWALK_QUERY_QUERY_H

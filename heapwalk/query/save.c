@@ -250,7 +250,7 @@ static struct hf_error *save_tables(sqlite3 *db, struct hf_export *export)
 
 	for (unsigned i = 0; i < query_table_count && !err; i++) {
 		const struct query_table *table = &query_tables[i];
-		if (is_big(table->name))
+		if (is_big(table->name) || table->asked_only)
 			continue;
 		err = create_table(db, export, table);
 		if (!err && strcmp(table->name, "refs"))

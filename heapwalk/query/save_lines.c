@@ -258,8 +258,10 @@ static struct hf_error *write_ndjson(struct hf_export *export)
 	struct hf_error *err = NULL;
 
 	put_meta(export);
-	for (unsigned i = 0; i < query_table_count && !err; i++)
-		err = put_table(export, &query_tables[i]);
+	for (unsigned i = 0; i < query_table_count && !err; i++) {
+		if (!query_tables[i].asked_only)
+			err = put_table(export, &query_tables[i]);
+	}
 	if (!err)
 		hf_export_note(export, "nodes and chunks that are objects are told by the lines of "
 				       "objects alone; what is NULL is left out");

@@ -102,6 +102,12 @@ static uint64_t nodes_rows(const struct hf_analysis *analysis)
 	return analysis->graph ? hf_graph_root(analysis->graph) + 1ull : 0;
 }
 
+/* Those that can point: the super root has no memory. */
+static uint64_t refs_rows(const struct hf_analysis *analysis)
+{
+	return analysis->graph ? hf_graph_root(analysis->graph) : 0;
+}
+
 static void nodes_column(struct query_cursor *cursor, struct query_cell *ctx, int column)
 {
 	const struct hf_analysis *analysis = cursor->analysis;
@@ -416,46 +422,53 @@ const struct query_table query_tables[] = {
      "CREATE TABLE objects(id INTEGER, address ADDRESS, usable INTEGER, chunk_size INTEGER, "
      "arena INTEGER, kind TEXT, leak_kind TEXT, type TEXT, type_source TEXT, retained INTEGER, "
      "retained_objects INTEGER, dominator INTEGER, depth INTEGER)",
-     0, 1, -1, objects_rows, objects_column, NULL, NULL, NULL},
+     0, 1, -1, objects_rows, objects_column, NULL, NULL, NULL, false},
     {"nodes",
      "CREATE TABLE nodes(id INTEGER, kind TEXT, name TEXT, address ADDRESS, retained INTEGER, "
      "dominator INTEGER)",
-     0, -1, -1, nodes_rows, nodes_column, NULL, NULL, NULL},
+     0, -1, -1, nodes_rows, nodes_column, NULL, NULL, NULL, false},
     {"refs",
      "CREATE TABLE refs(source INTEGER, target INTEGER, source_offset INTEGER, "
      "target_offset INTEGER, interior INTEGER, field TEXT)",
-     0, -1, 1, nodes_rows, query_refs_column, query_refs_first, query_refs_next, query_refs_at_end},
+     0, -1, 1, refs_rows, query_refs_column, query_refs_first, query_refs_next, query_refs_at_end,
+     false},
+    {"fields",
+     "CREATE TABLE fields(object INTEGER, address ADDRESS, path TEXT, type TEXT, offset INTEGER, "
+     "value, target INTEGER)",
+     0, 1, -1, query_fields_rows, query_fields_column, query_fields_first, query_fields_next,
+     query_fields_at_end, true},
     {"chunks", "CREATE TABLE chunks(address ADDRESS, size INTEGER, arena INTEGER, state TEXT)", -1,
-     -1, -1, NULL, query_chunks_column, query_chunks_first, query_chunks_next, query_chunks_at_end},
+     -1, -1, NULL, query_chunks_column, query_chunks_first, query_chunks_next, query_chunks_at_end,
+     false},
     {"holders",
      "CREATE TABLE holders(id INTEGER, kind TEXT, name TEXT, module TEXT, thread INTEGER, "
      "frame INTEGER, address ADDRESS, size INTEGER, retained INTEGER, variable TEXT)",
-     -1, -1, -1, holders_rows, holders_column, NULL, NULL, NULL},
+     -1, -1, -1, holders_rows, holders_column, NULL, NULL, NULL, false},
     {"arenas",
      "CREATE TABLE arenas(id INTEGER, address ADDRESS, main INTEGER, in_flux INTEGER, "
      "heaps INTEGER, attached_threads INTEGER, system_bytes INTEGER, max_system_bytes INTEGER, "
      "inuse_count INTEGER, inuse_bytes INTEGER, tcache_bytes INTEGER, fastbin_bytes INTEGER, "
      "unsorted_bytes INTEGER, small_bytes INTEGER, large_bytes INTEGER, top_bytes INTEGER, "
      "overhead_bytes INTEGER, pool_bytes INTEGER, unused_bytes INTEGER, layer TEXT)",
-     0, -1, -1, arenas_rows, arenas_column, NULL, NULL, NULL},
+     0, -1, -1, arenas_rows, arenas_column, NULL, NULL, NULL, false},
     {"threads",
      "CREATE TABLE threads(number INTEGER, tid INTEGER, name TEXT, signal INTEGER, pc ADDRESS, "
      "sp ADDRESS, frames INTEGER, function TEXT)",
-     -1, -1, -1, threads_rows, threads_column, NULL, NULL, NULL},
+     -1, -1, -1, threads_rows, threads_column, NULL, NULL, NULL, false},
     {"mappings",
      "CREATE TABLE mappings(start ADDRESS, \"end\" ADDRESS, size INTEGER, flags TEXT, kind TEXT, "
      "present INTEGER, path TEXT, module TEXT)",
-     -1, -1, -1, mappings_rows, mappings_column, NULL, NULL, NULL},
+     -1, -1, -1, mappings_rows, mappings_column, NULL, NULL, NULL, false},
     {"modules",
      "CREATE TABLE modules(name TEXT, path TEXT, start ADDRESS, \"end\" ADDRESS, build_id TEXT, "
      "file TEXT, match TEXT, symbols TEXT)",
-     -1, -1, -1, modules_rows, modules_column, NULL, NULL, NULL},
+     -1, -1, -1, modules_rows, modules_column, NULL, NULL, NULL, false},
     {"types",
      "CREATE TABLE types(id INTEGER, name TEXT, source TEXT, confidence INTEGER, count INTEGER, "
      "bytes INTEGER)",
-     0, -1, -1, types_rows, types_column, NULL, NULL, NULL},
+     0, -1, -1, types_rows, types_column, NULL, NULL, NULL, false},
     {"findings", "CREATE TABLE findings(severity TEXT, code TEXT, address ADDRESS, message TEXT)",
-     -1, -1, -1, findings_rows, findings_column, NULL, NULL, NULL},
+     -1, -1, -1, findings_rows, findings_column, NULL, NULL, NULL, false},
 };
 
 const unsigned query_table_count = sizeof(query_tables) / sizeof(query_tables[0]);

@@ -97,6 +97,7 @@ static int close_cursor(sqlite3_vtab_cursor *base)
 	struct query_cursor *cursor = (struct query_cursor *)base;
 	free(cursor->chunks);
 	free(cursor->edges);
+	query_fields_destroy(cursor->fields);
 	free(cursor);
 	return SQLITE_OK;
 }
@@ -147,9 +148,6 @@ static void rewind_cursor(struct query_cursor *cursor)
 	cursor->only_target = HF_NO_NODE;
 	cursor->sources = NULL;
 	cursor->failed = false;
-	/* The super root's row in refs is no memory. */
-	if (table->first && table->rows && cursor->end)
-		cursor->end--;
 }
 
 static int filter(sqlite3_vtab_cursor *base, int lookup, const char *text, int argc,
@@ -243,6 +241,7 @@ void query_rows_deinit(struct query_cursor *cursor)
 {
 	free(cursor->chunks);
 	free(cursor->edges);
+	query_fields_destroy(cursor->fields);
 }
 
 struct hf_error *hf_query_open(struct hf_analysis *analysis, struct hf_query **ret)

@@ -36,9 +36,10 @@ struct query_cursor {
 	struct hf_edge *edges;
 	size_t edge_count, edge_at;
 	struct hf_edge_place place;
-	struct query_names *names; /* NULL: texts of fields are owned by the cell */
-	uint32_t only_target;	   /* HF_NO_NODE: all */
-	const uint32_t *sources;   /* of only_target, at `row`; NULL: every node */
+	struct query_names *names;   /* NULL: texts of fields are owned by the cell */
+	uint32_t only_target;	     /* HF_NO_NODE: all */
+	const uint32_t *sources;     /* of only_target, at `row`; NULL: every node */
+	struct query_fields *fields; /* fields: those of the object before `row` */
 	bool failed;
 };
 
@@ -55,6 +56,7 @@ struct query_table {
 	void (*first)(struct query_cursor *cursor);
 	void (*next)(struct query_cursor *cursor);
 	bool (*at_end)(const struct query_cursor *cursor);
+	bool asked_only; /* made from what is asked for: not among the tables that are exported */
 };
 
 extern const struct query_table query_tables[];
@@ -69,6 +71,14 @@ void query_refs_first(struct query_cursor *cursor);
 void query_refs_next(struct query_cursor *cursor);
 bool query_refs_at_end(const struct query_cursor *cursor);
 void query_refs_column(struct query_cursor *cursor, struct query_cell *ctx, int column);
+
+/* fields.c */
+uint64_t query_fields_rows(const struct hf_analysis *analysis);
+void query_fields_first(struct query_cursor *cursor);
+void query_fields_next(struct query_cursor *cursor);
+bool query_fields_at_end(const struct query_cursor *cursor);
+void query_fields_column(struct query_cursor *cursor, struct query_cell *ctx, int column);
+void query_fields_destroy(struct query_fields *fields);
 
 struct hf_query;
 sqlite3 *query_db(struct hf_query *query);

@@ -141,10 +141,41 @@ static void mark_leaf(const struct propagation *prop, const struct leaf *leaf, u
 	}
 }
 
+static uint32_t variable_at(const struct propagation *prop, uint64_t address)
+{
+	const struct hf_variable *variable = hf_symbols_variable_at(prop->symbols, address);
+	uint32_t ctype = variable && variable->address == address
+			     ? hf_ctype_of_variable(prop->symbols, variable)
+			     : 0;
+	return hf_ctype_get(prop->symbols, ctype)->kind == HF_CTYPE_ARRAY
+		   ? hf_ctype_target(prop->symbols, ctype)
+		   : ctype;
+}
+
+uint32_t propagation_type_at(const struct propagation *prop, uint64_t address)
+{
+	if (address < SMALL_NUMBER)
+		return 0;
+	if (address - prop->low >= prop->high - prop->low)
+		return variable_at(prop, address);
+	uint32_t object = hf_extents_find(prop->extents, address);
+	uint32_t packed = object == HF_NO_OBJECT ? TYPE_NONE : prop->typing->of[object];
+	if (packed == TYPE_NONE || packed_rank(packed) >= RANK_SCALAR)
+		return 0;
+	const struct hf_type *type = &prop->typing->types.data[packed_type(packed)];
+	return address == hf_extents_address(prop->extents, object) + type->offset ? type->ctype
+										   : 0;
+}
+
 /* A pointer leads to an object that is known to be what the leaf says. */
 static void count_target(const struct propagation *prop, const struct leaf *leaf, uint64_t value,
 			 struct verdict *verdict)
 {
+	if (value - prop->low >= prop->high - prop->low) {
+		if (leaf->target && variable_at(prop, value) == leaf->target)
+			verdict->good += RIGHT_TYPE;
+		return;
+	}
 	uint32_t object = hf_extents_find(prop->extents, value);
 	if (object == HF_NO_OBJECT || prop->typing->of[object] == TYPE_NONE || !leaf->target)
 		return;

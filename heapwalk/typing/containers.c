@@ -10,7 +10,12 @@
 
 #include "heapwalk/typing/propagate.h"
 
-enum { DEQUE_NODE = 512, MAX_ELEMENTS_BITS = 40 };
+enum {
+	DEQUE_NODE = 512,    /* bytes of a node: libstdc++ */
+	SIZED_NODE = 4096,   /* libc++ */
+	SHORT_CAPACITY = 22, /* libc++ */
+	MAX_ELEMENTS_BITS = 40,
+};
 
 struct walk {
 	struct propagation prop;
@@ -38,7 +43,7 @@ static uint64_t element_size(const struct walk *walk, uint32_t ctype)
 }
 
 /* [start, finish) used of [start, end). */
-static bool measure_vector(const struct walk *walk, const uint64_t words[4],
+static bool measure_vector(const struct walk *walk, const uint64_t words[STDLIB_WORDS],
 			   struct hf_container *ret)
 {
 	uint64_t size = ret->kind == HF_CONTAINER_BITS ? 0 : element_size(walk, ret->ctype);
@@ -55,8 +60,8 @@ static bool measure_vector(const struct walk *walk, const uint64_t words[4],
 	return true;
 }
 
-static bool measure_string(const struct walk *walk, const uint64_t words[4], uint64_t address,
-			   struct hf_container *ret)
+static bool measure_string(const struct walk *walk, const uint64_t words[STDLIB_WORDS],
+			   uint64_t address, struct hf_container *ret)
 {
 	uint64_t chunk = 0, bytes = hf_ctype_get(walk->prop.symbols, ret->ctype)->size;
 
@@ -74,23 +79,77 @@ static bool measure_string(const struct walk *walk, const uint64_t words[4], uin
 	return true;
 }
 
-static bool measure_deque(const struct walk *walk, const uint64_t words[4],
+/* libc++: a short one has twice its length in the byte where a long one has an odd capacity. */
+static bool measure_short_string(const struct walk *walk, const uint64_t words[STDLIB_WORDS],
+				 uint8_t first, struct hf_container *ret)
+{
+	uint64_t chunk = 0, capacity = words[2] & ~UINT64_C(1);
+
+	ret->elements = first / 2;
+	ret->capacity = SHORT_CAPACITY;
+	if (!(first & 1))
+		return ret->elements <= SHORT_CAPACITY;
+	ret->elements = words[1];
+	ret->capacity = capacity;
+	if (words[1] >= capacity || capacity >> MAX_ELEMENTS_BITS ||
+	    !block_at(walk, words[0], capacity, &chunk))
+		return false;
+	ret->bytes = chunk;
+	ret->unused_bytes = capacity - words[1];
+	return true;
+}
+
+/* All nodes are as big as the first, whose address is at @map. */
+static uint64_t deque_nodes_bytes(const struct walk *walk, uint64_t map, uint64_t nodes)
+{
+	uint64_t node = 0, chunk = 0;
+	return hf_image_word(walk->prop.image, map, &node) && block_at(walk, node, 1, &chunk)
+		   ? nodes * chunk
+		   : 0;
+}
+
+static bool measure_deque(const struct walk *walk, const uint64_t words[STDLIB_WORDS],
 			  struct hf_container *ret)
 {
 	uint64_t chunk = 0, size = element_size(walk, ret->ctype);
 
 	if (words[0] == 0)
 		return true;
-	if (words[1] >> MAX_ELEMENTS_BITS || words[3] < words[2] ||
-	    !block_at(walk, words[0], words[1] * 8, &chunk))
+	if (words[1] >> MAX_ELEMENTS_BITS || words[3] < words[2] || words[5] < words[4] ||
+	    words[6] < words[7] || size == 0 || !block_at(walk, words[0], words[1] * 8, &chunk))
 		return false;
 	uint64_t nodes = (words[3] - words[2]) / 8 + 1;
-	ret->elements = 0; /* its ends within the nodes are not read: unknown */
-	ret->capacity = size && size < DEQUE_NODE ? nodes * (DEQUE_NODE / size) : nodes;
-	ret->bytes = chunk;
-	if (nodes <= words[1] && hf_image_word(walk->prop.image, words[2], &size) &&
-	    block_at(walk, size, 1, &chunk))
-		ret->bytes += nodes * chunk;
+	uint64_t each = size < DEQUE_NODE ? DEQUE_NODE / size : 1;
+	if (nodes > words[1] || (words[5] - words[4]) / size > each ||
+	    (words[6] - words[7]) / size > each)
+		return false;
+	ret->capacity = nodes * each;
+	/* Its first node from the start on, its last to the finish, all between. */
+	ret->elements = nodes == 1 ? (words[6] - words[4]) / size
+				   : (nodes - 2) * each + (words[5] - words[4]) / size +
+					 (words[6] - words[7]) / size;
+	ret->unused_bytes = (ret->capacity - ret->elements) * size;
+	ret->bytes = chunk + deque_nodes_bytes(walk, words[2], nodes);
+	return true;
+}
+
+static bool measure_sized_deque(const struct walk *walk, const uint64_t words[STDLIB_WORDS],
+				struct hf_container *ret)
+{
+	uint64_t chunk = 0, size = element_size(walk, ret->ctype);
+
+	if (words[0] == 0)
+		return true;
+	if (words[2] < words[1] || size == 0 || words[3] >> MAX_ELEMENTS_BITS ||
+	    words[1] < words[0] || !block_at(walk, words[0], words[2] - words[0], &chunk))
+		return false;
+	uint64_t nodes = (words[2] - words[1]) / 8;
+	ret->capacity = nodes * (size < SIZED_NODE / 16 ? SIZED_NODE / size : 16);
+	ret->elements = words[3];
+	if (ret->elements > ret->capacity)
+		return false;
+	ret->unused_bytes = (ret->capacity - ret->elements) * size;
+	ret->bytes = chunk + deque_nodes_bytes(walk, words[1], nodes);
 	return true;
 }
 
@@ -117,9 +176,9 @@ static bool measure(const struct walk *walk, const struct container *container, 
 		    uint64_t address, struct hf_container *ret)
 {
 	const struct stdlib_shape *shape = &container->shape;
-	uint64_t words[4];
+	uint64_t words[STDLIB_WORDS];
 
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < STDLIB_WORDS; i++)
 		words[i] = hf_image_word_at(walk->prop.image, data + shape->words[i]);
 	switch ((enum stdlib_kind)shape->kind) {
 	case STDLIB_VECTOR:
@@ -127,8 +186,12 @@ static bool measure(const struct walk *walk, const struct container *container, 
 		return measure_vector(walk, words, ret);
 	case STDLIB_STRING:
 		return measure_string(walk, words, address, ret);
+	case STDLIB_SHORT_STRING:
+		return measure_short_string(walk, words, data[shape->words[2]], ret);
 	case STDLIB_DEQUE:
 		return measure_deque(walk, words, ret);
+	case STDLIB_SIZED_DEQUE:
+		return measure_sized_deque(walk, words, ret);
 	case STDLIB_LIST:
 		return measure_nodes(walk, words[0], words[2], 0, 0, ret);
 	case STDLIB_TREE:
@@ -146,10 +209,11 @@ static bool measure(const struct walk *walk, const struct container *container, 
 static enum hf_container_kind kind_of(enum stdlib_kind kind)
 {
 	static const uint8_t kinds[STDLIB_KINDS] = {
-	    [STDLIB_VECTOR] = HF_CONTAINER_VECTOR, [STDLIB_BITS] = HF_CONTAINER_BITS,
-	    [STDLIB_STRING] = HF_CONTAINER_STRING, [STDLIB_DEQUE] = HF_CONTAINER_DEQUE,
-	    [STDLIB_LIST] = HF_CONTAINER_NODES,	   [STDLIB_FORWARD_LIST] = HF_CONTAINER_NODES,
-	    [STDLIB_TREE] = HF_CONTAINER_NODES,	   [STDLIB_HASH] = HF_CONTAINER_HASH,
+	    [STDLIB_VECTOR] = HF_CONTAINER_VECTOR,	 [STDLIB_BITS] = HF_CONTAINER_BITS,
+	    [STDLIB_STRING] = HF_CONTAINER_STRING,	 [STDLIB_DEQUE] = HF_CONTAINER_DEQUE,
+	    [STDLIB_SHORT_STRING] = HF_CONTAINER_STRING, [STDLIB_SIZED_DEQUE] = HF_CONTAINER_DEQUE,
+	    [STDLIB_LIST] = HF_CONTAINER_NODES,		 [STDLIB_FORWARD_LIST] = HF_CONTAINER_NODES,
+	    [STDLIB_TREE] = HF_CONTAINER_NODES,		 [STDLIB_HASH] = HF_CONTAINER_HASH,
 	};
 	return (enum hf_container_kind)kinds[kind];
 }

@@ -10,7 +10,7 @@
 
 #include "core/base/cleanup.h"
 
-#include "heapwalk/typing/libstdcxx.h"
+#include "heapwalk/typing/cxx_library.h"
 
 enum {
 	MAX_LEAVES = 4096,
@@ -92,6 +92,13 @@ static enum leaf_kind leaf_kind_of(struct hf_symbols *symbols, uint32_t type,
 	}
 }
 
+/* A structure that is nowhere defined says no more than void. */
+static bool is_opaque(struct hf_symbols *symbols, uint32_t type)
+{
+	const struct hf_ctype *of = hf_ctype_get(symbols, type);
+	return (of->kind == HF_CTYPE_STRUCT || of->kind == HF_CTYPE_UNION) && of->size == 0;
+}
+
 static bool add_leaf(struct opening *opening, const struct part *part, const struct hf_ctype *of)
 {
 	enum leaf_kind kind = leaf_kind_of(opening->symbols, part->type, of);
@@ -105,11 +112,14 @@ static bool add_leaf(struct opening *opening, const struct part *part, const str
 	};
 	if (kind == LEAF_POINTER) {
 		leaf.target = hf_ctype_target(opening->symbols, part->type);
-		if (part->nodes.from && leaf.target == part->nodes.from)
+		if (part->nodes.from &&
+		    (leaf.target == part->nodes.from || leaf.target == part->nodes.end))
 			leaf.target = part->nodes.to;
 		else if (part->nodes.from &&
 			 stdlib_is_pointer_to(opening->symbols, leaf.target, part->nodes.from))
 			leaf.target = part->nodes.to_pointer;
+		else if (is_opaque(opening->symbols, leaf.target))
+			leaf.target = 0;
 	}
 	if (opening->leaves.count >= MAX_LEAVES || of->size == 0)
 		return true;

@@ -14,7 +14,7 @@
 #define HF_HEAPWALK_TYPING_LAYOUT_H
 
 #include "core/symbols/types.h"
-#include "heapwalk/typing/libstdcxx.h"
+#include "heapwalk/typing/cxx_library.h"
 
 enum leaf_kind {
 	LEAF_POINTER,

@@ -82,12 +82,15 @@ static void note_container(struct propagation *prop, const struct container *con
 	const struct stdlib_shape *shape = &container->shape;
 	uint64_t words[4] = {0};
 
-	if (shape->kind != STDLIB_VECTOR && shape->kind != STDLIB_DEQUE)
+	if (shape->kind != STDLIB_VECTOR && shape->kind != STDLIB_DEQUE &&
+	    shape->kind != STDLIB_SIZED_DEQUE)
 		return;
 	for (int i = 0; i < 4; i++)
 		words[i] = hf_image_word_at(prop->image, data + shape->words[i]);
 	if (shape->kind == STDLIB_VECTOR && words[1] != words[2])
 		set_limit(prop, words[0], words[0], words[1]);
+	else if (shape->kind == STDLIB_SIZED_DEQUE && words[0])
+		set_limit(prop, words[0], words[1], words[2]);
 	else if (shape->kind == STDLIB_DEQUE && words[0])
 		set_limit(prop, words[0], words[2], words[3] + prop->image->word_bytes);
 }

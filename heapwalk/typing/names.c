@@ -5,8 +5,8 @@
  *		 int, std::less<...>, std::allocator<...> >   ->   std::map<std::string, int>
  *
  * Arguments that a template has by default are left out where they stand last but for others
- * of them: allocators, comparisons, hashes, deleters, character traits. One pass, in place: a
- * name only gets shorter.
+ * of them: allocators, comparisons, hashes, deleters, character traits. In place: a name only gets
+ * shorter.
  */
 #include <string.h>
 
@@ -59,6 +59,23 @@ static char *put(char *to, const char *text)
 	return to + length;
 }
 
+/* The libraries' inner namespaces and the space before '>', which not every compiler writes. */
+static void take_inner(char *name)
+{
+	const char *at = name;
+	char *to = name;
+
+	while (*at) {
+		if (take(&at, "std::__cxx11::") || take(&at, "std::__1::"))
+			to = put(to, "std::");
+		else if (at[0] == ' ' && at[1] == '>')
+			at++;
+		else
+			*to++ = *at++;
+	}
+	*to = '\0';
+}
+
 void typing_shorten(char *name)
 {
 	const char *at = name;
@@ -66,20 +83,16 @@ void typing_shorten(char *name)
 
 	if (!strstr(name, "std::"))
 		return;
+	take_inner(name);
 	while (*at) {
 		const char *next = skip_default(at);
-		if (next != at) {
+		if (next != at)
 			at = next;
-		} else if (take(&at, "std::__cxx11::basic_string<char, std::char_traits<char>, "
-				     "std::allocator<char> >")) {
+		else if (take(&at, "std::basic_string<char, std::char_traits<char>, "
+				   "std::allocator<char>>"))
 			to = put(to, "std::string");
-		} else if (take(&at, "std::__cxx11::")) {
-			to = put(to, "std::");
-		} else if (at[0] == ' ' && at[1] == '>') {
-			at++;
-		} else {
+		else
 			*to++ = *at++;
-		}
 	}
 	*to = '\0';
 }

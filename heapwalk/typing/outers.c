@@ -23,7 +23,7 @@ void outers_destroy(struct outers *outers)
 	free(outers);
 }
 
-static bool wanted(const struct hf_module *module)
+bool propagation_module_counts(const struct hf_module *module)
 {
 	return module->has_dwarf && (module->is_executable || !module->is_libc);
 }
@@ -73,8 +73,8 @@ static struct outers *open_outers(struct propagation *prop)
 {
 	struct outers *outers = calloc(1, sizeof(*outers));
 	uint32_t *types = NULL, count = 0;
-	struct hf_error *err =
-	    hf_ctype_structures(prop->symbols, wanted, MAX_STRUCTURES, &types, &count);
+	struct hf_error *err = hf_ctype_structures(prop->symbols, propagation_module_counts,
+						   MAX_STRUCTURES, &types, &count);
 
 	if (err || !outers) {
 		hf_error_destroy(err);

@@ -363,9 +363,14 @@ struct hf_error *typing_propagate(struct hf_typing *typing, const struct hf_prog
 		propagation_drain(prop);
 		more |= propagation_infer_void(prop);
 		propagation_drain(prop);
+		if (!more) {
+			more = propagation_infer_content(prop);
+			propagation_drain(prop);
+		}
 		if (!more)
 			break;
 	}
+	contents_destroy(prop->contents);
 	outers_destroy(prop->outers);
 	limits_destroy(prop->limits);
 	bool failed = prop->failed;

@@ -56,8 +56,9 @@ struct propagation {
 	uint32_t link_count;
 	struct limits *limits; /* NULL: there are none */
 	uint64_t parts, rejected;
-	struct outers *outers; /* made when first asked; NULL: not yet */
-	bool failed;	       /* out of memory */
+	struct outers *outers;	   /* made when first asked; NULL: not yet */
+	struct contents *contents; /* the same */
+	bool failed;		   /* out of memory */
 };
 
 /* A piece of memory that is @count of a type, whose pointers propose. */
@@ -107,12 +108,18 @@ struct outer {
 uint32_t propagation_outers(struct propagation *prop, uint32_t inner, uint64_t offset,
 			    const struct outer **ret);
 void outers_destroy(struct outers *outers);
+/* Are the structures of this module candidates? */
+bool propagation_module_counts(const struct hf_module *module);
 
 /* Is there a bigger structure that starts with @inner, and would fill @usable bytes? */
 bool propagation_may_be_outer(struct propagation *prop, uint32_t inner, uint64_t usable);
 
 /* infer.c: wholes of which a part is known; true if any object got a type. */
 bool propagation_infer(struct propagation *prop);
+
+/* infer_content.c: what its own pointers tell of an object that nothing else told of. */
+bool propagation_infer_content(struct propagation *prop);
+void contents_destroy(struct contents *contents);
 
 /* infer_void.c: what void pointers lead to; true if any object got a type. */
 bool propagation_infer_void(struct propagation *prop);
@@ -135,6 +142,9 @@ struct verdict propagation_check(struct propagation *prop, uint32_t object, uint
 /* The same for a type that has no number yet, all words of it looked at: a pointer where it has
  * none is bad, one that leads to an object of the right type is very good. */
 struct verdict propagation_check_all(struct propagation *prop, uint32_t object, uint32_t ctype);
+
+/* What is known to start at @address, an object or a variable; 0: nothing sure. */
+uint32_t propagation_type_at(const struct propagation *prop, uint64_t address);
 
 /* Give it to the object, and into the queue. */
 void propagation_assign(struct propagation *prop, uint32_t object, uint32_t type,

@@ -115,7 +115,7 @@ enum hf_container_kind {
 	HF_CONTAINER_VECTOR,
 	HF_CONTAINER_BITS,
 	HF_CONTAINER_STRING,
-	HF_CONTAINER_DEQUE, /* its number of elements is not known */
+	HF_CONTAINER_DEQUE,
 	HF_CONTAINER_NODES, /* list, map, set: no capacity */
 	HF_CONTAINER_HASH,  /* capacity: buckets */
 };

@@ -75,7 +75,7 @@ static void add_container(void *ctx, const struct hf_container *container)
 		return;
 	sum->kind = container->kind;
 	sum->count++;
-	sum->empty += container->elements == 0 && container->kind != HF_CONTAINER_DEQUE;
+	sum->empty += container->elements == 0;
 	sum->elements += container->elements;
 	sum->bytes += container->bytes;
 	sum->unused += container->unused_bytes;
@@ -111,10 +111,8 @@ struct hf_error *waste_containers(struct hf_analysis *analysis, uint64_t top, st
 		hf_doc_row(doc, table, 0);
 		hf_doc_cell(doc, table, hf_text(hf_doc_dup(doc, name)));
 		hf_doc_cell(doc, table, hf_count(sum->count));
-		hf_doc_cell(doc, table,
-			    sum->kind == HF_CONTAINER_DEQUE ? hf_none() : hf_count(sum->empty));
-		hf_doc_cell(doc, table,
-			    sum->kind == HF_CONTAINER_DEQUE ? hf_none() : hf_count(sum->elements));
+		hf_doc_cell(doc, table, hf_count(sum->empty));
+		hf_doc_cell(doc, table, hf_count(sum->elements));
 		hf_doc_cell(doc, table, hf_bytes(sum->bytes));
 		hf_doc_cell(doc, table, hf_bytes(sum->unused));
 		hf_doc_cell(doc, table,

@@ -17,4 +17,20 @@ for flags in -O0 -O2; do
 	echo "g++ $flags:"
 	python3 tests/oracle/check_types.py "$work/truth" "$work/types.csv" 95 98 || status=1
 done
+
+# libc++, whose nodes, strings and deques are others.
+headers=$(ls -d /usr/lib/llvm-*/include/c++/v1 2>/dev/null | sort -V | tail -n 1)
+runtime=$(ls /usr/lib/llvm-*/lib/libc++.so.1 2>/dev/null | sort -V | tail -n 1)
+if command -v clang++ >/dev/null && [ -n "$headers" ] && [ -n "$runtime" ]; then
+	clang++ -std=gnu++17 -D_GNU_SOURCE -I. -O1 -g -fno-builtin-malloc -pthread -nostdinc++ \
+		-isystem "$headers" -nostdlib++ -o "$work/program" fixtures/cxx_types.cc \
+		"$runtime" "${runtime%++.so.1}++abi.so.1" || exit 1
+	dump "$work/core" "$work/program" "$work/truth" || exit 1
+	"$HF" query --csv -q "$work/core" "$work/program" \
+		"SELECT address, type, type_source, usable FROM objects" >"$work/types.csv" || exit 1
+	echo "clang++, libc++:"
+	python3 tests/oracle/check_types.py "$work/truth" "$work/types.csv" 95 98 || status=1
+else
+	echo "libc++-dev is not installed: only libstdc++ was tested"
+fi
 exit $status

@@ -21,7 +21,7 @@ def element(name):
     """One or many: an object with room for one more than one may be called either. Spaces, const
     and "int" of "long int" are spelled differently by compilers; defaults are left out."""
     name = name[:-2] if name.endswith("[]") else name
-    for long, short in (("long unsigned", "unsigned long"), ("std::__cxx11::", "std::"),
+    for long, short in (("long unsigned", "unsigned long"), ("std::__cxx11::", "std::"), ("std::__1::", "std::"),
                         (", std::char_traits<char>", "")):
         name = name.replace(long, short)
     return re.sub(r"\bconst\b|(?<=long) int\b|\s", "", name)

@@ -1,0 +1,198 @@
+/*
+ * infer_content.c - objects that no typed pointer leads to, by where their own pointers lead.
+ *
+ * What is lost, or only reached through casts, still points at things whose type is known: its
+ * owner, a table of operations, its neighbours. A structure of the right size that has a pointer
+ * of that type at that very place is a candidate; the word after word comparison with all that
+ * the object holds (check.c) must find nothing wrong, and no other candidate may come near.
+ *
+ *	offset 0: -> struct dict_type (a variable)   }   the structures with both of these, of 56
+ *bytes: offset 8: -> struct entry *[]                }   struct dict alone
+ */
+#include <stdlib.h>
+
+#include "heapwalk/typing/propagate.h"
+
+enum {
+	MAX_STRUCTURES = 1 << 16,
+	MAX_PLACES = 1 << 21,
+	MAX_WORDS = 64,
+	MAX_CANDIDATES = 64,
+	MAX_BYTES = 1 << 16,
+	RIGHT_POINTER = 4, /* what check.c counts for one */
+};
+
+/* Structure @outer has a pointer to @target at @offset. */
+struct pointer_place {
+	uint32_t target, outer;
+	uint64_t offset;
+};
+
+struct contents {
+	HF_VEC(, struct pointer_place) list; /* sorted by target, offset, outer */
+};
+
+void contents_destroy(struct contents *contents)
+{
+	if (!contents)
+		return;
+	free(contents->list.data);
+	free(contents);
+}
+
+static bool is_structure(struct propagation *prop, uint32_t ctype)
+{
+	const struct hf_ctype *of = hf_ctype_get(prop->symbols, ctype);
+	return of->kind == HF_CTYPE_STRUCT && of->size > 0;
+}
+
+static void add_structure(struct propagation *prop, struct contents *contents, uint32_t outer)
+{
+	const struct layout *layout = layout_of(prop->typing->layouts, outer);
+
+	for (uint32_t i = 0; i < layout->pointers && contents->list.count < MAX_PLACES; i++) {
+		const struct leaf *leaf = &layout->leaves[i];
+		struct pointer_place place = {leaf->target, outer, leaf->offset};
+		if (leaf->flags & (LEAF_IN_UNION | LEAF_FLEXIBLE) ||
+		    !is_structure(prop, leaf->target))
+			continue;
+		for (uint64_t n = 0; n < leaf->count && n < MAX_WORDS; n++) {
+			if (!hf_vec_push(&contents->list, place))
+				prop->failed = true;
+			place.offset += leaf->stride;
+		}
+	}
+}
+
+static int compare_places(const void *a, const void *b)
+{
+	const struct pointer_place *x = a, *y = b;
+	if (x->target != y->target)
+		return x->target < y->target ? -1 : 1;
+	if (x->offset != y->offset)
+		return x->offset < y->offset ? -1 : 1;
+	return (x->outer > y->outer) - (x->outer < y->outer);
+}
+
+static struct contents *open_contents(struct propagation *prop)
+{
+	struct contents *contents = calloc(1, sizeof(*contents));
+	uint32_t *types = NULL, count = 0;
+	struct hf_error *err = hf_ctype_structures(prop->symbols, propagation_module_counts,
+						   MAX_STRUCTURES, &types, &count);
+
+	if (err || !contents) {
+		hf_error_destroy(err);
+		free(types);
+		contents_destroy(contents);
+		prop->failed = true;
+		return NULL;
+	}
+	for (uint32_t i = 0; i < count && !prop->failed; i++) {
+		uint64_t size = hf_ctype_get(prop->symbols, types[i])->size;
+		if (size > 0 && size <= MAX_BYTES)
+			add_structure(prop, contents, types[i]);
+	}
+	free(types);
+	if (contents->list.count)
+		qsort(contents->list.data, contents->list.count, sizeof(*contents->list.data),
+		      compare_places);
+	return contents;
+}
+
+/* ---- one object -------------------------------------------------------------------------------
+ */
+
+static bool fits(const struct propagation *prop, uint32_t ctype, uint64_t usable)
+{
+	const struct layout *layout = layout_of(prop->typing->layouts, ctype);
+	enum form form = layout_form(layout, usable, false);
+	return form == FORM_FLEXIBLE || (form == FORM_ONE && (usable - layout->size <= FORM_SLACK ||
+							      usable <= FORM_MIN_USABLE));
+}
+
+static const struct pointer_place *first_place(const struct contents *contents, uint32_t target,
+					       uint64_t offset)
+{
+	size_t low = 0, high = contents->list.count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct pointer_place *at = &contents->list.data[middle];
+		if (at->target < target || (at->target == target && at->offset < offset))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return contents->list.data + low;
+}
+
+/* The structure for which most speaks and nothing against it; 0: none, or not by far. */
+static uint32_t best_candidate(struct propagation *prop, uint32_t object, uint32_t target,
+			       uint64_t offset)
+{
+	const struct contents *contents = prop->contents;
+	const struct pointer_place *end = contents->list.data + contents->list.count;
+	uint64_t usable = hf_extents_usable(prop->extents, object);
+	uint32_t best = 0, best_good = 0, second_good = 0, tried = 0;
+
+	for (const struct pointer_place *at = first_place(contents, target, offset);
+	     at < end && at->target == target && at->offset == offset; at++) {
+		if (!fits(prop, at->outer, usable))
+			continue;
+		if (++tried > MAX_CANDIDATES)
+			return 0;
+		struct verdict verdict = propagation_check_all(prop, object, at->outer);
+		if (verdict.bad)
+			continue;
+		if (verdict.good > best_good) {
+			second_good = best_good;
+			best_good = verdict.good;
+			best = at->outer;
+		} else if (verdict.good > second_good) {
+			second_good = verdict.good;
+		}
+	}
+	return best_good >= RIGHT_POINTER && second_good * 2 < best_good ? best : 0;
+}
+
+static uint32_t candidate_of(struct propagation *prop, uint32_t object)
+{
+	uint64_t word = prop->image->word_bytes, available = 0;
+	uint64_t usable = hf_extents_usable(prop->extents, object);
+	const uint8_t *data =
+	    propagation_view(prop, hf_extents_address(prop->extents, object), &available);
+
+	available = available < usable ? available : usable;
+	for (uint64_t i = 0; data && i < MAX_WORDS && (i + 1) * word <= available; i++) {
+		uint64_t value = hf_image_word_at(prop->image, data + i * word);
+		uint32_t target = propagation_type_at(prop, value);
+		uint32_t found =
+		    is_structure(prop, target) ? best_candidate(prop, object, target, i * word) : 0;
+		if (found)
+			return found;
+	}
+	return 0;
+}
+
+bool propagation_infer_content(struct propagation *prop)
+{
+	bool any = false;
+
+	if (!prop->contents)
+		prop->contents = open_contents(prop);
+	if (!prop->contents || prop->contents->list.count == 0)
+		return false;
+	for (uint32_t id = 0; id < hf_extents_count(prop->extents) && !prop->failed; id++) {
+		uint32_t packed = prop->typing->of[id];
+		if (packed != TYPE_NONE && packed_rank(packed) != RANK_PART)
+			continue;
+		uint32_t ctype = candidate_of(prop, id);
+		uint32_t type =
+		    ctype ? typing_intern_ctype(prop->typing, ctype, HF_FORM_ONE, 0) : TYPE_NONE;
+		if (type == TYPE_NONE)
+			continue;
+		propagation_assign(prop, id, type, HF_TYPE_FIELD, RANK_INFERRED);
+		any = true;
+	}
+	return any;
+}
