@@ -153,7 +153,7 @@ TEST_DEPS  := $(BUILD_DEPS) clang clang-format dwz libc++-dev libc++abi-dev valg
               libtcmalloc-minimal4
 GLIBC_DEPS := debootstrap qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
               gcc-powerpc64le-linux-gnu libc6-dev-ppc64el-cross gcc-s390x-linux-gnu \
-              libc6-dev-s390x-cross
+              libc6-dev-s390x-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
 
 # Install what is missing, if this machine is a Debian that lets us; else say what is.
 define install_deps

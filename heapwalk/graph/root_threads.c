@@ -152,7 +152,8 @@ static bool add_tls_block(struct root_builder *builder, uint32_t index,
 	if (!owner->tls_size || !hf_process_tls_block(builder->process, thread, owner, &block) ||
 	    block + owner->tls_size < block)
 		return true;
-	if (owner->tls_static) {
+	/* The program's own is static always, known as such or not. */
+	if (owner->tls_static || owner->is_executable) {
 		*low = block < *low ? block : *low;
 		*high = block + owner->tls_size > *high ? block + owner->tls_size : *high;
 	}
