@@ -164,7 +164,7 @@ define install_deps
 	echo "installing:$$missing"; \
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get update -qq; \
 	for package in $$missing; do \
-	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends \
 	    $$package >/dev/null || echo "could not install $$package: what needs it is skipped"; done
 endef
 
