@@ -14,7 +14,9 @@ ifeq ($(origin CC),default)
 CC        := gcc
 endif
 BUILD     ?= build
-PREFIX    ?= /usr/local
+# GNU spells it small; either will do.
+prefix    ?= /usr/local
+PREFIX    ?= $(prefix)
 LIBDIR    ?= $(PREFIX)/lib
 ZSHDIR    ?= $(PREFIX)/share/zsh/site-functions
 SOVERSION := 0
