@@ -191,8 +191,8 @@ check-asan: deps-test
 	@BUILD=build-asan HF_QUICK=1 ASAN_OPTIONS=detect_leaks=0 tests/run units e2e $(if $(T),-- $(T))
 
 # Those of the end-to-end tests that have threads, each run with more of them than processors.
-TSAN_TESTS := unit:graph e2e:threads e2e:random_heap e2e:mallinfo e2e:tcache16 e2e:leak_cases e2e:types_locals \
-              e2e:waste
+TSAN_TESTS := unit:graph unit:ordered e2e:export e2e:threads e2e:random_heap e2e:mallinfo e2e:tcache16 \
+              e2e:leak_cases e2e:types_locals e2e:waste
 check-tsan: deps-test
 	@$(MAKE) --no-print-directory BUILD=build-tsan SANITIZE=thread OPT=-O1 build-tsan/heapforensics units
 	@$(MAKE) --no-print-directory fixtures
