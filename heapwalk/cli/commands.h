@@ -50,13 +50,33 @@ enum {
 	HF_GROUP_BY = 32768,	    /* --by */
 };
 
+/* What an option does, given. */
+enum hf_option_kind {
+	HF_OPTION_FLAG,	      /* bool: true */
+	HF_OPTION_TEXT,	      /* const char *: its value */
+	HF_OPTION_CHOICE,     /* an enum or uint32_t: `value` */
+	HF_OPTION_COUNT,      /* uint32_t, at most `value` */
+	HF_OPTION_LONG_COUNT, /* the same, kept in 64 bits */
+	HF_OPTION_SIZE,	      /* uint64_t: bytes */
+	HF_OPTION_SECONDS,    /* double */
+	HF_OPTION_CALL,	      /* take() does it, with `text` for a value if that is there */
+};
+
+struct hf_option_effect {
+	enum hf_option_kind kind;
+	size_t offset; /* of the field in struct hf_options */
+	uint64_t value;
+	struct hf_error *(*take)(const char *text, struct hf_options *options);
+	const char *text;
+};
+
 struct hf_option {
 	char letter; /* 0: none */
 	const char *name;
 	const char *argument; /* NULL: none; "[=DIR]": may be left out */
 	const char *help;
 	uint32_t group; /* HF_GROUP_*: with commands of any of them */
-	int id;
+	struct hf_option_effect effect;
 };
 
 /* The last has name NULL. */

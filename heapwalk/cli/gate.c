@@ -25,6 +25,8 @@ enum figure {
 	FIGURE_FINDINGS,
 	FIGURE_PARTIAL,
 	FIGURE_RETAINED,
+	FIGURE_TYPE_BYTES,
+	FIGURE_TYPE_OBJECTS,
 	FIGURE_GROWTH, /* this and those below: of a diff */
 	FIGURE_GROWTH_BYTES,
 	FIGURE_GROWTH_OBJECTS,
@@ -33,6 +35,7 @@ enum figure {
 
 static const struct {
 	const char *name, *help;
+	bool of_one; /* its name stands in brackets */
 } figures[FIGURES] = {
     [FIGURE_LEAKED_BYTES] = {"leaked_bytes", "definitely and indirectly lost"},
     [FIGURE_LEAKED_OBJECTS] = {"leaked_objects", "the same, objects"},
@@ -48,8 +51,10 @@ static const struct {
     [FIGURE_SYSTEM_BYTES] = {"system_bytes", "taken from the system, arenas and mmapped"},
     [FIGURE_FINDINGS] = {"findings", "broken invariants of the heap"},
     [FIGURE_PARTIAL] = {"partial", "1 if evidence was missing"},
-    [FIGURE_RETAINED] = {"retained", "retained(\"VARIABLE\"): what it keeps alive"},
-    [FIGURE_GROWTH] = {"growth", "diff: growth(\"TYPE or HOLDER\"), its bytes; %: of before"},
+    [FIGURE_RETAINED] = {"retained", "retained(\"VARIABLE\"): what it keeps alive", true},
+    [FIGURE_TYPE_BYTES] = {"type_bytes", "type_bytes(\"TYPE\"): its objects together", true},
+    [FIGURE_TYPE_OBJECTS] = {"type_objects", "type_objects(\"TYPE\"): how many there are", true},
+    [FIGURE_GROWTH] = {"growth", "diff: growth(\"TYPE or HOLDER\"), its bytes; %: of before", true},
     [FIGURE_GROWTH_BYTES] = {"growth_bytes", "diff: of the heap in use"},
     [FIGURE_GROWTH_OBJECTS] = {"growth_objects", "diff: of the objects in use"},
 };
@@ -168,13 +173,12 @@ struct hf_error *hf_gate_parse(const char *text, struct hf_gate *ret)
 	at = skip_space(at);
 	if (*at == '(')
 		at = parse_argument(at, gate.argument, sizeof(gate.argument));
-	bool named = figure == FIGURE_RETAINED || figure == FIGURE_GROWTH;
-	if (!at || named != (gate.argument[0] != '\0'))
-		return hf_error_create(
-		    HF_ERR_USAGE,
-		    "--fail-if '%s': retained(\"NAME\") and growth(\"NAME\") are "
-		    "the only figures with a name in brackets",
-		    text);
+	if (!at || figures[figure].of_one != (gate.argument[0] != '\0'))
+		return hf_error_create(HF_ERR_USAGE,
+				       figures[figure].of_one
+					   ? "--fail-if '%s': of what? %s(\"NAME\")"
+					   : "--fail-if '%s': %s has no name in brackets",
+				       text, gate.figure);
 	at = parse_op(skip_space(at), &gate.op);
 	if (at) {
 		at = skip_space(at);
@@ -198,6 +202,25 @@ static struct hf_error *retained_of(struct hf_analysis *analysis, const char *na
 	if (err)
 		return err;
 	*ret = node == HF_NO_NODE ? 0 : (double)hf_graph_retained(analysis->graph, node);
+	return NULL;
+}
+
+/* All types of one name: a typedef and what it stands for may share it. */
+static struct hf_error *type_total(const struct hf_analysis *analysis, const struct hf_gate *gate,
+				   bool bytes, double *ret)
+{
+	double total = 0;
+
+	if (!analysis->typing)
+		return hf_error_create(HF_ERR_USAGE,
+				       "--fail-if '%s': this command does not look at types",
+				       gate->text);
+	for (uint32_t i = 0; i < hf_typing_types(analysis->typing); i++) {
+		const struct hf_type *type = hf_typing_type(analysis->typing, i);
+		if (!strcmp(type->name, gate->argument))
+			total += (double)(bytes ? type->bytes : type->count);
+	}
+	*ret = total;
 	return NULL;
 }
 
@@ -229,6 +252,8 @@ static struct hf_error *value_of(const struct hf_gate *gate, struct hf_analysis 
 	int figure = figure_of(gate->figure);
 	if (figure == FIGURE_RETAINED)
 		return retained_of(analysis, gate->argument, ret);
+	if (figure == FIGURE_TYPE_BYTES || figure == FIGURE_TYPE_OBJECTS)
+		return type_total(analysis, gate, figure == FIGURE_TYPE_BYTES, ret);
 	*ret = values[figure];
 	return NULL;
 }

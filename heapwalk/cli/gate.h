@@ -2,7 +2,8 @@
  * gate.h - conditions that make the exit status 1: --fail-if 'leaked_bytes > 1MiB'.
  *
  *	condition := figure op limit
- *	figure    := NAME | retained("VARIABLE") | growth("TYPE or HOLDER")
+ *	figure    := NAME | retained("VARIABLE") | type_bytes("TYPE") | type_objects("TYPE") |
+ *		     growth("TYPE or HOLDER")
  *	op        := > | >= | < | <= | == | !=
  *	limit     := NUMBER [B|KB|MB|GB|TB|KiB|MiB|GiB|TiB|k|M|G|%]	(%: of the heap in use)
  */
@@ -16,7 +17,7 @@ enum hf_gate_op { HF_GATE_GT, HF_GATE_GE, HF_GATE_LT, HF_GATE_LE, HF_GATE_EQ, HF
 struct hf_gate {
 	const char *text; /* as given */
 	char figure[32];
-	char argument[1024]; /* of retained("...") and growth("...") */
+	char argument[1024]; /* of retained("..."), growth("...") and their like */
 	enum hf_gate_op op;
 	double limit;
 	bool percent;

@@ -16,7 +16,7 @@
 #ifndef HF_HEAPWALK_OUTPUT_EXPORT_HPROF_H
 #define HF_HEAPWALK_OUTPUT_EXPORT_HPROF_H
 
-#include "heapwalk/output/export.h"
+#include "heapwalk/output/export_pieces.h"
 
 enum { HPROF_WORDS = 64 };
 enum { HPROF_OBJECT = 2, HPROF_BYTE = 8, HPROF_INT = 10, HPROF_LONG = 11 };
@@ -50,23 +50,28 @@ struct hprof_class {
 	uint8_t word_count; /* words of the object, the left-out one too */
 };
 
+/* What one thread needs to write records; the segment at hand belongs to `to`. */
+struct hprof_scribe {
+	const struct hprof *hprof;
+	struct hf_writer *to;
+	struct hf_writer segment; /* the heap dump segment being made */
+	uint64_t lost_edges, enlarged, enlarged_bytes;
+	HF_VEC(, struct hf_edge) edges; /* of a run of small objects, in their order */
+	HF_VEC(, uint64_t) references;
+	uint64_t *pointers; /* a class: words that are references, as this thread saw */
+};
+
 struct hprof {
 	struct hf_export *export;
 	const struct hf_analysis *analysis;
 	const struct hf_graph *graph;
-	struct hf_writer *to;
-	struct hf_writer segment; /* the heap dump segment being made */
-	unsigned word;		  /* bytes of a target word: the size of ids */
+	unsigned word; /* bytes of a target word: the size of ids */
 	uint32_t objects, holders;
 	HF_VEC(, struct hprof_class) classes;
 	uint32_t *slots; /* hash: class + 1 */
 	uint64_t slot_count;
 	uint64_t first_holder_class, first_holder, lost_id; /* ids */
-	uint64_t lost_edges, enlarged, enlarged_bytes;
-	/* of the object at hand */
-	uint32_t targets[HPROF_WORDS];
-	uint64_t first_address, pointers;
-	HF_VEC(, uint64_t) references;
+	struct hprof_scribe *scribes;			    /* a worker; the first for all else */
 };
 
 /* Chunks up to this size are told field by field. */
@@ -81,13 +86,19 @@ static inline uint64_t hprof_class_id(uint64_t index)
 	return HPROF_FIRST_CLASS + index;
 }
 
-static inline void hprof_id(struct hprof *hprof, struct hf_writer *to, uint64_t id)
+static inline void hprof_id(const struct hprof *hprof, struct hf_writer *to, uint64_t id)
 {
 	hf_put_big(to, id, hprof->word);
 }
 
-/* Class for objects of @type with @bytes; its index, UINT32_MAX when out of memory. */
-uint32_t hprof_class(struct hprof *hprof, uint32_t type, uint64_t bytes);
+/* Class for objects of @type with @bytes: its index, UINT32_MAX where there is none. */
+uint32_t hprof_class(const struct hprof *hprof, uint32_t type, uint64_t bytes);
+
+/*
+ * Small objects from @first on, before @end: their edges are looked for together. Returns the end
+ * of the run, which is @first where that is a large one.
+ */
+uint32_t hprof_run_end(const struct hprof *hprof, uint32_t first, uint32_t end);
 
 /* First pass: the classes there will be and where they have pointers. */
 struct hf_error *hprof_find_classes(struct hprof *hprof);
@@ -99,13 +110,13 @@ static inline unsigned hprof_fields(const struct hprof_class *class)
 }
 
 /* Strings, LOAD CLASS records and CLASS DUMPs. */
-struct hf_error *hprof_put_names(struct hprof *hprof);
-void hprof_put_classes(struct hprof *hprof);
+struct hf_error *hprof_put_names(struct hprof_scribe *scribe);
+void hprof_put_classes(struct hprof_scribe *scribe);
 
 /* A record of @bytes with @tag: its header. */
-void hprof_record(struct hprof *hprof, unsigned tag, uint64_t bytes);
+void hprof_record(struct hf_writer *to, unsigned tag, uint64_t bytes);
 
 /* Write the segment out if it is large enough, or in any case. */
-void hprof_end_segment(struct hprof *hprof, bool always);
+void hprof_end_segment(struct hprof_scribe *scribe, bool always);
 
 #endif

@@ -3,6 +3,7 @@
  */
 #include "heapwalk/output/export_writer.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -180,10 +181,12 @@ void hf_put_json(struct hf_writer *to, const char *text)
 
 void hf_put_big(struct hf_writer *to, uint64_t number, unsigned bytes)
 {
-	if (!hf_writer_room(to, bytes))
+	/* All eight, shifted to the front: what comes next overwrites the rest. */
+	if (!hf_writer_room(to, sizeof(number)))
 		return;
-	for (unsigned i = 0; i < bytes; i++)
-		to->data[to->count++] = (uint8_t)(number >> 8 * (bytes - 1 - i));
+	number = htobe64(number << (64 - 8 * bytes));
+	memcpy(to->data + to->count, &number, sizeof(number));
+	to->count += bytes;
 }
 
 void hf_put_varint(struct hf_writer *to, uint64_t number)

@@ -43,6 +43,9 @@ expect 0 'build-id' "$work/core" "$FIX/leak_cases"
 expect 3 'partial\|missing\|evidence' --strict "$work/core" "$FIX/leak_cases"
 expect 1 'holds' "$work/core" "$FIX/demo_server" --fail-if 'leaked_objects >= 1'
 expect 0 'VERDICT' "$work/core" "$FIX/demo_server" --fail-if 'retained("g_sessions") < 1KiB'
+expect 1 'holds' "$work/core" "$FIX/demo_server" --fail-if 'type_objects("struct session") > 0'
+expect 0 'VERDICT' "$work/core" "$FIX/demo_server" --fail-if 'type_bytes("struct nothing") > 0'
+expect 2 'of what' --fail-if 'type_bytes > 1' "$work/core"
 expect 0 '"partial": false' --json "$work/core" "$FIX/demo_server"
 
 # Cut anywhere: every length up to the end of the headers and notes, then some of the rest.

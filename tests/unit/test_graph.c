@@ -395,6 +395,70 @@ static void test_rows(void **state)
 	fake_deinit(&heap);
 }
 
+enum { EDGES = 4096 };
+
+struct edge_list {
+	struct hf_edge edges[EDGES];
+	uint32_t count, wanted;
+};
+
+static bool take_edge(void *ctx, const struct hf_edge *edge)
+{
+	struct edge_list *list = ctx;
+	assert_true(list->count < EDGES);
+	list->edges[list->count++] = *edge;
+	return list->count < list->wanted;
+}
+
+/* All pointing words, taken @step at a time, are those of each node for itself. */
+static void check_edges(const struct fake_heap *heap, const struct hf_graph *graph, uint32_t step)
+{
+	static struct edge_list all, pieces;
+	uint32_t nodes = hf_graph_root(graph);
+	struct hf_edge_place place = {.node = 0};
+
+	all = (struct edge_list){.wanted = EDGES};
+	pieces = (struct edge_list){.wanted = step};
+	for (uint32_t node = 0; node < nodes; node++)
+		hf_graph_each_edge(graph, node, take_edge, &all);
+	for (; place.node < nodes; pieces.wanted += step)
+		hf_graph_each_edge_from(graph, &place, nodes, take_edge, &pieces);
+	assert_int_equal(pieces.count, all.count);
+	for (uint32_t i = 0; i < all.count; i++) {
+		const struct hf_edge *edge = &pieces.edges[i];
+		assert_int_equal(edge->source, all.edges[i].source);
+		assert_int_equal(edge->source_address, all.edges[i].source_address);
+		assert_int_equal(edge->target, all.edges[i].target);
+		assert_int_equal(edge->target_address, fake_object(heap, edge->target));
+		assert_true(edge->value - edge->target_address < fake_usable(heap, edge->target));
+	}
+}
+
+static void test_edges_in_pieces(void **state)
+{
+	uint64_t random = 7;
+	struct fake_heap heap;
+	struct hf_extents *extents = NULL;
+	struct hf_graph *graph = NULL;
+	uint32_t count = 300;
+	(void)state;
+	fake_init(&heap, count, 8, &random);
+	for (uint32_t id = 0; id < count; id++) {
+		for (uint32_t word = 0; word < 3; word++)
+			fake_words(&heap, id)[word] =
+			    fake_object(&heap, fake_random(&random) % count) +
+			    fake_random(&random) % 3 * 8;
+	}
+	for (uint32_t i = 0; i < 8; i++)
+		heap.root_memory[i] = fake_object(&heap, fake_random(&random) % count);
+	assert_null(fake_graph(&heap, &extents, &graph));
+	for (uint32_t step = 1; step < 300; step += step < 70 ? 1 : 37)
+		check_edges(&heap, graph, step);
+	hf_graph_destroy(graph);
+	hf_extents_destroy(extents);
+	fake_deinit(&heap);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -403,6 +467,7 @@ int main(void)
 	    cmocka_unit_test(test_long_list),
 	    cmocka_unit_test(test_lost_ring),
 	    cmocka_unit_test(test_rows),
+	    cmocka_unit_test(test_edges_in_pieces),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

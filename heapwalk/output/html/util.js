@@ -36,31 +36,31 @@ const HF = {};
 		);
 
 	const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
+	/* As printf rounds, so that the page's figures are those of the text: ties go to even. */
+	const fixed = (value, digits) => {
+		const scale = 10 ** digits,
+			down = Math.floor(value * scale);
+		const tie = value * scale - down === 0.5 && down % 2 === 0;
+		return (tie ? down / scale : value).toFixed(digits);
+	};
 	HF.bytes = (number) => {
 		let value = Math.abs(number),
 			unit = 0;
-		while (value >= 1024 && unit + 1 < UNITS.length) {
+		while (value >= 999.5 && unit + 1 < UNITS.length) {
 			value /= 1024;
 			unit++;
 		}
-		if (unit && value >= 999.5) {
-			value /= 1024;
-			unit++;
-		}
-		const digits = unit === 0 ? 0 : value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
-		return (number < 0 ? '-' : '') + value.toFixed(digits) + ' ' + UNITS[unit];
+		const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+		return (number < 0 ? '-' : '') + fixed(value, digits) + ' ' + UNITS[unit];
 	};
 	HF.count = (number) =>
 		Math.round(number)
 			.toString()
 			.replace(/\B(?=(\d{3})+$)/g, ',');
 	HF.share = (value) => {
-		if (!(value > 0)) return '0 %';
-		if (value < 0.001) return '<0.1 %';
-		return (
-			(value < 0.0995 ? (value * 100).toFixed(1) : (value * 100).toFixed(0)) +
-			' %'
-		);
+		const percent = value * 100;
+		if (percent > 0 && percent < 0.05) return '<0.1 %';
+		return fixed(percent, percent > 0 && percent < 9.95 ? 1 : 0) + ' %';
 	};
 	const signed = (number, text) => (number > 0 ? '+' : '') + text(number);
 	HF.format = (kind, value) => {
