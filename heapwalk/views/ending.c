@@ -167,9 +167,10 @@ const char *hf_ending_text(const struct hf_analysis *analysis, struct hf_doc *do
 
 	if (info->signal == 0)
 		return "was running when the core was taken";
-	const char *by = info->snapshot.killed && info->snapshot.reason
-			     ? info->snapshot.reason
-			     : hf_doc_printf(doc, "ended by %s", hf_signal_name(info->signal));
-	return hf_doc_printf(doc, "%s%s%s", by, signal_detail(doc, info),
+	bool killed = info->snapshot.killed && info->snapshot.reason;
+	const char *by = killed ? info->snapshot.reason
+				: hf_doc_printf(doc, "ended by %s", hf_signal_name(info->signal));
+	return hf_doc_printf(doc, "%s%s%s%s", by, signal_detail(doc, info),
+			     thread && killed ? ";" : "",
 			     thread ? place_text(analysis, doc, thread) : "");
 }
