@@ -1,5 +1,6 @@
 /*
- * demangle.c - the C++ runtime's own demangler, called from C; symbol versions are cut off.
+ * demangle.c - the C++ runtime's own demangler, called from C; Rust's names (demangle_rust.c);
+ * symbol versions are cut off.
  *
  * Names come from untrusted files: absurdly long ones are not tried.
  */
@@ -9,6 +10,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "core/base/demangle_rust.h"
 
 enum { MAX_NAME = 8192 };
 
@@ -33,6 +36,8 @@ char *hf_demangle(const char *name)
 	bool mangled = name[0] == '_' && name[1] == 'Z';
 	int status = 0;
 
+	if (length < MAX_NAME && name[0] == '_' && name[1] == 'R')
+		return demangle_rust_v0(name);
 	if (length == MAX_NAME || (!mangled && plain == length))
 		return NULL;
 	char *cut = strndup(name, plain);
@@ -42,7 +47,9 @@ char *hf_demangle(const char *name)
 	if (!demangled && plain != length)
 		return cut;
 	free(cut);
-	if (demangled)
+	if (demangled) {
 		drop_abi_tags(demangled);
+		demangle_rust_legacy(demangled);
+	}
 	return demangled;
 }

@@ -1,5 +1,5 @@
 /*
- * demangle.h - C++ (Itanium ABI) names for people.
+ * demangle.h - C++ (Itanium ABI) and Rust names for people.
  */
 #ifndef HF_CORE_BASE_DEMANGLE_H
 #define HF_CORE_BASE_DEMANGLE_H

@@ -21,6 +21,8 @@
 #include "core/base/cleanup.h"
 #include "core/process/private.h"
 
+enum { MAX_UNTOUCHED_BYTES = 1 << 20 };
+
 static const struct file_entry *file_at(const struct hf_process_private *priv, uint64_t address)
 {
 	size_t low = 0, high = priv->files.count;
@@ -305,15 +307,39 @@ static bool was_left_out(const struct hf_process *process, uint64_t start)
 	return found && found->offset == process->priv->input.size;
 }
 
+/* Did the core's writer dump private memory at all (coredump_filter)? A stack is such memory. */
+static bool dumps_private(const struct hf_process *process)
+{
+	hf_vec_foreach (thread, &process->threads) {
+		if (thread->sp && hf_image_at(&process->image, thread->sp, NULL))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Anonymous memory without bytes in a kernel core was never touched, or the program keeps it out
+ * (MADV_DONTDUMP). Small pieces are signal stacks and the like, and untouched; big ones may be
+ * pools that are kept out for their size, and stay holes. Nobody keeps out a .bss.
+ */
+static bool may_be_untouched(const struct hf_process *process, const struct hf_segment *segment)
+{
+	const struct hf_mapping *mapping = hf_process_mapping(process, segment->start);
+
+	if (segment->source != HF_SEGMENT_NONE || !(segment->flags & HF_SEGMENT_W) || !mapping ||
+	    mapping->path || mapping->end < segment->end)
+		return false;
+	return mapping->module != HF_NO_INDEX ||
+	       (mapping->kind == HF_MAPPING_ANONYMOUS &&
+		segment->end - segment->start <= MAX_UNTOUCHED_BYTES);
+}
+
 void process_fill_untouched(struct hf_process *process)
 {
-	if (process->info.core_kind != HF_CORE_KERNEL)
+	if (process->info.core_kind != HF_CORE_KERNEL || !dumps_private(process))
 		return;
 	hf_vec_foreach (segment, &process->image.segments) {
-		const struct hf_mapping *mapping = hf_process_mapping(process, segment->start);
-		if (segment->source != HF_SEGMENT_NONE || !(segment->flags & HF_SEGMENT_W) ||
-		    !mapping || mapping->module == HF_NO_INDEX || mapping->path ||
-		    mapping->end < segment->end || !was_left_out(process, segment->start))
+		if (!may_be_untouched(process, segment) || !was_left_out(process, segment->start))
 			continue;
 		segment->source = HF_SEGMENT_ZERO;
 		segment->present = segment->end - segment->start;

@@ -60,7 +60,7 @@ struct hf_error *process_split_mapping(struct hf_process *process, uint64_t addr
 /* Fill pages that the core left out from @module's file, which matches. */
 struct hf_error *process_fill_from_file(struct hf_process *process, uint32_t module);
 
-/* A module's .bss that was never written to is no hole: the kernel leaves it out. */
+/* Memory that was never written to is no hole: the kernel leaves it out. */
 void process_fill_untouched(struct hf_process *process);
 
 /* modules.c: which files are mapped, and which of them this machine has. */

@@ -237,6 +237,23 @@ int hf_run_gates(const struct hf_options *options, struct hf_analysis *analysis)
 /* ---- commands
  * ------------------------------------------------------------------------------------ */
 
+/* @word is neither the core nor the program, and @command has no use for it. */
+static struct hf_error *one_too_many(const struct hf_command *command, const char *word)
+{
+	const char *takes =
+	    command->argument == HF_ARGUMENT_NONE ? "no argument" : "one argument only";
+
+	if (!strncmp(word, "--", 2))
+		return hf_error_create(HF_ERR_USAGE, "there is no option %s (see --help)", word);
+	if (access(word, F_OK) == 0)
+		return hf_error_create(HF_ERR_USAGE,
+				       "%s: one core too many, or no program; %s takes %s (diff "
+				       "compares two cores)",
+				       word, command->name, takes);
+	return hf_error_create(HF_ERR_USAGE, "%s: no such file, and %s takes %s", word,
+			       command->name, takes);
+}
+
 struct hf_error *hf_run_check_words(const struct hf_command *command,
 				    const struct hf_options *options)
 {
@@ -256,9 +273,7 @@ struct hf_error *hf_run_check_words(const struct hf_command *command,
 		return hf_error_create(HF_ERR_USAGE, "the command comes first: heapforensics %s %s",
 				       late->name, late->arguments);
 	if (options->word_count > allowed)
-		return hf_error_create(HF_ERR_USAGE, "%s: no such file, and %s takes %s",
-				       options->words[0], command->name,
-				       allowed ? "one argument only" : "no argument");
+		return one_too_many(command, options->words[0]);
 	if (command->argument == HF_ARGUMENT_REQUIRED && !options->argument && !options->view.type)
 		return hf_error_create(HF_ERR_USAGE, "%s of what? heapforensics %s %s",
 				       command->name, command->name, command->arguments);

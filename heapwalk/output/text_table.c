@@ -2,8 +2,9 @@
  * text_table.c - tables that fit a terminal.
  *
  * Numbers stand right, text left. If a table is wider than the terminal, optional columns go,
- * from the right; then the elastic column is cut, with "..." at its end. In a pipe nothing is
- * cut. Trees are drawn with "`- ".
+ * from the right; then the elastic column is cut, with "..." at its end, or, if it holds sentences
+ * and stands last, goes on below. In a pipe nothing is cut: a row is a line. Trees are drawn
+ * with "`- ".
  */
 #include <stdlib.h>
 #include <string.h>
@@ -144,6 +145,7 @@ static void print_line(const struct text_writer *writer, const struct layout *la
 	}
 	fprintf(writer->to, "%*s", (int)indent, "");
 	bool first = true;
+	unsigned at = indent;
 	for (uint32_t i = 0; i <= last; i++) {
 		if (!layout->shown[i])
 			continue;
@@ -151,9 +153,16 @@ static void print_line(const struct text_writer *writer, const struct layout *la
 		    heading ? layout->table->columns[i].label : layout->cells[row * count + i];
 		if (!first)
 			fprintf(writer->to, "%*s", GAP, "");
+		at += first ? 0 : GAP;
 		first = false;
+		if (i == last && !heading && writer->width &&
+		    (layout->table->columns[i].flags & HF_COLUMN_SENTENCE)) {
+			text_wrap(writer, cell, at, at);
+			return;
+		}
 		print_padded(writer, cell ? cell : "", layout->width[i], layout->right[i],
 			     i == last);
+		at += layout->width[i];
 	}
 	fputc('\n', writer->to);
 }

@@ -97,13 +97,14 @@ static inline struct hf_value hf_change_count(int64_t change)
  */
 
 enum hf_column_flags {
-	HF_COLUMN_TREE = 1,	 /* text: indented by the row's depth, with branches */
-	HF_COLUMN_JSON_ONLY = 2, /* not in text */
-	HF_COLUMN_TEXT_ONLY = 4, /* not in JSON and CSV */
-	HF_COLUMN_ELASTIC = 8,	 /* gets the room that is left, is cut first */
-	HF_COLUMN_BAR = 16,	 /* text: a bar is drawn for this share */
-	HF_COLUMN_OPTIONAL = 32, /* dropped from text when the width is too small */
-	HF_COLUMN_BLANK = 64,	 /* text: unknown is shown as nothing, not as "-" */
+	HF_COLUMN_TREE = 1,	  /* text: indented by the row's depth, with branches */
+	HF_COLUMN_JSON_ONLY = 2,  /* not in text */
+	HF_COLUMN_TEXT_ONLY = 4,  /* not in JSON and CSV */
+	HF_COLUMN_ELASTIC = 8,	  /* gets the room that is left, is cut first */
+	HF_COLUMN_BAR = 16,	  /* text: a bar is drawn for this share */
+	HF_COLUMN_OPTIONAL = 32,  /* dropped from text when the width is too small */
+	HF_COLUMN_BLANK = 64,	  /* text: unknown is shown as nothing, not as "-" */
+	HF_COLUMN_SENTENCE = 128, /* the last column: goes on below instead of being cut */
 };
 
 struct hf_column {

@@ -28,21 +28,28 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* The frame that tells most: the first that is not libc's, else the innermost named one. */
+/*
+ * The frame that tells most: the first of the program's own. If those have no names, the function
+ * of libc that they had called; in a static program libc's frames are those without source lines.
+ */
 static const struct hf_frame *telling_frame(const struct hf_analysis *analysis,
 					    const struct hf_thread *thread)
 {
 	const struct hf_frame *named = NULL;
+	bool in_libc = true; /* so far */
+
 	hf_vec_foreach (frame, &thread->frames) {
 		const struct hf_module *module =
 		    frame->module < analysis->process->modules.count
 			? &analysis->process->modules.data[frame->module]
 			: NULL;
-		bool own = module && (!module->is_libc || module->is_executable) &&
+		bool libc = module && module->is_libc;
+		bool own = module && (!libc || (module->is_executable && frame->file)) &&
 			   strcmp(module->name, "[vdso]") != 0;
 		if (frame->function && own)
 			return frame;
-		if (frame->function && !named)
+		in_libc = in_libc && libc && !module->is_executable;
+		if (frame->function && (in_libc || !named))
 			named = frame;
 	}
 	return named;
@@ -160,9 +167,10 @@ const char *hf_ending_text(const struct hf_analysis *analysis, struct hf_doc *do
 
 	if (info->signal == 0)
 		return "was running when the core was taken";
-	const char *by = info->snapshot.killed && info->snapshot.reason
-			     ? info->snapshot.reason
-			     : hf_doc_printf(doc, "ended by %s", hf_signal_name(info->signal));
-	return hf_doc_printf(doc, "%s%s%s", by, signal_detail(doc, info),
+	bool killed = info->snapshot.killed && info->snapshot.reason;
+	const char *by = killed ? info->snapshot.reason
+				: hf_doc_printf(doc, "ended by %s", hf_signal_name(info->signal));
+	return hf_doc_printf(doc, "%s%s%s%s", by, signal_detail(doc, info),
+			     thread && killed ? ";" : "",
 			     thread ? place_text(analysis, doc, thread) : "");
 }

@@ -12,7 +12,7 @@ static const struct hf_column columns[] = {
     {"severity", "severity", 0},
     {"code", "code", 0},
     {"address", "address", 0},
-    {"message", "what", HF_COLUMN_ELASTIC},
+    {"message", "what", HF_COLUMN_ELASTIC | HF_COLUMN_SENTENCE},
 };
 
 /* What malloc met itself comes first, then errors before notes, then by address. */

@@ -115,16 +115,29 @@ static const char *lost_text(struct hf_doc *doc, const struct hf_heap_totals *to
 	return hf_doc_printf(doc, "only %s is lost", hf_doc_bytes_text(doc, totals->lost_bytes));
 }
 
+/* Which of the lost blocks lead to the others. */
+static const char *leaders_text(struct hf_doc *doc, const struct hf_heap_totals *totals)
+{
+	uint64_t leaders = totals->leaks[HF_DEFINITE].count;
+
+	if (leaders == totals->lost_count)
+		return "";
+	if (leaders == 1)
+		return "; one of them is the leader, the rest hangs on it";
+	return hf_doc_printf(doc, "; %s of them are leaders, the rest hangs on those",
+			     hf_doc_count_text(doc, leaders));
+}
+
 static void tell_leak(const struct hf_analysis *analysis, struct hf_doc *doc,
 		      const struct hf_heap_totals *totals)
 {
-	hf_doc_paragraph(doc, "sentence",
-			 "A leak: %s (%s of the heap in use) in %s blocks that nothing points to "
-			 "any more; %s of them are leaders, the rest hangs on those.",
-			 hf_doc_bytes_text(doc, totals->lost_bytes),
-			 share_text(analysis, doc, totals->lost_bytes),
-			 hf_doc_count_text(doc, totals->lost_count),
-			 hf_doc_count_text(doc, totals->leaks[HF_DEFINITE].count));
+	hf_doc_paragraph(
+	    doc, "sentence",
+	    "A leak: %s (%s of the heap in use) in %s block%s that nothing points to any more%s.",
+	    hf_doc_bytes_text(doc, totals->lost_bytes),
+	    share_text(analysis, doc, totals->lost_bytes),
+	    hf_doc_count_text(doc, totals->lost_count), totals->lost_count == 1 ? "" : "s",
+	    leaders_text(doc, totals));
 	hf_doc_emphasize(doc, HF_BAD);
 }
 

@@ -54,5 +54,19 @@ print(json.load(open(sys.argv[1]))["abort"].get("address") or "")' "$work/json")
 	echo "free() of a pointer into a block, $flags: ${told:-nothing} is told of $given"
 	compiled=$((compiled + 1))
 done
+
+# A static program's own function is told, not libc's; without symbols libc's that it had called.
+ended() { # FLAGS PATTERN
+	# shellcheck disable=SC2086
+	gcc -g -O0 -w -pthread $1 -o "$work/endings" fixtures/endings.c 2>/dev/null ||
+		{ echo "not compiled: $1"; return; }
+	dump "$work/core" "$work/endings" interior || exit 1
+	"$HF" report --no-index --json -q "$work/core" "$work/endings" >"$work/json" || exit 1
+	grep -Eq "$2" "$work/json" ||
+		{ echo "WRONG: $1:"; grep '"ending"' "$work/json"; status=1; }
+}
+ended -static '"ending": "ended by SIGABRT in thread 1, main\(\) '
+ended -s '"ending": "ended by SIGABRT in thread 1, .*free\(\)'
+
 [ $compiled -gt 0 ] || echo "gcc is not here: nothing was compiled anew"
 exit $status

@@ -68,6 +68,8 @@ echo @@query_words\n
 heap-query SELECT count(*) > 0 AS c FROM objects
 echo @@argument\n
 heap-leaks something
+echo @@option\n
+heap-leaks --nonsense
 echo @@captured\n
 pipe heap-leaks | grep -c definite
 echo @@ada\n
@@ -129,6 +131,7 @@ check_errors() {
 	expect query_quotes "^it's | > \$HOME *3\$"
 	expect query_words '^ *1$'
 	expect argument 'leaks takes no argument'
+	expect option '^heapforensics: there is no option --nonsense'
 	expect captured '^[1-9]'
 	expect ada 'head (gdb_steps'
 	expect ada '^0$'

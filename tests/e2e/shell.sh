@@ -222,6 +222,11 @@ meant 'the command comes first: heapforensics leaks' "$work/here/server" leaks
 # ---- a pager for long output on a terminal, no colours if they are not wanted
 if command -v tmux >/dev/null && dump "$work/core.test" "$FIX/leak_cases" "$work/truth"; then
 	files="$work/core.test $FIX/leak_cases"
+	meant 'one core too many' leaks "$work/core.test" "$work/core.test"
+	size=$(wc -c <"$work/core.test")
+	head -c $((size - 8192)) "$work/core.test" >"$work/core.cut"
+	terminal "$HF summary -q --no-pager $work/core.cut; sleep 60"
+	shows "a long sentence whole" 'copy)'
 	colored() { mux capture-pane -e -p -t test | grep -q "$(printf '\033')\[[0-9;]*[1-9]m"; }
 	terminal "$HF leaks -q $files; echo the end; sleep 60"
 	shows "less at its end or not needed" 'the end' || mux send-keys -t test q
