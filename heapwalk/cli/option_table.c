@@ -63,7 +63,7 @@ const struct hf_option hf_option_table[] = {
     {0, "html", NULL, "short for --format=html: one page for a browser, with -o FILE",
      HF_GROUP_OUTPUT, FORMAT("html")},
     {'o', "output", "FILE",
-     "write to FILE instead of standard output; of watch: the folder for cores",
+     "write to FILE instead of standard output (-); of watch: the folder for cores",
      HF_GROUP_OUTPUT | HF_GROUP_CAPTURE, TEXT(output)},
     {0, "pause", NULL, "stop all threads while memory is read (the default)", HF_GROUP_CAPTURE,
      CHOICE(mode, HF_SNAPSHOT_PAUSE)},

@@ -157,6 +157,18 @@ static int split_command(int argc, char **argv, char ***ret)
 	return argc;
 }
 
+/* "-" is standard output. A core is a file: it is written out of order. */
+static struct hf_error *settle_output(struct hf_options *options)
+{
+	if (!options->output || strcmp(options->output, "-") != 0)
+		return NULL;
+	if (options->command && options->command->option_groups & HF_GROUP_CAPTURE)
+		return hf_error_create(HF_ERR_USAGE, "-o -: %s does not write to standard output",
+				       options->command->name);
+	options->output = NULL;
+	return NULL;
+}
+
 struct hf_error *hf_options_parse(int argc, char **argv, struct hf_options *ret)
 {
 	struct option table[128] = {0};
@@ -188,6 +200,8 @@ struct hf_error *hf_options_parse(int argc, char **argv, struct hf_options *ret)
 	}
 	if (!err)
 		err = take_words(argc, argv, optind, &options);
+	if (!err)
+		err = settle_output(&options);
 	if (err) {
 		hf_options_deinit(&options);
 		return err;

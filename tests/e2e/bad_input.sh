@@ -47,6 +47,8 @@ expect 1 'holds' "$work/core" "$FIX/demo_server" --fail-if 'type_objects("struct
 expect 0 'VERDICT' "$work/core" "$FIX/demo_server" --fail-if 'type_bytes("struct nothing") > 0'
 expect 2 'of what' --fail-if 'type_bytes > 1' "$work/core"
 expect 0 '"partial": false' --json "$work/core" "$FIX/demo_server"
+expect 0 'VERDICT' -o - "$work/core" "$FIX/demo_server"
+expect 2 'does not write to standard output' snapshot -o - $$
 
 # Cut anywhere: every length up to the end of the headers and notes, then some of the rest.
 size=$(wc -c <"$work/core")

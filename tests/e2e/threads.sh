@@ -42,7 +42,7 @@ every_command() {
 		done
 	done
 	for format in pprof heapsnapshot speedscope folded hprof ndjson; do
-		same export --format=$format -o - "$work/core" "$binary"
+		same export --format=$format "$work/core" "$binary"
 	done
 	one=$(kept 1)
 	for number in $numbers; do
