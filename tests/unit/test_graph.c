@@ -1,6 +1,6 @@
 /*
  * test_graph.c - leak kinds, dominators and retained sizes against brute force on random graphs;
- * dominators of big graphs against the simple iterative algorithm.
+ * dominators, of big graphs too, against the simple iterative algorithm.
  *
  * Brute force: what a node keeps is what is no longer reached when it is taken away. The lost
  * are looked at from their leaders, by themselves.
@@ -169,22 +169,7 @@ static void check_small(const struct fake_heap *heap, struct truth *truth)
 	hf_extents_destroy(extents);
 }
 
-static void test_small_random_graphs(void **state)
-{
-	uint64_t random = UINT64_C(0x9e3779b97f4a7c15);
-	(void)state;
-	for (unsigned round = 0; round < SMALL_GRAPHS; round++) {
-		struct fake_heap heap;
-		static struct truth truth;
-		fake_init(&heap, 1 + (uint32_t)(fake_random(&random) % MAX_SMALL),
-			  1 + (uint32_t)(fake_random(&random) % 4), &random);
-		make_random(&heap, &truth, &random);
-		check_small(&heap, &truth);
-		fake_deinit(&heap);
-	}
-}
-
-/* ---- big graphs: Cooper, Harvey, Kennedy, "A simple, fast dominance algorithm" (2001)
+/* ---- Cooper, Harvey, Kennedy, "A simple, fast dominance algorithm" (2001)
  * ------------- */
 
 struct chk {
@@ -260,7 +245,7 @@ static void iterate(struct chk *chk)
 	}
 }
 
-static void check_big(const struct fake_heap *heap)
+static void check_iteratively(const struct fake_heap *heap)
 {
 	struct hf_extents *extents = NULL;
 	struct hf_graph *graph = NULL;
@@ -286,6 +271,22 @@ static void check_big(const struct fake_heap *heap)
 	hf_extents_destroy(extents);
 }
 
+static void test_small_random_graphs(void **state)
+{
+	uint64_t random = UINT64_C(0x9e3779b97f4a7c15);
+	(void)state;
+	for (unsigned round = 0; round < SMALL_GRAPHS; round++) {
+		struct fake_heap heap;
+		static struct truth truth;
+		fake_init(&heap, 1 + (uint32_t)(fake_random(&random) % MAX_SMALL),
+			  1 + (uint32_t)(fake_random(&random) % 4), &random);
+		make_random(&heap, &truth, &random);
+		check_small(&heap, &truth);
+		check_iteratively(&heap);
+		fake_deinit(&heap);
+	}
+}
+
 static void test_big_random_graph(void **state)
 {
 	uint64_t random = 42;
@@ -303,7 +304,7 @@ static void test_big_random_graph(void **state)
 		for (uint32_t i = 0; i < heap.holders; i++)
 			heap.root_memory[i] =
 			    fake_object(&heap, (uint32_t)(fake_random(&random) % heap.objects));
-		check_big(&heap);
+		check_iteratively(&heap);
 		fake_deinit(&heap);
 	}
 }
@@ -459,6 +460,71 @@ static void test_edges_in_pieces(void **state)
 	fake_deinit(&heap);
 }
 
+/* ---- objects of 20 GiB each in a region of its own
+ * -------------------------------------------- */
+
+enum { HUGE_OBJECTS = 5, HUGE_WORDS = 8 };
+#define HUGE_BYTES (UINT64_C(20) << 30)
+
+static uint64_t huge_object(uint32_t id)
+{
+	return FAKE_BASE + id * HUGE_BYTES + FAKE_HEADER;
+}
+
+static void huge_walk(const struct hf_allocator *allocator, uint32_t region, hf_chunk_sink *sink,
+		      void *ctx)
+{
+	struct hf_chunk chunk = {.address = huge_object(region) - FAKE_HEADER,
+				 .size = HUGE_BYTES,
+				 .object = huge_object(region),
+				 .usable = HUGE_BYTES - 8};
+	(void)allocator;
+	sink(ctx, &chunk, 1);
+}
+
+/* Further apart than 32 bits of granules, and together more than 32 bits of units. */
+static void test_huge_objects(void **state)
+{
+	static const struct hf_allocator_ops ops = {
+	    .name = "huge", .walk = huge_walk, .chunk_at = fake_chunk_at};
+	static uint64_t words[HUGE_OBJECTS][HUGE_WORDS];
+	uint64_t random = 11;
+	struct fake_heap heap;
+	struct hf_extents *extents = NULL;
+	struct hf_graph *graph = NULL;
+	(void)state;
+	fake_init(&heap, 1, 1, &random);
+	heap.base.ops = &ops;
+	heap.base.regions.count = 0;
+	heap.image.segments.count = 1; /* the roots */
+	for (uint32_t id = 0; id < HUGE_OBJECTS; id++) {
+		uint64_t start = huge_object(id) - FAKE_HEADER;
+		struct hf_heap_region region = {start, start + 4096, 0, HF_REGION_BRK};
+		struct hf_segment segment = {.start = huge_object(id),
+					     .end = huge_object(id) + HUGE_BYTES - FAKE_HEADER,
+					     .present = sizeof(words[id]),
+					     .data = (const uint8_t *)words[id],
+					     .flags = HF_SEGMENT_R | HF_SEGMENT_W};
+		assert_true(hf_vec_push(&heap.base.regions, region));
+		assert_true(hf_vec_push(&heap.image.segments, segment));
+		if (id + 1 < HUGE_OBJECTS)
+			words[id][id] = huge_object(id + 1);
+	}
+	heap.root_memory[0] = huge_object(0);
+	assert_null(fake_graph(&heap, &extents, &graph));
+	assert_int_equal(hf_graph_objects(graph), HUGE_OBJECTS);
+	for (uint32_t id = 0; id < HUGE_OBJECTS; id++) {
+		assert_int_equal(hf_extents_address(extents, id), huge_object(id));
+		assert_int_equal(hf_extents_find(extents, huge_object(id)), id);
+		assert_int_equal(hf_graph_retained(graph, id), (HUGE_OBJECTS - id) * HUGE_BYTES);
+		assert_int_equal(hf_graph_retained_objects(graph, id), HUGE_OBJECTS - id);
+	}
+	assert_int_equal(hf_graph_retained(graph, hf_graph_root(graph)), HUGE_OBJECTS * HUGE_BYTES);
+	hf_graph_destroy(graph);
+	hf_extents_destroy(extents);
+	fake_deinit(&heap);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,6 +534,7 @@ int main(void)
 	    cmocka_unit_test(test_lost_ring),
 	    cmocka_unit_test(test_rows),
 	    cmocka_unit_test(test_edges_in_pieces),
+	    cmocka_unit_test(test_huge_objects),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
