@@ -9,6 +9,8 @@
  */
 #include "heapwalk/pymalloc/python.h"
 
+#include <string.h>
+
 enum {
 	OB_TYPE = 8,
 	TP_FLAGS = 168,
@@ -34,6 +36,22 @@ void hf_python_find(const struct hf_process *process, const struct hf_symbols *s
 	}
 	if (address && hf_image_word(&process->image, address + OB_TYPE, &own) && own == address)
 		ret->type_type = address;
+}
+
+static bool is_debug_head(const uint8_t *data)
+{
+	static const uint8_t pad[] = {0xfd, 0xfd, 0xfd, 0xfd, 0xfd, 0xfd, 0xfd};
+	return data[8] && strchr("omr", data[8]) && !memcmp(data + 9, pad, sizeof(pad));
+}
+
+uint32_t hf_python_debug_head(const uint8_t *data, uint64_t bytes)
+{
+	uint32_t head = 0;
+
+	while (head < HF_PYTHON_DEBUG_HEADS && bytes >= head + HF_PYTHON_DEBUG_HEAD &&
+	       is_debug_head(data + head))
+		head += HF_PYTHON_DEBUG_HEAD;
+	return head;
 }
 
 bool hf_python_is_type(const struct hf_python *python, uint64_t address)
@@ -77,8 +95,17 @@ static bool is_attributes(const struct hf_python *python, uint64_t block, uint64
 bool hf_python_is_start(const struct hf_python *python, uint64_t block, uint64_t usable,
 			uint64_t value)
 {
-	uint64_t offset = value - block, class = 0, flags = 0;
+	uint8_t first[HF_PYTHON_DEBUG_HEADS];
+	uint64_t class = 0, flags = 0;
 
+	if (usable > sizeof(first) && hf_image_read(python->image, block, first, sizeof(first))) {
+		uint32_t head = hf_python_debug_head(first, sizeof(first));
+		block += head;
+		usable -= head;
+		if (head && value <= block)
+			return value == block;
+	}
+	uint64_t offset = value - block;
 	if (offset == HF_PYTHON_GC_HEAD || offset == HF_PYTHON_MANAGED_HEAD) {
 		if (hf_python_is_object(python, value, &class) &&
 		    hf_image_word(python->image, class + TP_FLAGS, &flags) &&

@@ -162,7 +162,11 @@ uint32_t cpython_object_at(struct cpython *python, const uint8_t *data, uint64_t
 
 static uint32_t cpython_type_of(void *state, uint32_t object, const uint8_t *data, uint64_t bytes)
 {
+	uint32_t head = hf_python_debug_head(data, bytes);
+
 	(void)object;
+	data += head;
+	bytes -= head;
 	uint32_t type = cpython_object_at(state, data, bytes, 0);
 	if (type == TYPE_NONE)
 		type = cpython_object_at(state, data, bytes, HF_PYTHON_GC_HEAD);

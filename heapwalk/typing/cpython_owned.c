@@ -168,11 +168,15 @@ void cpython_spread(void *state, uint32_t object, uint32_t type)
 	struct hf_typing *typing = python->typing;
 	uint64_t bytes = 0, base = hf_extents_address(typing->extents, object), at = 0, class = 0;
 	const uint8_t *data = typing_bytes(typing, object, &bytes);
-
-	while (data && at <= HF_PYTHON_MANAGED_HEAD &&
-	       cpython_object_at(python, data, bytes, at) != type)
+	if (!data)
+		return;
+	uint32_t head = hf_python_debug_head(data, bytes);
+	data += head;
+	base += head;
+	bytes -= head;
+	while (at <= HF_PYTHON_MANAGED_HEAD && cpython_object_at(python, data, bytes, at) != type)
 		at += HF_PYTHON_GC_HEAD;
-	if (!data || at > HF_PYTHON_MANAGED_HEAD ||
+	if (at > HF_PYTHON_MANAGED_HEAD ||
 	    !hf_python_is_object(&python->runtime, base + at, &class))
 		return;
 	uint32_t flags = cpython_class(python, class).flags;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # types_python.sh - CPython's objects are of the types that Python says they are of: of every CPython
-# on this machine, in pymalloc's pools; and, of one, as blocks of malloc.
+# on this machine, in pymalloc's pools; and, of one, as blocks of malloc, and with the heads of debug mode.
 . fixtures/core.sh
 . fixtures/pythons.sh
 all=$(pythons) || exit $?
@@ -19,8 +19,8 @@ types_of() { # ALLOCATOR PYTHON
 }
 
 for python in $all; do
-	[ -n "$malloc" ] || types_of malloc "$python"
-	malloc=done
+	[ -n "$others" ] || { types_of malloc "$python"; types_of debug "$python"; }
+	others=done
 	types_of pymalloc "$python"
 done
 exit $status
