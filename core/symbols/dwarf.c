@@ -68,7 +68,7 @@ static bool one_place(Dwarf_Attribute *location, const Dwarf_Op *ops, size_t cou
  * apart that are never copied as a whole; where their parts are not side by side they are no
  * variable that could be shown).
  */
-static bool static_location(Dwarf_Die *die, uint64_t *ret, bool *ret_tls)
+static bool static_location(Dwarf_Die *die, uint64_t *ret, bool *ret_tls, bool *ret_pieces)
 {
 	Dwarf_Attribute attribute;
 	Dwarf_Op *ops;
@@ -93,6 +93,7 @@ static bool static_location(Dwarf_Die *die, uint64_t *ret, bool *ret_tls)
 		bytes += ops[at++].number;
 	}
 	*ret = first;
+	*ret_pieces = bytes > 0;
 	return true;
 }
 
@@ -150,8 +151,9 @@ static bool take_variable(struct walk *walk, Dwarf_Die *die, const char *scope)
 	struct hf_symbols *symbols = walk->symbols;
 	struct hf_variable variable = {.module = walk->module, .scope = scope};
 	uint64_t location;
+	bool pieces = false;
 
-	if (!static_location(die, &location, &variable.tls))
+	if (!static_location(die, &location, &variable.tls, &pieces))
 		return true;
 	variable.address = variable.tls ? location : location + walk->bias;
 	variable.name = dwarf_diename(die);
@@ -166,9 +168,11 @@ static bool take_variable(struct walk *walk, Dwarf_Die *die, const char *scope)
 	struct hf_variable *known = symbols_variable_starting(
 	    list, variable.tls ? walk->sorted_tls : walk->sorted, variable.address, walk->module);
 	if (known) {
-		/* A static local's symbol is "name.12"; DWARF has the plain name. */
-		if (scope && variable.name)
+		/* A static local's symbol is "name.12", a piece's too; DWARF has the plain name. */
+		if ((scope || pieces) && variable.name)
 			known->name = variable.name;
+		if (pieces && variable.size > known->size)
+			known->size = variable.size;
 		known->file = variable.file;
 		known->path = variable.path;
 		known->line = variable.line;

@@ -160,7 +160,8 @@ uint32_t propagation_type_at(const struct propagation *prop, uint64_t address)
 		return variable_at(prop, address);
 	uint32_t object = hf_extents_find(prop->extents, address);
 	uint32_t packed = object == HF_NO_OBJECT ? TYPE_NONE : prop->typing->of[object];
-	if (packed == TYPE_NONE || packed_rank(packed) >= RANK_SCALAR)
+	if (packed == TYPE_NONE ||
+	    (packed_rank(packed) >= RANK_SCALAR && packed_rank(packed) != RANK_INFERRED))
 		return 0;
 	const struct hf_type *type = &prop->typing->types.data[packed_type(packed)];
 	return address == hf_extents_address(prop->extents, object) + type->offset ? type->ctype

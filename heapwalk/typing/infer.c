@@ -12,7 +12,7 @@
 
 #include "heapwalk/typing/propagate.h"
 
-enum { MAX_CANDIDATES = 32, MAX_GROUPS = 1 << 16 };
+enum { MAX_CANDIDATES = 32, MAX_GROUPS = 1 << 16, MIN_POOL = 8, MIN_POOL_ELEMENT = 24 };
 
 struct group {
 	uint32_t part; /* type number */
@@ -166,6 +166,46 @@ static bool settle(struct groups *groups, const struct group *group, uint32_t ob
 	return true;
 }
 
+/* ---- pools ------------------------------------------------------------------------------------
+ */
+
+/* Could @object be as many of @outer as there is room for, its part at @offset in one of them? */
+static bool is_pool(struct propagation *prop, uint32_t object, const struct outer *outer,
+		    uint64_t offset, uint32_t *ret_type)
+{
+	uint64_t size = hf_ctype_get(prop->symbols, outer->outer)->size;
+	uint64_t usable = hf_extents_usable(prop->extents, object);
+
+	if (size < MIN_POOL_ELEMENT || usable / size < MIN_POOL || usable % size > FORM_SLACK ||
+	    offset < outer->offset || (offset - outer->offset) % size)
+		return false;
+	uint32_t type = typing_intern_ctype(prop->typing, outer->outer, HF_FORM_ARRAY, 0);
+	if (type == TYPE_NONE || propagation_check(prop, object, type, true).bad)
+		return false;
+	*ret_type = type;
+	return true;
+}
+
+/*
+ * A program that makes its structures in blocks of many points into the middle of a block. The
+ * block is an array of the one structure whose size divides both the block and that place.
+ */
+static bool settle_pool(struct propagation *prop, uint32_t object)
+{
+	struct hf_type part = prop->typing->types.data[packed_type(prop->typing->of[object])];
+	struct outer itself = {.inner = part.ctype, .outer = part.ctype};
+	const struct outer *outers = NULL;
+	uint32_t count = propagation_outers(prop, part.ctype, UINT64_MAX, &outers);
+	uint32_t type = TYPE_NONE, found = is_pool(prop, object, &itself, part.offset, &type);
+
+	for (uint32_t i = 0; i < count && found < 2; i++)
+		found += is_pool(prop, object, &outers[i], part.offset, &type);
+	if (found != 1)
+		return false;
+	propagation_assign(prop, object, type, HF_TYPE_FIELD, RANK_INFERRED);
+	return true;
+}
+
 bool propagation_infer(struct propagation *prop)
 {
 	struct groups groups = {.prop = prop, .slot_count = MAX_GROUPS * 2};
@@ -186,7 +226,7 @@ bool propagation_infer(struct propagation *prop)
 		choose(*group);
 	for (uint32_t id = 0; id < objects && !prop->failed; id++) {
 		const struct group *group = group_of_object(&groups, id);
-		if (group && settle(&groups, group, id))
+		if (group && (settle(&groups, group, id) || settle_pool(prop, id)))
 			any = true;
 	}
 	hf_vec_foreach (group, &groups.list)

@@ -4,7 +4,8 @@
  * What is lost, or only reached through casts, still points at things whose type is known: its
  * owner, a table of operations, its neighbours. A structure of the right size that has a pointer
  * of that type at that very place is a candidate; the word after word comparison with all that
- * the object holds (check.c) must find nothing wrong, and no other candidate may come near.
+ * the object holds (check.c) must find nothing wrong, and no other candidate may come near. One
+ * such pointer is too little where nothing else speaks for it: other memory may begin like this.
  *
  *	offset 0: -> struct dict_type (a variable)   }   the structures with both of these, of 56
  *bytes: offset 8: -> struct entry *[]                }   struct dict alone
@@ -155,10 +156,34 @@ static uint32_t best_candidate(struct propagation *prop, uint32_t object, uint32
 	return best_good >= RIGHT_POINTER && second_good * 2 < best_good ? best : 0;
 }
 
-static uint32_t candidate_of(struct propagation *prop, uint32_t object)
+/* Pointers of @object that lead to what @ctype says; one to a variable, a table of operations say,
+ * counts twice, for few structures have it. */
+static unsigned right_pointers(struct propagation *prop, uint32_t object, uint32_t ctype)
+{
+	const struct layout *layout = layout_of(prop->typing->layouts, ctype);
+	uint64_t base = hf_extents_address(prop->extents, object), value = 0;
+	unsigned count = 0;
+
+	for (uint32_t i = 0; i < layout->pointers && count < 2; i++) {
+		const struct leaf *leaf = &layout->leaves[i];
+		if (leaf->flags & LEAF_IN_UNION || !is_structure(prop, leaf->target) ||
+		    !hf_image_word(prop->image, base + leaf->offset, &value) ||
+		    propagation_type_at(prop, value) != leaf->target)
+			continue;
+		count += value - prop->low < prop->high - prop->low ? 1 : 2;
+	}
+	return count;
+}
+
+uint32_t propagation_by_content(struct propagation *prop, uint32_t object)
 {
 	uint64_t word = prop->image->word_bytes, available = 0;
 	uint64_t usable = hf_extents_usable(prop->extents, object);
+
+	if (!prop->contents && !prop->failed)
+		prop->contents = open_contents(prop);
+	if (!prop->contents || prop->contents->list.count == 0)
+		return 0;
 	const uint8_t *data =
 	    propagation_view(prop, hf_extents_address(prop->extents, object), &available);
 
@@ -178,15 +203,13 @@ bool propagation_infer_content(struct propagation *prop)
 {
 	bool any = false;
 
-	if (!prop->contents)
-		prop->contents = open_contents(prop);
-	if (!prop->contents || prop->contents->list.count == 0)
-		return false;
 	for (uint32_t id = 0; id < hf_extents_count(prop->extents) && !prop->failed; id++) {
 		uint32_t packed = prop->typing->of[id];
 		if (packed != TYPE_NONE && packed_rank(packed) != RANK_PART)
 			continue;
-		uint32_t ctype = candidate_of(prop, id);
+		uint32_t ctype = propagation_by_content(prop, id);
+		if (ctype && right_pointers(prop, id, ctype) < 2)
+			continue;
 		uint32_t type =
 		    ctype ? typing_intern_ctype(prop->typing, ctype, HF_FORM_ONE, 0) : TYPE_NONE;
 		if (type == TYPE_NONE)

@@ -7,20 +7,22 @@
  * type has the same one, and it fits all the others, they are of it too.
  *
  * Where none has a type, a callback in the group's mark may tell: what it takes its argument
- * for (hf_symbols_context_types), if exactly one of these types fits all of them.
+ * for (hf_symbols_context_types), if exactly one of these types fits all of them. And where no
+ * callback is, their own pointers (infer_content.c), if they say the same of all.
  */
 #include <stdlib.h>
 
 #include "heapwalk/typing/propagate.h"
 
-enum { FIRST_SLOTS = 1 << 12, MAX_SLOTS = 1 << 22, MAX_CONTEXTS = 16 };
+enum { FIRST_SLOTS = 1 << 12, MAX_SLOTS = 1 << 22, MAX_CONTEXTS = 16, MIN_ALIKE = 4 };
 
 struct void_group {
 	uint64_t key;	/* hash of field and mark; 0: free */
 	uint64_t code;	/* of the callback beside it; 0: none */
 	uint32_t ctype; /* of those that have a type; 0: none has */
 	uint32_t typed, untyped;
-	bool mixed; /* of several types, or some do not fit */
+	bool mixed;	  /* of several types, or some do not fit */
+	uint32_t content; /* what all of them are by their own pointers; 0: not asked yet */
 	uint32_t context_count;
 	uint32_t contexts[MAX_CONTEXTS];
 };
@@ -133,15 +135,15 @@ static struct mark mark_of(const struct propagation *prop, const struct layout *
 /* ---- collecting -------------------------------------------------------------------------------
  */
 
-static void collect(struct voids *voids, const struct typed_memory *memory, uint32_t leaf,
-		    const struct mark *mark, uint64_t value)
+static void collect(struct voids *voids, uint64_t place, uint32_t leaf, const struct mark *mark,
+		    uint64_t value)
 {
 	struct propagation *prop = voids->prop;
 	uint32_t object = hf_extents_find(prop->extents, value);
 
 	if (object == HF_NO_OBJECT || value != hf_extents_address(prop->extents, object))
 		return;
-	uint64_t key = mix(mix(mix(1, memory->ctype), leaf), mark->hash) | 1;
+	uint64_t key = mix(mix(mix(1, place), leaf), mark->hash) | 1;
 	struct void_group *group = group_of(voids, key);
 	if (!group)
 		return;
@@ -169,7 +171,9 @@ static void collect_memory(void *ctx, const struct typed_memory *memory)
 	uint64_t available = 0, word = prop->image->word_bytes;
 	uint8_t kind = hf_ctype_get(prop->symbols, memory->ctype)->kind;
 
-	if (!layout->voids || kind != HF_CTYPE_STRUCT)
+	/* Fields of a structure are alike wherever it is; of other memory each is for itself. */
+	uint64_t place = kind == HF_CTYPE_STRUCT ? memory->ctype : memory->address;
+	if (!layout->voids)
 		return;
 	const uint8_t *data = hf_image_at(prop->image, memory->address, &available);
 	available = available < memory->bytes ? available : memory->bytes;
@@ -185,7 +189,7 @@ static void collect_memory(void *ctx, const struct typed_memory *memory)
 				continue;
 			for (uint64_t n = 0; n < leaf->count && at + word <= available;
 			     n++, at += leaf->stride)
-				collect(voids, memory, l, &mark,
+				collect(voids, place, l, &mark,
 					hf_image_word_at(prop->image, data + at));
 		}
 	}
@@ -215,6 +219,12 @@ static void judge(struct voids *voids, const struct pending *pending)
 		return;
 	if (group->ctype) {
 		group->mixed = !suits(voids->prop, pending->object, group->ctype);
+		return;
+	}
+	if (!group->context_count) {
+		uint32_t content = propagation_by_content(voids->prop, pending->object);
+		group->mixed = !content || (group->content && group->content != content);
+		group->content = content;
 		return;
 	}
 	for (uint32_t i = 0; i < group->context_count;) {
@@ -281,6 +291,8 @@ bool propagation_infer_void(struct propagation *prop)
 		struct void_group *group = &voids.groups[i];
 		if (!group->typed && group->context_count == 1)
 			group->ctype = group->contexts[0];
+		else if (!group->typed && !group->mixed && group->untyped >= MIN_ALIKE)
+			group->ctype = group->content;
 	}
 	hf_vec_foreach (pending, &voids.pending)
 		any |= settle(&voids, pending);

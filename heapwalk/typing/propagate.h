@@ -119,6 +119,8 @@ bool propagation_infer(struct propagation *prop);
 
 /* infer_content.c: what its own pointers tell of an object that nothing else told of. */
 bool propagation_infer_content(struct propagation *prop);
+/* The structure that @object would be by its pointers, if only one is enough; 0: none. */
+uint32_t propagation_by_content(struct propagation *prop, uint32_t object);
 void contents_destroy(struct contents *contents);
 
 /* infer_void.c: what void pointers lead to; true if any object got a type. */

@@ -1,6 +1,6 @@
 #!/bin/sh
 # types_locals.sh - the locals of a recursion in three threads, each by its name and its frame, in
-# memory (-O0) and in registers that inner frames saved (-O2).
+# memory (-O0) and in registers that inner frames saved (-O2); by gcc and by clang.
 . fixtures/core.sh
 command -v gcc >/dev/null || { echo "gcc is not installed"; exit 77; }
 work=$(new_folder)
@@ -15,8 +15,10 @@ ask() { # SQL EXPECTED
 	}
 }
 
-for flags in -O0 -O2; do
-	gcc -std=gnu11 -D_GNU_SOURCE -I. "$flags" -g -fno-builtin-malloc -pthread \
+for flags in "gcc -O0" "gcc -O2" "clang -O0" "clang -O2"; do
+	command -v "${flags%% *}" >/dev/null || continue
+	# shellcheck disable=SC2086
+	$flags -std=gnu11 -D_GNU_SOURCE -I. -g -fno-builtin-malloc -pthread \
 		-o "$work/program" fixtures/c_types.c || exit 1
 	dump "$work/core" "$work/program" "$work/truth" || exit 1
 	# Seven calls in each of three threads, each with a request of its own.
