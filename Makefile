@@ -152,7 +152,7 @@ BUILD_DEPS := gcc g++ make pkg-config libdw-dev libelf-dev libsqlite3-dev libzst
 TEST_DEPS  := $(BUILD_DEPS) clang clang-format dwz libc++-dev libc++abi-dev valgrind elfutils \
               python3 python3-jsonschema sqlite3 lua5.3 lua5.4 libc6-dbg procps \
               tmux zsh fish groff-base zstd libbz2-dev libglib2.0-dev musl-tools libjemalloc2 \
-              libtcmalloc-minimal4
+              libtcmalloc-minimal4 libmimalloc2.0 lz4 xz-utils
 GLIBC_DEPS := debootstrap qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
               gcc-powerpc64le-linux-gnu libc6-dev-ppc64el-cross gcc-s390x-linux-gnu \
               libc6-dev-s390x-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross

@@ -252,14 +252,17 @@ class Check:
     def read_graph(self):
         """The truth's edges; a root's word belongs to the holder with its address."""
         truth = self.truth
-        spans = sorted((int(h["address"], 16), int(h["address"], 16) + int(h["size"]), int(h["id"]), i)
+        # Of two that begin at one place the smaller stands behind: a variable in its area.
+        spans = sorted((int(h["address"], 16), -int(h["size"]), int(h["id"]), i)
                        for i, h in enumerate(self.holders) if h["address"])
         for slot, target, offset in truth.roots:
             to = truth.target(target + offset)
             assert to == (target, offset == 0)
-            i = bisect.bisect_right(spans, (slot, 1 << 64, 0, 0)) - 1
+            i = bisect.bisect_right(spans, (slot, 1, 0, 0)) - 1
+            while i > 0 and slot >= spans[i][0] - spans[i][1] and spans[i - 1][0] == spans[i][0]:
+                i -= 1
             name, kind, address = truth.variable(slot)
-            if i < 0 or slot >= spans[i][1]:
+            if i < 0 or slot >= spans[i][0] - spans[i][1]:
                 self.wrong("no holder for the root", name, "at", hex(slot))
                 continue
             h = self.holders[spans[i][3]]
