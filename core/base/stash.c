@@ -21,7 +21,7 @@
 
 #define STASH_MAGIC UINT64_C(0x3153415453464865) /* "eHFSTAS1" in memory order */
 
-enum { STASH_VERSION = 2, ALIGN = 64, MAX_SECTIONS = 1024 };
+enum { STASH_VERSION = 3, ALIGN = 64, MAX_SECTIONS = 1024 };
 
 struct header {
 	uint64_t magic;
