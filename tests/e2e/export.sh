@@ -1,7 +1,7 @@
 #!/bin/sh
-# export.sh - the exports that are written on several threads: whatever their number the bytes are the
-# same, of SQLite the rows; a huge object does not stand in memory; names of fields, from DWARF, are
-# right on each thread.
+# export.sh - the exports that are written on several threads: whatever their number the bytes are
+# the same, of SQLite the rows; huge objects, which go their own way; names of fields, from DWARF,
+# which one thread at a time may ask for.
 . fixtures/core.sh
 work=$(new_folder)
 trap 'rm -rf "$work"' EXIT
@@ -44,8 +44,8 @@ gcc -g -O0 -o "$work/shop" "$work/shop.c" || exit 1
 dump "$work/core" "$work/shop" || exit 1
 
 export_on() { # THREADS FORMAT
-	"$HF" export -q --no-index --threads="$1" --format="$2" -o "$work/$2.$1" "$work/core" "$work/shop" ||
-		wrong "$2 on $1 threads"
+	"$HF" export -q --no-index --threads="$1" --format="$2" -o "$work/$2.$1" "$work/core" \
+		"$work/shop" || wrong "$2 on $1 threads"
 }
 for format in ndjson hprof sqlite; do
 	for threads in 1 2 5; do
@@ -58,7 +58,8 @@ for threads in 2 5; do
 done
 
 # Lines of refs are the rows of refs, fields named; what is NULL is not there.
-[ "$(grep -c '"table":"refs".*"field":"next"}' "$work/ndjson.5")" -ge 29999 ] || wrong "fields in ndjson"
+[ "$(grep -c '"table":"refs".*"field":"next"}' "$work/ndjson.5")" -ge 29999 ] ||
+	wrong "fields in ndjson"
 grep -q ':null' "$work/ndjson.5" && wrong "null in ndjson"
 
 tables="objects nodes refs chunks holders arenas threads mappings modules types findings meta"
@@ -72,7 +73,8 @@ for threads in 1 2 5; do
 done
 lines=$(grep -c '"table":"refs"' "$work/ndjson.1")
 rows=$(sqlite3 "$work/sqlite.5" 'SELECT count(*) FROM refs')
-asked=$("$HF" query -q --no-index --csv "$work/core" "$work/shop" 'SELECT count(*) FROM refs' | tail -n 1)
+asked=$("$HF" query -q --no-index --csv "$work/core" "$work/shop" 'SELECT count(*) FROM refs' |
+	tail -n 1)
 [ "$lines" -gt 133333 ] && [ "$lines" = "$rows" ] && [ "$rows" = "$asked" ] ||
 	wrong "refs: $lines lines, $rows rows, $asked asked for"
 
