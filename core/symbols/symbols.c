@@ -12,6 +12,8 @@
 #include "core/symbols/private.h"
 #include "core/symbols/types_private.h"
 
+enum { CHDR_ZSTD = 2 }; /* ELFCOMPRESS_ZSTD, which older <elf.h> lack */
+
 static bool starts(const char *text, const char *prefix)
 {
 	return !strncmp(text, prefix, strlen(prefix));
@@ -68,6 +70,33 @@ static bool add_symbol(struct hf_symbols *symbols, uint32_t module, const char *
 	return add_data_symbol(symbols, module, name, address, sym->st_size);
 }
 
+/* Debug information that is there, but not for this libdw: said, as its types will be missed. */
+static void note_unreadable(struct hf_symbols *symbols, const struct hf_module *module)
+{
+	int reason = dwfl_errno();
+	GElf_Addr bias;
+	size_t names;
+	Elf *elf = dwfl_module_getelf(module->dwfl, &bias);
+
+	if (!elf || elf_getshdrstrndx(elf, &names))
+		return;
+	for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section)) != NULL;) {
+		GElf_Shdr header;
+		const char *name =
+		    gelf_getshdr(section, &header) ? elf_strptr(elf, names, header.sh_name) : NULL;
+		if (!name || strcmp(name, ".debug_info") != 0)
+			continue;
+		GElf_Chdr packed;
+		bool zstd = (header.sh_flags & SHF_COMPRESSED) && gelf_getchdr(section, &packed) &&
+			    packed.ch_type == CHDR_ZSTD;
+		hf_diag_add(symbols->process->diags, HF_DIAG_EVIDENCE, HF_SEV_NOTE,
+			    "debug-info-unreadable", module->start,
+			    "%s has debug information that the elfutils here cannot read (%s): "
+			    "its types and lines are unknown",
+			    module->name, zstd ? "compressed by zstd" : dwfl_errmsg(reason));
+	}
+}
+
 static bool read_module(struct hf_symbols *symbols, uint32_t index)
 {
 	struct hf_module *module = &symbols->process->modules.data[index];
@@ -84,6 +113,8 @@ static bool read_module(struct hf_symbols *symbols, uint32_t index)
 	}
 	if (module->dwfl && dwfl_module_getdwarf(module->dwfl, &bias))
 		module->has_dwarf = true;
+	else if (module->dwfl)
+		note_unreadable(symbols, module);
 	return fine;
 }
 

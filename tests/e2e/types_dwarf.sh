@@ -69,6 +69,18 @@ if command -v dwz >/dev/null; then
 	done
 fi
 
+# Compressed by zstd: an elfutils that cannot read it is told as such.
+# shellcheck disable=SC2086
+if build gcc -O1 -g $c && objcopy --compress-debug-sections=zstd "$work/program" 2>/dev/null; then
+	dump "$work/core" "$work/program" "$work/truth" || exit 1
+	if "$HF" report -q "$work/core" "$work/program" |
+		grep -q 'debug-info-unreadable .*compressed by zstd'; then
+		echo "zstd: told as unreadable"
+	else
+		check zstd
+	fi
+fi
+
 # A separate file, found by build-id.
 # shellcheck disable=SC2086
 if build gcc -O1 -g -Wl,--build-id $c; then
