@@ -21,6 +21,8 @@ enum {
 	MAX_CANDIDATES = 64,
 	MAX_BYTES = 1 << 16,
 	RIGHT_POINTER = 4, /* what check.c counts for one */
+	MARKS_LOWEST = 20, /* bits of an address's mark, at least */
+	MARKS_EACH = 16,   /* bits of the marks for each that is marked */
 };
 
 /* Structure @outer has a pointer to @target at @offset. */
@@ -31,6 +33,8 @@ struct pointer_place {
 
 struct contents {
 	HF_VEC(, struct pointer_place) list; /* sorted by target, offset, outer */
+	uint64_t *marks;		     /* see mark_all() */
+	unsigned mark_bits;
 };
 
 void contents_destroy(struct contents *contents)
@@ -38,6 +42,7 @@ void contents_destroy(struct contents *contents)
 	if (!contents)
 		return;
 	free(contents->list.data);
+	free(contents->marks);
 	free(contents);
 }
 
@@ -99,6 +104,69 @@ static struct contents *open_contents(struct propagation *prop)
 		qsort(contents->list.data, contents->list.count, sizeof(*contents->list.data),
 		      compare_places);
 	return contents;
+}
+
+/* ---- what may be pointed at -------------------------------------------------------------------
+ */
+
+static uint64_t mark_of(const struct contents *contents, uint64_t address)
+{
+	/* Fibonacci hashing (Knuth, TAOCP 6.4): the upper bits of a product. */
+	return address * UINT64_C(0x9e3779b97f4a7c15) >> (64 - contents->mark_bits);
+}
+
+static void mark(struct contents *contents, uint64_t address)
+{
+	uint64_t at = mark_of(contents, address);
+	contents->marks[at / 64] |= UINT64_C(1) << at % 64;
+}
+
+static bool is_marked(const struct contents *contents, uint64_t address)
+{
+	uint64_t at = mark_of(contents, address);
+	return !contents->marks || (contents->marks[at / 64] >> at % 64 & 1);
+}
+
+/* Where a structure begins in @object; 0: none is known there. */
+static uint64_t structure_in(const struct propagation *prop, uint32_t object)
+{
+	uint32_t packed = prop->typing->of[object];
+	const struct hf_type *type;
+
+	if (packed == TYPE_NONE ||
+	    (packed_rank(packed) >= RANK_SCALAR && packed_rank(packed) != RANK_INFERRED))
+		return 0;
+	type = &prop->typing->types.data[packed_type(packed)];
+	return type->ctype ? hf_extents_address(prop->extents, object) + type->offset : 0;
+}
+
+/*
+ * Most words lead to nothing whose type is known, and to see that costs two misses of the cache. So
+ * the places of all structures and variables are marked in a bitmap by their hash (Bloom 1970, with
+ * one function): a word whose bit is not set is none of them.
+ */
+static bool mark_all(const struct propagation *prop, struct contents *contents)
+{
+	const struct hf_variables *variables = hf_symbols_variables(prop->symbols);
+	uint32_t objects = hf_extents_count(prop->extents);
+	uint64_t count = variables->count;
+
+	for (uint32_t id = 0; id < objects; id++)
+		count += structure_in(prop, id) != 0;
+	contents->mark_bits = MARKS_LOWEST;
+	while (UINT64_C(1) << contents->mark_bits < count * MARKS_EACH)
+		contents->mark_bits++;
+	contents->marks = calloc((UINT64_C(1) << contents->mark_bits) / 64, sizeof(uint64_t));
+	if (!contents->marks)
+		return false;
+	hf_vec_foreach (variable, variables)
+		mark(contents, variable->address);
+	for (uint32_t id = 0; id < objects; id++) {
+		uint64_t address = structure_in(prop, id);
+		if (address)
+			mark(contents, address);
+	}
+	return true;
 }
 
 /* ---- one object -------------------------------------------------------------------------------
@@ -175,14 +243,20 @@ static unsigned right_pointers(struct propagation *prop, uint32_t object, uint32
 	return count;
 }
 
+/* Is any structure a candidate? */
+static bool have_contents(struct propagation *prop)
+{
+	if (!prop->contents && !prop->failed)
+		prop->contents = open_contents(prop);
+	return prop->contents && prop->contents->list.count > 0;
+}
+
 uint32_t propagation_by_content(struct propagation *prop, uint32_t object)
 {
 	uint64_t word = prop->image->word_bytes, available = 0;
 	uint64_t usable = hf_extents_usable(prop->extents, object);
 
-	if (!prop->contents && !prop->failed)
-		prop->contents = open_contents(prop);
-	if (!prop->contents || prop->contents->list.count == 0)
+	if (!have_contents(prop))
 		return 0;
 	const uint8_t *data =
 	    propagation_view(prop, hf_extents_address(prop->extents, object), &available);
@@ -190,6 +264,8 @@ uint32_t propagation_by_content(struct propagation *prop, uint32_t object)
 	available = available < usable ? available : usable;
 	for (uint64_t i = 0; data && i < MAX_WORDS && (i + 1) * word <= available; i++) {
 		uint64_t value = hf_image_word_at(prop->image, data + i * word);
+		if (!is_marked(prop->contents, value))
+			continue;
 		uint32_t target = propagation_type_at(prop, value);
 		uint32_t found =
 		    is_structure(prop, target) ? best_candidate(prop, object, target, i * word) : 0;
@@ -203,6 +279,12 @@ bool propagation_infer_content(struct propagation *prop)
 {
 	bool any = false;
 
+	if (!have_contents(prop))
+		return false;
+	if (!mark_all(prop, prop->contents)) {
+		prop->failed = true;
+		return false;
+	}
 	for (uint32_t id = 0; id < hf_extents_count(prop->extents) && !prop->failed; id++) {
 		uint32_t packed = prop->typing->of[id];
 		if (packed != TYPE_NONE && packed_rank(packed) != RANK_PART)
@@ -215,7 +297,10 @@ bool propagation_infer_content(struct propagation *prop)
 		if (type == TYPE_NONE)
 			continue;
 		propagation_assign(prop, id, type, HF_TYPE_FIELD, RANK_INFERRED);
+		mark(prop->contents, structure_in(prop, id));
 		any = true;
 	}
+	free(prop->contents->marks);
+	prop->contents->marks = NULL;
 	return any;
 }
