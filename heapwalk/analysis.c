@@ -377,8 +377,10 @@ static struct hf_error *open_stages(struct hf_analysis *analysis,
 	hf_progress_report(options->process.progress, "reading the core", 0, 0);
 	err = hf_process_open(&options->process, analysis->diags, &analysis->process);
 	stage_done(analysis, "open", &since);
-	if (err || load_index(analysis, options, &since))
+	if (err)
 		return err;
+	if (load_index(analysis, options, &since))
+		return limit_memory(options->max_memory);
 	err = hf_symbols_create(analysis->process, &analysis->symbols);
 	stage_done(analysis, "symbols", &since);
 	if (!err)

@@ -1,7 +1,9 @@
 /*
  * stash.c - writing and mapping files of sections (see stash.h).
  *
- * The writer's file is called "PATH.XXXXXX" until it is whole; rename(2) gives it its name.
+ * The writer's file has no name until it is whole (O_TMPFILE), so that a writer that is killed
+ * leaves nothing; then it is called "PATH.XXXXXX", and rename(2) gives it its name. On file systems
+ * that cannot do that it is called so from the beginning.
  * XXH64: Collet, the xxHash specification.
  */
 #include "core/base/stash.h"
@@ -17,11 +19,12 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "core/base/cleanup.h"
 #include "core/base/vec.h"
 
 #define STASH_MAGIC UINT64_C(0x3153415453464865) /* "eHFSTAS1" in memory order */
 
-enum { STASH_VERSION = 3, ALIGN = 64, MAX_SECTIONS = 1024 };
+enum { STASH_VERSION = 3, ALIGN = 64, MAX_SECTIONS = 1024, MAX_TRIES = 100, SUFFIX = 6 };
 
 struct header {
 	uint64_t magic;
@@ -41,6 +44,7 @@ struct section {
 struct hf_stash_writer {
 	char *path, *temporary;
 	int fd;
+	bool named; /* the file is called `temporary` */
 	uint64_t at;
 	HF_VEC(, struct section) sections;
 	XXH64_state_t *state;
@@ -91,6 +95,43 @@ static void end_section(struct hf_stash_writer *writer)
 	last->sum = XXH64_digest(writer->state);
 }
 
+static int open_file(struct hf_stash_writer *writer)
+{
+	HF_AUTO(free_ptr) char *folder = strdup(writer->path);
+	char *slash = folder ? strrchr(folder, '/') : NULL;
+	int fd = -1;
+
+	if (slash) {
+		*slash = '\0';
+		fd = open(slash == folder ? "/" : folder, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+	}
+	writer->named = fd < 0;
+	return fd < 0 ? mkostemp(writer->temporary, O_CLOEXEC) : fd;
+}
+
+/* Give a file without a name that of the temporary; the X are numbers that nobody else has. */
+static bool name_file(struct hf_stash_writer *writer)
+{
+	char own[32];
+	struct timespec now;
+
+	if (writer->named)
+		return true;
+	snprintf(own, sizeof(own), "/proc/self/fd/%d", writer->fd);
+	for (unsigned tries = 0; tries < MAX_TRIES && !writer->named; tries++) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		uint64_t number = ((uint64_t)now.tv_nsec << 8 | tries) ^ (uint64_t)getpid() << 20;
+		char *end = writer->temporary + strlen(writer->temporary) - SUFFIX;
+		for (unsigned i = 0; i < SUFFIX; i++, number /= 26)
+			end[i] = (char)('a' + number % 26);
+		writer->named =
+		    linkat(AT_FDCWD, own, AT_FDCWD, writer->temporary, AT_SYMLINK_FOLLOW) == 0;
+		if (!writer->named && errno != EEXIST)
+			return false;
+	}
+	return writer->named;
+}
+
 struct hf_error *hf_stash_create(const char *path, struct hf_stash_writer **ret)
 {
 	static const struct header none;
@@ -107,7 +148,7 @@ struct hf_error *hf_stash_create(const char *path, struct hf_stash_writer **ret)
 		hf_stash_abort(writer);
 		return hf_error_nomem();
 	}
-	writer->fd = mkostemp(writer->temporary, O_CLOEXEC);
+	writer->fd = open_file(writer);
 	if (writer->fd < 0) {
 		struct hf_error *err = hf_error_errno(errno, "%s", path);
 		hf_stash_abort(writer);
@@ -168,7 +209,8 @@ static void finish(struct hf_stash_writer *writer)
 		return;
 	struct timespec times[2] = {now, now};
 	if (pwrite(writer->fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
-	    futimens(writer->fd, times) || rename(writer->temporary, writer->path))
+	    futimens(writer->fd, times) || !name_file(writer) ||
+	    rename(writer->temporary, writer->path))
 		writer->err = hf_error_errno(errno, "%s", writer->path);
 }
 
@@ -189,7 +231,7 @@ struct hf_error *hf_stash_commit(struct hf_stash_writer *writer)
 
 	finish(writer);
 	err = writer->err;
-	if (err)
+	if (err && writer->named)
 		unlink(writer->temporary);
 	release(writer);
 	return err;
@@ -200,7 +242,7 @@ void hf_stash_abort(struct hf_stash_writer *writer)
 	if (!writer)
 		return;
 	hf_error_destroy(writer->err);
-	if (writer->fd >= 0)
+	if (writer->fd >= 0 && writer->named)
 		unlink(writer->temporary);
 	release(writer);
 }
