@@ -13,7 +13,10 @@
 
 #include "heapwalk/output/escape.h"
 
-enum { BUFFER_BYTES = 1 << 20 };
+enum {
+	BUFFER_BYTES = 1 << 20,
+	MOST_DIGITS = 20, /* of 64 bits, "0x" included */
+};
 
 struct hf_error *hf_writer_init(struct hf_writer *writer, int fd)
 {
@@ -82,7 +85,7 @@ bool hf_writer_room(struct hf_writer *writer, size_t bytes)
 	return !writer->error;
 }
 
-void hf_put(struct hf_writer *to, const void *data, size_t bytes)
+void hf_put_more(struct hf_writer *to, const void *data, size_t bytes)
 {
 	if (to->fd >= 0 && bytes > to->capacity - to->count && bytes >= BUFFER_BYTES) {
 		/* Big pieces go out as they are. */
@@ -102,6 +105,17 @@ void hf_put_text(struct hf_writer *to, const char *text)
 	hf_put(to, text, strlen(text));
 }
 
+/* digits[@at] to digits[MOST_DIGITS - 1]; all that is copied has a fixed length, which is quick. */
+static void put_digits(struct hf_writer *to, const char digits[2 * MOST_DIGITS], unsigned at)
+{
+	if (to->capacity - to->count < MOST_DIGITS) {
+		hf_put_more(to, digits + at, MOST_DIGITS - at);
+		return;
+	}
+	memcpy(to->data + to->count, digits + at, MOST_DIGITS);
+	to->count += MOST_DIGITS - at;
+}
+
 /* Two digits at a time. */
 void hf_put_number(struct hf_writer *to, uint64_t number)
 {
@@ -109,8 +123,8 @@ void hf_put_number(struct hf_writer *to, uint64_t number)
 				    "25262728293031323334353637383940414243444546474849"
 				    "50515253545556575859606162636465666768697071727374"
 				    "75767778798081828384858687888990919293949596979899";
-	char digits[20];
-	unsigned at = sizeof(digits);
+	char digits[2 * MOST_DIGITS];
+	unsigned at = MOST_DIGITS;
 
 	for (; number >= 100; number /= 100)
 		memcpy(digits + (at -= 2), pairs + number % 100 * 2, 2);
@@ -118,13 +132,13 @@ void hf_put_number(struct hf_writer *to, uint64_t number)
 		memcpy(digits + (at -= 2), pairs + number * 2, 2);
 	else
 		digits[--at] = (char)('0' + number);
-	hf_put(to, digits + at, sizeof(digits) - at);
+	put_digits(to, digits, at);
 }
 
 void hf_put_hex(struct hf_writer *to, uint64_t number)
 {
-	char digits[18];
-	unsigned at = sizeof(digits);
+	char digits[2 * MOST_DIGITS];
+	unsigned at = MOST_DIGITS;
 
 	do {
 		digits[--at] = "0123456789abcdef"[number & 15];
@@ -132,7 +146,7 @@ void hf_put_hex(struct hf_writer *to, uint64_t number)
 	} while (number);
 	digits[--at] = 'x';
 	digits[--at] = '0';
-	hf_put(to, digits + at, sizeof(digits) - at);
+	put_digits(to, digits, at);
 }
 
 void hf_put_format(struct hf_writer *to, const char *fmt, ...)

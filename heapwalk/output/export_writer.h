@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "core/base/error.h"
 
@@ -43,7 +44,19 @@ static inline uint64_t hf_writer_position(const struct hf_writer *writer)
 /* Room for @bytes more at data + count; false after an error. */
 bool hf_writer_room(struct hf_writer *writer, size_t bytes);
 
-void hf_put(struct hf_writer *to, const void *data, size_t bytes);
+/* What hf_put() does where the buffer is full. */
+void hf_put_more(struct hf_writer *to, const void *data, size_t bytes);
+
+static inline void hf_put(struct hf_writer *to, const void *data, size_t bytes)
+{
+	if (bytes > to->capacity - to->count) {
+		hf_put_more(to, data, bytes);
+		return;
+	}
+	memcpy(to->data + to->count, data, bytes);
+	to->count += bytes;
+}
+
 void hf_put_text(struct hf_writer *to, const char *text);
 void hf_put_number(struct hf_writer *to, uint64_t number); /* decimal */
 void hf_put_hex(struct hf_writer *to, uint64_t number);	   /* 0x... */
