@@ -5,6 +5,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@ enum {
 	MOST_DIGITS = 20, /* of 64 bits, "0x" included */
 };
 
+static const uint64_t WINDOW_BYTES = UINT64_C(64) << 20;
+
 struct hf_error *hf_writer_init(struct hf_writer *writer, int fd)
 {
 	*writer = (struct hf_writer){.fd = fd, .capacity = BUFFER_BYTES};
@@ -29,6 +32,30 @@ void hf_writer_deinit(struct hf_writer *writer)
 {
 	free(writer->data);
 	writer->data = NULL;
+}
+
+/*
+ * A file of gigabytes would push the core out of the page cache, and each of its pages would have
+ *to be found first. So the window before the last is let go when it is on the disk.
+ *
+ *	0 ......... written back, dropped | being written back | filled now
+ *					   started - WINDOW     started
+ *
+ * What is no file, or a file system that cannot do this, refuses, and nothing is lost.
+ */
+static void let_go(struct hf_writer *writer)
+{
+	while (writer->flushed - writer->started >= WINDOW_BYTES) {
+		off_t at = (off_t)writer->started, window = (off_t)WINDOW_BYTES;
+		sync_file_range(writer->fd, at, window, SYNC_FILE_RANGE_WRITE);
+		if (at > 0) {
+			sync_file_range(writer->fd, at - window, window,
+					SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+					    SYNC_FILE_RANGE_WAIT_AFTER);
+			posix_fadvise(writer->fd, at - window, window, POSIX_FADV_DONTNEED);
+		}
+		writer->started += WINDOW_BYTES;
+	}
 }
 
 static void write_out(struct hf_writer *writer, const uint8_t *data, size_t bytes)
@@ -44,6 +71,7 @@ static void write_out(struct hf_writer *writer, const uint8_t *data, size_t byte
 		data += written;
 		bytes -= (size_t)written;
 		writer->flushed += (uint64_t)written;
+		let_go(writer);
 	}
 }
 

@@ -21,6 +21,7 @@ struct hf_writer {
 	uint8_t *data;
 	size_t count, capacity;
 	uint64_t flushed; /* bytes before data[0] */
+	uint64_t started; /* of these, given to the disk (or tried) */
 	int error;	  /* errno of the first failure */
 };
 

@@ -38,9 +38,10 @@ static void tell_next(struct hf_analysis *analysis, const struct hf_view_options
 		hf_view_hint(doc, options, "types", NULL);
 	if (analysis->allocator)
 		hf_view_hint(doc, options, "arenas", NULL);
-	hf_view_hint(doc, options, "check", NULL);
-	if (analysis->graph)
-		hf_view_hint(doc, options, "query", NULL);
+	if (analysis->allocator)
+		hf_view_hint(doc, options, "check", NULL);
+	hf_view_hint(doc, options, "query",
+		     analysis->graph ? NULL : "SELECT * FROM mappings ORDER BY size DESC");
 	hf_doc_end(doc);
 }
 
@@ -72,6 +73,10 @@ struct hf_error *hf_view_report(struct hf_analysis *analysis, const struct hf_vi
 		hf_section_types(analysis, REPORT_TYPES, doc);
 		hf_doc_end(doc);
 		hf_section_findings(analysis, doc);
+	} else {
+		err = hf_section_mappings(analysis, doc);
+		if (err)
+			return err;
 	}
 	hf_section_evidence(analysis, doc);
 	tell_next(analysis, options, doc);

@@ -32,6 +32,8 @@ uint32_t hf_strong_holder(const struct hf_analysis *analysis, uint32_t object);
 
 void hf_section_process(const struct hf_analysis *analysis, struct hf_doc *doc);
 void hf_section_verdict(struct hf_analysis *analysis, struct hf_doc *doc);
+/* Of a process whose allocator we do not know, in place of holders and dominators. */
+struct hf_error *hf_section_mappings(const struct hf_analysis *analysis, struct hf_doc *doc);
 void hf_section_ledger(const struct hf_analysis *analysis, struct hf_doc *doc);
 void hf_section_leaks(const struct hf_analysis *analysis, struct hf_doc *doc);
 struct hf_error *hf_section_holders(struct hf_analysis *analysis,

@@ -1,6 +1,6 @@
 #!/bin/sh
 # foreign.sh - processes whose memory another allocator manages: a clear answer with its name and its
-# bytes, the ledger, exit status 0; never objects made up.
+# bytes, the ledger, who points into them, exit status 0; never objects made up.
 . fixtures/core.sh
 work=$(new_folder)
 trap 'rm -rf "$work"' EXIT
@@ -27,12 +27,13 @@ int main(int argc, char **argv)
 }
 C
 
-expect() { # WORDS CORE BINARY
+expect() { # WORDS CORE BINARY HOLDER
 	"$HF" --no-index -q "$2" "$3" >"$work/out" 2>&1
 	got=$?
 	"$HF" --no-index -q --json "$2" "$3" >"$work/json" 2>&1
 	if [ $got -ne 0 ] || ! grep -q "$1" "$work/out" ||
 		! grep -q 'other anonymous memory  *[0-9.]* MiB' "$work/out" ||
+		! grep -q "MiB  *[0-9]*  $4" "$work/out" ||
 		! grep -q '"partial": true' "$work/json"; then
 		echo "WRONG: $1 is not told (status $got):"
 		head -n 30 "$work/out"
@@ -46,17 +47,17 @@ for library in jemalloc tcmalloc_minimal mimalloc; do
 	file=$(ls /usr/lib/*/lib$library.so.* 2>/dev/null | head -n 1)
 	[ -n "$file" ] || continue
 	dump "$work/core" /usr/bin/env LD_PRELOAD="$file" "$work/list" || exit 1
-	expect "${library%_minimal} manages this process's memory" "$work/core" "$work/list"
+	expect "${library%_minimal} manages this process's memory" "$work/core" "$work/list" "g_list (list.c:5)"
 done
 if command -v musl-gcc >/dev/null; then
 	for flag in "" -static; do
 		musl-gcc -g -O1 $flag -o "$work/musl" "$work/list.c" || exit 1
 		dump "$work/core" "$work/musl" || exit 1
-		expect "musl manages this process's memory" "$work/core" "$work/musl"
+		expect "musl manages this process's memory" "$work/core" "$work/musl" "g_list (list.c:5)"
 	done
 	strip "$work/musl"
 	dump "$work/core" "$work/musl" || exit 1
-	expect "No glibc heap was found: " "$work/core" "$work/musl"
+	expect "No glibc heap was found: " "$work/core" "$work/musl" "[.]bss"
 fi
 [ $done -gt 0 ] || { echo "neither musl-gcc nor another allocator is installed"; exit 77; }
 echo "$done allocators"
