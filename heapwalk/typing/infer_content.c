@@ -121,10 +121,13 @@ static void mark(struct contents *contents, uint64_t address)
 	contents->marks[at / 64] |= UINT64_C(1) << at % 64;
 }
 
+/* May anything known begin there? Without marks: it may. */
 static bool is_marked(const struct contents *contents, uint64_t address)
 {
+	if (!contents->marks)
+		return true;
 	uint64_t at = mark_of(contents, address);
-	return !contents->marks || (contents->marks[at / 64] >> at % 64 & 1);
+	return contents->marks[at / 64] >> at % 64 & 1;
 }
 
 /* Where a structure begins in @object; 0: none is known there. */
