@@ -4,7 +4,8 @@
  *
  * What must not be zero: a thread's stack pointer; a page of a module's data whose file is not zero
  * there (relocated pointers, initialised variables); a thread's stack right above its stack
- * pointer, where return addresses are; a thread's control block, which points at itself (x86).
+ * pointer, where return addresses are; a thread's control block, which points at itself (x86); a
+ * descriptor that the lists of stacks lead to.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 #include "core/base/cleanup.h"
 #include "core/process/private.h"
 
-enum { STACK_LOOK = 512 };
+enum { STACK_LOOK = 512, MAX_STACKS = 65536 };
 
 static bool all_zero(const uint8_t *data, uint64_t size)
 {
@@ -112,11 +113,74 @@ static uint64_t zeroed_in_thread(const struct hf_process *process, const struct 
 	return 0;
 }
 
+/*
+ * The dynamic linker (before glibc 2.34 libpthread) keeps lists of the stacks that it made, those
+ *in use and those of ended threads. They are rings through the descriptors at the stacks' ends:
+ *
+ *	head {next, prev} <-> descriptor {next, prev} <-> ... <-> head
+ *
+ * All descriptors stand at one place of a page, and none is zero there.
+ */
+static bool keeps_stacks(const struct hf_module *module)
+{
+	static const char *const names[] = {"ld-", "ld.so", "ld64.so", "libpthread"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strncmp(module->name, names[i], strlen(names[i])))
+			return true;
+	}
+	return false;
+}
+
+static bool may_be_descriptor(const struct hf_process *process, uint64_t address)
+{
+	const struct hf_mapping *mapping = hf_process_mapping(process, address);
+	return mapping && mapping->module == HF_NO_INDEX && (mapping->flags & HF_SEGMENT_W) &&
+	       (mapping->kind == HF_MAPPING_ANONYMOUS || mapping->kind == HF_MAPPING_STACK);
+}
+
+/* Does the ring whose head is @head come to a descriptor of zeros? */
+static bool is_ring_zeroed(const struct hf_process *process, uint64_t head)
+{
+	const struct hf_image *image = &process->image;
+	uint64_t word = image->word_bytes, next, prev, before = head, node;
+
+	if (!hf_image_word(image, head, &node) || !hf_image_word(image, head + word, &prev) ||
+	    node % 4096 != prev % 4096 || node % 4096 == 0 || !may_be_descriptor(process, prev))
+		return false;
+	for (uint32_t i = 0; i < MAX_STACKS && node != head; i++) {
+		if (node % 4096 != prev % 4096 || !may_be_descriptor(process, node) ||
+		    !hf_image_word(image, node, &next) || !hf_image_word(image, node + word, &prev))
+			return false;
+		if (next == 0 && prev == 0)
+			return true;
+		if (prev != before)
+			return false;
+		before = prev = node;
+		node = next;
+	}
+	return false;
+}
+
+static uint64_t zeroed_in_stacks(const struct hf_process *process, uint32_t index)
+{
+	uint64_t word = process->image.word_bytes, zeroed = 0;
+
+	if (!keeps_stacks(&process->modules.data[index]))
+		return 0;
+	hf_vec_foreach (mapping, &process->mappings) {
+		if (mapping->module != index || !(mapping->flags & HF_SEGMENT_W))
+			continue;
+		for (uint64_t at = mapping->start; mapping->end - at >= 2 * word; at += word)
+			zeroed += is_ring_zeroed(process, at) ? 2 * word : 0;
+	}
+	return zeroed;
+}
+
 uint64_t hf_process_zeroed(const struct hf_process *process)
 {
 	uint64_t zeroed = 0;
 	for (uint32_t i = 0; i < process->modules.count; i++)
-		zeroed += zeroed_in_module(process, i);
+		zeroed += zeroed_in_module(process, i) + zeroed_in_stacks(process, i);
 	hf_vec_foreach (thread, &process->threads)
 		zeroed += zeroed_in_thread(process, thread);
 	return zeroed;
