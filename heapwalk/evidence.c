@@ -59,15 +59,17 @@ static bool lacks_memory(const struct hf_analysis *analysis)
 	return absent != 0 || analysis->process->info.missing_bytes != 0;
 }
 
-/* A chain of chunks that ends in zeros: no program overwrites a header with so many. */
+/*
+ * A chain of chunks that ends in zeros, which may go on behind the part in doubt. Whether the core
+ * has a hole there or the program wrote them: what pointers stood there is not known.
+ */
 static bool has_holes(const struct hf_analysis *analysis)
 {
 	const struct hf_process *process = analysis->process;
 	uint64_t zeroed = hf_process_zeroed(process), first = 0;
 
 	hf_vec_foreach (range, &analysis->allocator->doubtful) {
-		if (range->end - range->start >= ZERO_LOOK &&
-		    hf_process_zero_at(process, range->start, ZERO_LOOK)) {
+		if (hf_process_zero_at(process, range->start, ZERO_LOOK)) {
 			zeroed += range->end - range->start;
 			first = first ? first : range->start;
 		}
@@ -75,8 +77,8 @@ static bool has_holes(const struct hf_analysis *analysis)
 	if (zeroed)
 		hf_diag_add(analysis->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "core-holes", first,
 			    "at least %" PRIu64 " bytes are zero where they cannot have been: the "
-			    "core has holes (a copy that was interrupted?); what nothing leads to "
-			    "is not called lost",
+			    "core has holes (a copy that was interrupted?), or zeros were written "
+			    "over it; what nothing leads to is not called lost",
 			    zeroed);
 	return zeroed != 0;
 }

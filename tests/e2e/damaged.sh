@@ -10,7 +10,7 @@ count=200
 [ -z "$HF_QUICK" ] || count=5
 
 check() { # NAME CORE BINARY
-	for kind in cut hole segment notes; do
+	for kind in cut hole end segment notes; do
 		printf '%s: ' "$1"
 		python3 tests/oracle/check_damage.py "$HF" $kind $count 1 "$2" "$3" || status=1
 	done

@@ -3,6 +3,7 @@
 
 KIND cut: the file ends at COUNT places, many of them in its headers and notes.
 KIND hole: 64 KiB are zero at COUNT random places.
+KIND end: 64 KiB are zero where each writable segment of memory ends, an eighth of it behind the end.
 KIND segment: each writable segment of memory that is not all zero, not dumped (file size 0).
 KIND notes: the notes are gone.
 
@@ -62,6 +63,11 @@ def damages(kind, count, seed, data):
         for i in range(count):  # where something is lost by it
             at = max(0, min(rng.choice(used) - rng.randrange(HOLE), len(data) - HOLE))
             yield "hole at %d" % at, data[:at] + bytes(HOLE) + data[at + HOLE:]
+    elif kind == "end":
+        for _, number, offset, size, writable in parts:
+            at = max(0, offset + size - HOLE * 7 // 8)
+            if number == 1 and writable and any(data[at:at + HOLE]):
+                yield "hole at %d" % at, data[:at] + bytes(HOLE) + data[at + HOLE:]
     elif kind == "segment":
         for at, number, offset, size, writable in parts:
             if number == 1 and writable and any(data[offset:offset + size]):
@@ -108,7 +114,7 @@ def judge(tool, definite, kind, number, name, path):
     if not wrong and lost - definite:
         wrong = "%d of %d are lost that were not: %s" % (
             len(lost - definite), rows, ", ".join(sorted(lost - definite)[:4]))
-    if not wrong and kind != "hole" and not partial:
+    if not wrong and kind not in ("hole", "end") and not partial:
         wrong = "it is not told that it is partial"
     if not wrong and number % REPORT_EACH == 0:
         wrong = tool.report(path)
