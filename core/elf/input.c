@@ -1,8 +1,8 @@
 /*
  * input.c - opening a core file, compressed or not (see input.h).
  *
- * Invariant: the mapping is private and read-only. A file that shrinks under us would
- * raise SIGBUS; cores do not shrink, and a pipe or device is refused.
+ * Invariant: the mapping is private and read-only, holes of the file are anonymous memory. A file
+ * that shrinks under us would raise SIGBUS; cores do not shrink, and a pipe or device is refused.
  */
 #include "core/elf/input.h"
 
@@ -19,7 +19,11 @@
 #include "core/base/cleanup.h"
 #include "core/elf/decompress.h"
 
-enum { SPARSE_BLOCK = 4096 };
+enum {
+	SPARSE_BLOCK = 4096,
+	BIG_HOLE = 1 << 20,
+	MAX_HOLES = 16384, /* a process may have 65,530 mappings */
+};
 
 struct spill {
 	int fd;
@@ -72,11 +76,37 @@ static int open_private_file(void)
 	return fd;
 }
 
+/*
+ * Memory that a process never touched is a hole in its core. Read through the file each page of a
+ * hole costs a page of the cache; as anonymous memory all are the kernel's one page of zeros.
+ */
+static void map_holes(int fd, uint64_t size, uint8_t *data)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), at = 0;
+
+	for (uint32_t i = 0; i < MAX_HOLES && at < size; i++) {
+		off_t hole = lseek(fd, (off_t)at, SEEK_HOLE);
+		off_t next = hole < 0 ? hole : lseek(fd, hole, SEEK_DATA);
+		if (hole < 0 || (next < 0 && errno != ENXIO))
+			return;
+		at = next < 0 || (uint64_t)next > size ? size : (uint64_t)next;
+		uint64_t start = ((uint64_t)hole + page - 1) & ~(page - 1), end = at & ~(page - 1);
+		if (end < start + BIG_HOLE)
+			continue;
+		void *zeros = mmap(data + start, end - start, PROT_READ,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+		if (zeros == MAP_FAILED)
+			return;
+		(void)madvise(zeros, end - start, MADV_HUGEPAGE);
+	}
+}
+
 static struct hf_error *map_fd(int fd, uint64_t size, const uint8_t **ret)
 {
 	void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
 		return hf_error_errno(errno, "cannot map %" PRIu64 " bytes", size);
+	map_holes(fd, size, data);
 	*ret = data;
 	return NULL;
 }
