@@ -16,6 +16,14 @@ done
 status=0
 wrong() { echo "WRONG: $*"; status=1; }
 state() { sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$pid/status"; }
+# On its way there a process is running (R) for as long as it waits for a processor.
+settles() { # STATE
+	for try in $(seq 50); do
+		[ "$(state)" = "$1" ] && return 0
+		sleep 0.1
+	done
+	return 1
+}
 
 "$FIX/idle_heap" 20000 4 >"$work/told" &
 pid=$!
@@ -30,18 +38,17 @@ if grep -q 'not permitted' "$work/attach"; then
 	exit 77
 fi
 kill -STOP $pid
-sleep 0.2
+settles T || wrong "the process does not stop: $(state)"
 gcore_of "$work/core.gcore" $pid || { echo "gdb wrote no core"; exit 77; }
 kill -STOP $pid # gdb lets it go on
-sleep 0.2
+settles T || wrong "the process does not stop again: $(state)"
 "$HF" snapshot -q $pid -o "$work/core.hf" >/dev/null || wrong "snapshot failed"
-[ "$(state)" = T ] || wrong "a stopped process is $(state) after a snapshot"
+settles T || wrong "a stopped process is $(state) after a snapshot"
 "$HF" snapshot -q --zstd $pid -o "$work/core.zst" >/dev/null || wrong "snapshot --zstd failed"
 "$HF" snapshot -q --no-pause $pid -o "$work/core.fuzzy" >/dev/null || wrong "snapshot --no-pause failed"
 "$HF" report --json -q $pid >"$work/live.json" || wrong "report PID failed"
 kill -CONT $pid
-sleep 0.2
-[ "$(state)" = S ] || wrong "the process does not run on: $(state)"
+settles S || wrong "the process does not run on: $(state)"
 ls "$work" | grep -q part && wrong "half a file is left: $(ls "$work")"
 
 # What gdb reads in it, and what in its own.
@@ -176,5 +183,5 @@ mkdir "$work/folder"
 "$HF" snapshot -q 999999999 2>/dev/null && wrong "a process that is not there"
 "$HF" snapshot -q $pid -o "$work/none/core" 2>/dev/null && wrong "wrote to a folder that is not there"
 sleep 0.1
-[ "$(state)" = S ] || wrong "the process does not run on: $(state)"
+settles S || wrong "the process does not run on: $(state)"
 exit $status
