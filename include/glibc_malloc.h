@@ -44,6 +44,7 @@ struct glibc_par_layout {
 struct glibc_class {
 	uint8_t first, last; /* minor versions: 35 .. 41 */
 	uint8_t word;	     /* 4 or 8 */
+	uint8_t align;	     /* of chunks: 16 or 8 */
 	uint16_t fastbins;   /* offset in malloc_state; 0: there are none */
 	uint16_t bins;	     /* offset of bins[0] */
 	bool attached_threads;

@@ -6,8 +6,12 @@
  */
 #include "core/image/image.h"
 
+#include <elf.h>
 #include <stdlib.h>
 #include <string.h>
+
+_Static_assert(HF_MACHINE_386 == EM_386 && HF_MACHINE_MIPS == EM_MIPS && HF_MACHINE_ARM == EM_ARM,
+	       "values of EM_*");
 
 enum { ZERO_VIEW_BYTES = 64 * 1024 };
 

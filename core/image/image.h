@@ -40,6 +40,9 @@ struct hf_segment {
 	uint8_t source;	     /* enum hf_segment_source */
 };
 
+/* Values of image.machine that others than core/ have to tell apart; all are ELF's EM_*. */
+enum hf_image_machine { HF_MACHINE_386 = 3, HF_MACHINE_MIPS = 8, HF_MACHINE_ARM = 40 };
+
 struct hf_image {
 	HF_VEC(, struct hf_segment) segments;
 	uint8_t word_bytes; /* 4 or 8 */

@@ -7,17 +7,50 @@
  *
  *	page ->  u32 size of the mapping | "free(): invalid pointer\n" | 0 ...
  *
+ * To 2.26 it names the program and the block as well:
+ *
+ *	*** Error in `./server': free(): invalid pointer: 0x000000000214c010 ***
+ *
  * A thread in malloc's code may have changed a list by half: what is found wrong there is said
  * with less certainty.
  */
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "heapwalk/glibc/glibc.h"
 
 enum { MAX_ABORT_MESSAGE = 1024, MAX_ABORT_PAGES = 16 };
 
-/* Is @text one of malloc's own messages? */
+static char *last_in(char *text, const char *part)
+{
+	char *last = NULL;
+	for (char *at = strstr(text, part); at; at = strstr(at + 1, part))
+		last = at;
+	return last;
+}
+
+/* Of a message with names (to 2.26) the words alone; *@ret_block gets the block it names, else 0.
+ */
+static const char *words_of(char *text, uint64_t *ret_block)
+{
+	static const char head[] = "*** Error in `", before[] = "': ", after[] = ": 0x";
+
+	*ret_block = 0;
+	char *end = strncmp(text, head, sizeof(head) - 1) ? NULL : last_in(text, after);
+	if (!end)
+		return text;
+	*end = '\0';
+	char *words = last_in(text, before);
+	if (!words) {
+		*end = after[0];
+		return text;
+	}
+	*ret_block = strtoull(end + sizeof(after) - 1, NULL, 16);
+	return words + sizeof(before) - 1;
+}
+
+/* Is @text one of malloc's own messages? Those of other guards begin with stars. */
 static bool says_malloc(const char *text)
 {
 	static const char *const marks[] = {
@@ -25,7 +58,7 @@ static bool says_malloc(const char *text)
 	    "double free", "mremap_chunk", "break adjusted", "unaligned", "invalid fastbin",
 	};
 	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
-		if (strstr(text, marks[i]))
+		if (strncmp(text, "*** ", 4) != 0 && strstr(text, marks[i]))
 			return true;
 	}
 	return false;
@@ -37,7 +70,7 @@ static bool says_malloc(const char *text)
  */
 static bool is_abort_page(const struct glibc *glibc, uint64_t page, char text[MAX_ABORT_MESSAGE])
 {
-	uint64_t page_bytes = glibc->image->page_bytes;
+	uint64_t page_bytes = glibc->image->page_bytes, block = 0;
 	uint32_t bytes = 0;
 
 	if (!hf_image_u32(glibc->image, page, &bytes) || bytes == 0 || bytes % page_bytes ||
@@ -46,7 +79,7 @@ static bool is_abort_page(const struct glibc *glibc, uint64_t page, char text[MA
 		return false;
 	size_t length = strlen(text);
 	return length > 1 && text[length - 1] == '\n' && strcspn(text, "\n") == length - 1 &&
-	       says_malloc(text);
+	       says_malloc(words_of(text, &block));
 }
 
 /* Without libc's symbols: a page of its own in anonymous memory. */
@@ -86,7 +119,8 @@ static void read_abort_message(struct glibc *glibc)
 		return;
 	text[strcspn(text, "\n")] = '\0';
 	if (text[0])
-		glibc->base.abort_message = hf_strpool_dup(glibc->strings, text);
+		glibc->base.abort_message =
+		    hf_strpool_dup(glibc->strings, words_of(text, &glibc->named));
 }
 
 /* Functions of malloc.c that change lists: a thread that stands there may have begun to. */

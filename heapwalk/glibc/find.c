@@ -21,7 +21,13 @@ enum {
 	MAX_ARENAS = 1 << 16,
 	PAR_SEARCH_BYTES = 0x3000, /* mp_ lies this near to main_arena */
 	DEFAULT_TOP_PAD = 0x20000,
+	I386_ALIGNED_SINCE = 26, /* chunks to 16, on i386 */
 	MAX_VERSION_SCAN = 8 << 20,
+	/* What speaks for a layout: each more than all that follow. */
+	RING_CLOSES = 8,
+	PAR_FITS = 4,
+	VERSION_FITS = 2,
+	COUNTS_CONVINCE = 1,
 };
 
 /* ---- the bins ------------------------------------------------------------------------------ */
@@ -113,12 +119,22 @@ static void take_class(struct glibc *glibc, const struct glibc_class *class)
 	layout->state_size = layout->system_mem + 2 * w;
 	layout->heap_info = class->heap_info;
 	layout->mangled = class->mangled;
-	bool wide = w == 8, new_i386 = !wide && (class->heap_info == 0x18 && class->bins != 60);
-	new_i386 = new_i386 || (!wide && class->bins == 60 && class->fastbins == 8);
-	layout->align = wide || new_i386 ? 16 : 8;
-	layout->chunk_skew = new_i386 ? 8 : 0;
+	layout->align = class->align;
+	layout->chunk_skew = w == 4 && class->align == 16 ? 8 : 0;
 	layout->min_size = 4 * w;
-	layout->heap_max = wide ? 64ull << 20 : 1ull << 20;
+	layout->heap_max = w == 8 ? 64ull << 20 : 1ull << 20;
+}
+
+/* May this machine's malloc be of @class? Of equal words some align chunks to 16, some to 8. */
+static bool fits_machine(const struct glibc *glibc, const struct glibc_class *class)
+{
+	uint16_t machine = glibc->image->machine;
+
+	if (class->word != glibc->image->word_bytes)
+		return false;
+	if (machine == HF_MACHINE_386)
+		return class->align == (class->first >= I386_ALIGNED_SINCE ? 16 : 8);
+	return (machine != HF_MACHINE_ARM && machine != HF_MACHINE_MIPS) || class->align == 8;
 }
 
 /* Does the ring of arenas from @arena close under the current layout? */
@@ -141,6 +157,15 @@ static bool counts_fit(const struct glibc *glibc, uint64_t arena)
 	if (!glibc_word(glibc, arena + glibc->layout.next + 2ull * glibc->layout.word, &value))
 		return false;
 	return glibc->layout.attached ? value < 0x10000 : value == 0 || value >= 0x1000;
+}
+
+/* Which of the two is it? What malloc has of the system is whole pages, a count of threads rarely.
+ */
+static bool counts_convince(const struct glibc *glibc, uint64_t arena)
+{
+	uint64_t value = 0;
+	glibc_word(glibc, arena + glibc->layout.next + 2ull * glibc->layout.word, &value);
+	return value && (value % glibc->image->page_bytes != 0) == (glibc->layout.attached != 0);
 }
 
 /* Does @par look like mp_ of the current layout's class? */
@@ -187,23 +212,24 @@ static bool choose_class(struct glibc *glibc, uint64_t bins, uint64_t symbol_par
 	uint64_t best_par = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		if (classes[i].word != glibc->image->word_bytes)
+		if (!fits_machine(glibc, &classes[i]))
 			continue;
 		take_class(glibc, &classes[i]);
 		uint64_t arena = bins - classes[i].bins, par = 0;
 		if (!counts_fit(glibc, arena))
 			continue;
 		/* A smashed ring must not hide the heap: what else fits may speak for it. */
-		int score = ring_closes(glibc, arena) ? 8 : 0;
+		int score = ring_closes(glibc, arena) ? RING_CLOSES : 0;
 		if (symbol_par ? par_fits(glibc, symbol_par) : par_near(glibc, arena, &par))
-			score += 4;
+			score += PAR_FITS;
 		if (glibc->version >= classes[i].first && glibc->version <= classes[i].last)
-			score += 2;
+			score += VERSION_FITS;
+		score += counts_convince(glibc, arena) ? COUNTS_CONVINCE : 0;
 		/* Of equals the later: distributions go forward. */
-		if (score >= 4 && score >= best_score) {
+		if (score >= PAR_FITS && score >= best_score) {
 			best_score = score;
 			best = &classes[i];
-			best_par = score & 4 ? (symbol_par ? symbol_par : par) : symbol_par;
+			best_par = score & PAR_FITS ? (symbol_par ? symbol_par : par) : symbol_par;
 		}
 	}
 	if (!best)
@@ -271,7 +297,7 @@ static bool bins_by_symbol(struct glibc *glibc, uint32_t module, uint64_t *ret_b
 	/* A few words off, most pairs are still good ones: the best place is the right one. */
 	unsigned most = 0;
 	for (unsigned i = 0; i < count; i++) {
-		if (classes[i].word != glibc->layout.word)
+		if (!fits_machine(glibc, &classes[i]))
 			continue;
 		unsigned good = good_pairs(glibc, arena + classes[i].bins);
 		if (good > most) {
@@ -451,7 +477,7 @@ static bool settle_without_main(struct glibc *glibc)
 		}
 	}
 	for (unsigned i = 0; i < count; i++) {
-		if (classes[i].word != glibc->image->word_bytes)
+		if (!fits_machine(glibc, &classes[i]))
 			continue;
 		take_class(glibc, &classes[i]);
 		unsigned score =

@@ -77,6 +77,8 @@ void glibc_found(const struct glibc *glibc, uint32_t arena, struct hf_finding fi
 	va_list args;
 
 	finding.arena = arena;
+	if (finding.abort_text && !finding.met)
+		finding.abort_text = glibc_says(glibc, finding.abort_text);
 	read_found(glibc, &finding);
 	va_start(args, fmt);
 	vsnprintf(message, sizeof(message), fmt, args);

@@ -68,6 +68,7 @@ struct glibc {
 	struct hf_mallinfo2 info;
 	pthread_mutex_t findings_lock; /* regions are walked in parallel */
 	unsigned twice_searches;       /* how often lists.c looked for a block in the tcaches */
+	uint64_t named;		       /* the block that malloc's last words name; 0: none */
 	bool died_in_malloc;	       /* the thread that died stood in malloc code */
 	bool mid_malloc;	       /* another one stands there: lists may be half updated */
 	bool checked;
@@ -187,6 +188,8 @@ void glibc_found(const struct glibc *glibc, uint32_t arena, struct hf_finding fi
 void glibc_doubtful(const struct glibc *glibc, uint64_t start, uint64_t end);
 /* True, and told, if a list leads to @address only because that memory is not in the core. */
 bool glibc_list_cut(const struct glibc *glibc, uint64_t address);
+/* says.c: what this glibc says where the newest one says @text; NULL: nothing. */
+const char *glibc_says(const struct glibc *glibc, const char *text);
 /* What malloc said before abort(), and whether some thread stands in malloc code. */
 void glibc_read_crash(struct glibc *glibc);
 

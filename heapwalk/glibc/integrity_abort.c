@@ -12,6 +12,8 @@
  * have the pointer still, in a variable or a saved register: that speaks for a block only if
  * it speaks for no other. Where that is not enough, nothing is said: without frames (no file to
  * unwind by) nothing of pointers to what is no heap memory.
+ *
+ * To 2.26 none of this is needed: the message itself names the block.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -115,6 +117,8 @@ static bool is_frame_pointer(const struct search *search, uint64_t value)
 static bool could_be_given(const struct search *search, uint64_t mem)
 {
 	const struct hf_mapping *mapping = hf_process_mapping(search->glibc->process, mem);
+	if (search->glibc->named)
+		return true;
 	return mapping && (mapping->flags & HF_SEGMENT_W) && !search->blind &&
 	       !is_frame_pointer(search, mem) &&
 	       !(mem >= search->inner_start && mem < search->inner_end) &&
@@ -241,6 +245,11 @@ static void vote_words(struct search *search, uint64_t from, uint64_t to, bool i
 
 static void collect_votes(struct search *search, const struct hf_thread *thread, uint32_t caller)
 {
+	if (search->glibc->named) {
+		vote(search, search->glibc->named);
+		vote(search, search->glibc->named - 2ull * search->glibc->layout.word);
+		return;
+	}
 	uint64_t end = thread->sp + BLIND_STACK_BYTES;
 	const struct hf_frame *frame = caller == HF_NO_INDEX ? NULL : &thread->frames.data[caller];
 

@@ -286,7 +286,8 @@ static struct keys learn_keys(const struct glibc *glibc)
 		structs += key_of(glibc, entry, &key) && is_cache(glibc, key);
 	if (structs * 2 > total && total >= MIN_KEY_VOTES)
 		keys.kind = KEY_STRUCT;
-	else if (votes * 2 > total && votes >= MIN_KEY_VOTES && keys.value >> 12)
+	else if (votes * 2 > total && votes >= MIN_KEY_VOTES && keys.value >> 12 &&
+		 glibc_random_keys(glibc))
 		keys.kind = KEY_RANDOM;
 	return keys;
 }

@@ -57,38 +57,41 @@
 		28, 36, 40, 48, 52, 60, 64, 68, 72, 76                                             \
 	}
 
-/* first, last, word, fastbins, bins, attached, heap_info, mangled, trailer, par */
+/* first, last, word, align, fastbins, bins, attached, heap_info, mangled, trailer, par */
 static const struct glibc_class classes[] = {
-    {17, 22, 8, 8, 104, false, 0x20, false, false, PAR64_23},
-    {23, 23, 8, 8, 104, true, 0x20, false, false, PAR64_23},
-    {24, 25, 8, 8, 104, true, 0x20, false, false, PAR64_25},
-    {26, 26, 8, 8, 104, true, 0x20, false, false, PAR64_34},
-    {27, 31, 8, 16, 112, true, 0x20, false, false, PAR64_34},
-    {32, 34, 8, 16, 112, true, 0x20, true, false, PAR64_34},
-    {35, 42, 8, 16, 112, true, 0x30, true, false, PAR64_42},
-    {43, 43, 8, 0, 24, true, 0x30, true, true, PAR64_43},
-    {44, 44, 8, 0, 24, true, 0x30, true, true, PAR64_44},
+    {17, 22, 8, 16, 8, 104, false, 0x20, false, false, PAR64_23},
+    {23, 23, 8, 16, 8, 104, true, 0x20, false, false, PAR64_23},
+    {24, 25, 8, 16, 8, 104, true, 0x20, false, false, PAR64_25},
+    {26, 26, 8, 16, 8, 104, true, 0x20, false, false, PAR64_34},
+    {27, 31, 8, 16, 16, 112, true, 0x20, false, false, PAR64_34},
+    {32, 34, 8, 16, 16, 112, true, 0x20, true, false, PAR64_34},
+    {35, 42, 8, 16, 16, 112, true, 0x30, true, false, PAR64_42},
+    {43, 43, 8, 16, 0, 24, true, 0x30, true, true, PAR64_43},
+    {44, 44, 8, 16, 0, 24, true, 0x30, true, true, PAR64_44},
     /* 32 bits, 8-aligned chunks (arm32; i386 to 2.25): 10 fastbins */
-    {17, 22, 4, 8, 56, false, 0x10, false, false, PAR32_23},
-    {23, 23, 4, 8, 56, true, 0x10, false, false, PAR32_23},
-    {24, 25, 4, 8, 56, true, 0x10, false, false, PAR32_25},
-    {26, 26, 4, 8, 56, true, 0x10, false, false, PAR32_34},
-    {27, 31, 4, 12, 60, true, 0x10, false, false, PAR32_34},
-    {32, 34, 4, 12, 60, true, 0x10, true, false, PAR32_34},
-    {35, 42, 4, 12, 60, true, 0x18, true, false, PAR32_42},
+    {17, 22, 4, 8, 8, 56, false, 0x10, false, false, PAR32_23},
+    {23, 23, 4, 8, 8, 56, true, 0x10, false, false, PAR32_23},
+    {24, 25, 4, 8, 8, 56, true, 0x10, false, false, PAR32_25},
+    {26, 26, 4, 8, 8, 56, true, 0x10, false, false, PAR32_34},
+    {27, 31, 4, 8, 12, 60, true, 0x10, false, false, PAR32_34},
+    {32, 34, 4, 8, 12, 60, true, 0x10, true, false, PAR32_34},
+    {35, 42, 4, 8, 12, 60, true, 0x18, true, false, PAR32_42},
+    {43, 43, 4, 8, 0, 16, true, 0x18, true, true, PAR32_43},
+    {44, 44, 4, 8, 0, 16, true, 0x18, true, true, PAR32_44},
     /* i386 from 2.26: 16-aligned, 11 fastbins, heap_info padded */
-    {26, 26, 4, 8, 60, true, 0x18, false, false, PAR32_34},
-    {27, 31, 4, 12, 64, true, 0x18, false, false, PAR32_34},
-    {32, 34, 4, 12, 64, true, 0x18, true, false, PAR32_34},
-    {35, 42, 4, 12, 64, true, 0x18, true, false, PAR32_42},
-    {43, 43, 4, 0, 16, true, 0x18, true, true, PAR32_43},
-    {44, 44, 4, 0, 16, true, 0x18, true, true, PAR32_44},
+    {26, 26, 4, 16, 8, 60, true, 0x18, false, false, PAR32_34},
+    {27, 31, 4, 16, 12, 64, true, 0x18, false, false, PAR32_34},
+    {32, 34, 4, 16, 12, 64, true, 0x18, true, false, PAR32_34},
+    {35, 42, 4, 16, 12, 64, true, 0x18, true, false, PAR32_42},
+    {43, 43, 4, 16, 0, 16, true, 0x18, true, true, PAR32_43},
+    {44, 44, 4, 16, 0, 16, true, 0x18, true, true, PAR32_44},
 };
 
 static const struct glibc_tcache_layout tcaches[] = {
     {8, 0x250, 0x250, 64, 64, 1, 64, false},  {8, 0x290, 0x290, 64, 64, 2, 128, false},
     {8, 0x300, 0x310, 76, 64, 2, 152, true},  {4, 0x150, 0x148, 64, 64, 1, 64, false},
     {4, 0x190, 0x188, 64, 64, 2, 128, false}, {4, 0x1d0, 0x1e0, 76, 64, 2, 152, true},
+    {4, 0x1d8, 0x1d8, 76, 64, 2, 152, true},
 };
 
 const struct glibc_class *glibc_classes(unsigned *ret_count)

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "heapwalk/glibc/glibc.h"
+#include "heapwalk/glibc/integrity.h"
 
 enum {
 	SLOT_SEARCH_BYTES = 0x1000, /* further from tp lie stale copies, other threads' slots */
@@ -208,6 +208,11 @@ static bool has_keys(const struct glibc *glibc)
 	return glibc->version ? glibc->version >= 29 : glibc->layout.mangled;
 }
 
+bool glibc_random_keys(const struct glibc *glibc)
+{
+	return glibc->version ? glibc->version >= KEY_RANDOM_SINCE : glibc->layout.mangled;
+}
+
 /* The link at @word leads to @mem, which is no block: who was written to? */
 static void entry_broken(const struct glibc *glibc, const struct cache *cache, unsigned bin,
 			 uint64_t word, uint64_t mem)
@@ -388,6 +393,11 @@ static struct hf_error *walk_cache(struct glibc *glibc, const struct cache *cach
 	return NULL;
 }
 
+static bool has_caches(const struct glibc *glibc)
+{
+	return glibc->layout.class->last >= 26;
+}
+
 static uint32_t arena_at(const struct glibc *glibc, uint64_t address)
 {
 	for (uint32_t i = 0; i < glibc->base.arenas.count; i++) {
@@ -409,8 +419,11 @@ static struct slots find_slots(const struct glibc *glibc)
 	if (glibc->symbols && glibc->libc_module != HF_NO_INDEX) {
 		slots.has_cache = hf_symbols_find(glibc->symbols, glibc->libc_module, "tcache",
 						  &slots.cache, &size);
+		/* The latter is its name to 2.22. */
 		slots.has_arena = hf_symbols_find(glibc->symbols, glibc->libc_module,
-						  "thread_arena", &slots.arena, &size);
+						  "thread_arena", &slots.arena, &size) ||
+				  hf_symbols_find(glibc->symbols, glibc->libc_module,
+						  "__libc_tsd_MALLOC", &slots.arena, &size);
 	}
 	return slots;
 }
@@ -426,7 +439,9 @@ static struct hf_error *walk_thread(struct glibc *glibc, uint32_t index, const s
 
 	if (slots->has_arena && tls_word(glibc, thread, slots->arena, &value))
 		row.arena = arena_at(glibc, value);
-	if (told && tls_word(glibc, thread, slots->cache, &value))
+	if (!has_caches(glibc))
+		found = false;
+	else if (told && tls_word(glibc, thread, slots->cache, &value))
 		found = cache_at(glibc, value, &cache);
 	else
 		found = cache_near_tp(glibc, thread, &cache);
@@ -495,11 +510,10 @@ struct hf_error *glibc_walk_tcaches(struct glibc *glibc)
 	struct slots slots = find_slots(glibc);
 	struct hf_error *err = NULL;
 
-	if (glibc->layout.class->last < 26)
-		return NULL;
 	for (uint32_t i = 0; !err && i < glibc->process->threads.count; i++)
 		err = walk_thread(glibc, i, &slots);
-	if (!err && (glibc->tcaches.count == 0 || lacks_thread_pointers(glibc)))
+	if (!err && has_caches(glibc) &&
+	    (glibc->tcaches.count == 0 || lacks_thread_pointers(glibc)))
 		err = walk_by_content(glibc);
 	if (glibc->tcaches.count > 1)
 		qsort(glibc->tcaches.data, glibc->tcaches.count, sizeof(uint64_t), compare_words);

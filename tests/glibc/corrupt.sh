@@ -8,6 +8,7 @@ status=0 done=0
 trap 'rm -rf "$work"' EXIT
 
 for suite in ${HF_SUITES:-bullseye bookworm trixie sid}; do
+	root_prefix=$(prefix_of $suite)
 	root=$(root_of $suite) || { [ $? -eq 77 ] && continue; exit 1; }
 	work=$(mktemp -d "$root/tmp/hf.XXXXXX") || exit 2
 	root_cc "$root" "$work/program" fixtures/corrupt.c || exit 1

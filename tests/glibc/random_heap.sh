@@ -57,6 +57,7 @@ one_build() { # TITLE FLAG...
 }
 
 for suite in ${HF_SUITES:-bullseye bookworm trixie sid}; do
+	root_prefix=$(prefix_of $suite)
 	root=$(root_of $suite) || { [ $? -eq 77 ] && continue; exit 1; }
 	version=$(root_libc_version "$root")
 	work=$(mktemp -d "$root/tmp/hf.XXXXXX") || exit 2

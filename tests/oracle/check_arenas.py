@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""check_arenas.py TOOL CORE BINARY TRUTH - `arenas --json` against mallinfo2 and malloc_info."""
+"""check_arenas.py TOOL CORE BINARY TRUTH [OPTION...] - `arenas --json` against mallinfo2 and
+malloc_info. BINARY may be empty; OPTIONs are the tool's."""
 import json
 import re
 import subprocess
@@ -7,7 +8,8 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 tool, core, binary, path = sys.argv[1:5]
-told = json.loads(subprocess.run([tool, "arenas", "--json", "-q", core] + ([binary] if binary else []),
+files = [core, binary] if binary else [core]
+told = json.loads(subprocess.run([tool, "arenas", "--json", "-q"] + sys.argv[5:] + files,
                                  check=True, stdout=subprocess.PIPE).stdout)
 text = open(path).read()
 errors = []
