@@ -187,7 +187,7 @@ struct hf_error *hf_analysis_save(struct hf_analysis *analysis, const struct hf_
 	if (!hf_index_make_room(index, bytes * 2))
 		return hf_error_create(HF_ERR_LIMIT,
 				       "no room for an index of %" PRIu64 " MiB below %s",
-				       bytes * 2 >> 20, hf_index_folder(index));
+				       (bytes * 2 >> 20) + 1, hf_index_folder(index));
 	struct hf_error *err =
 	    hf_index_create(index, analysis->process, analysis->symbols, "arrays", &saving.writer);
 	if (err)

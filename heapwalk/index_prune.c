@@ -5,7 +5,9 @@
  * plain files. A reader that has one mapped keeps it: its pages live on until it is closed.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "core/base/cleanup.h"
 #include "core/base/vec.h"
 #include "heapwalk/index_private.h"
 
@@ -103,11 +106,25 @@ static void list(int root, const char *but, struct folders *ret)
 	closedir(dir);
 }
 
+/* Of the file system that @path is in, or will be: its nearest folder that is there. */
+static bool stat_disk(const char *path, struct statvfs *ret)
+{
+	HF_AUTO(free_ptr) char *copy = strdup(path);
+	char *at = copy;
+
+	while (at && statvfs(at, ret)) {
+		if (errno != ENOENT || !strcmp(at, "/") || !strcmp(at, "."))
+			return false;
+		at = dirname(at);
+	}
+	return at != NULL;
+}
+
 /* At most a quarter of what is free, so that no index ever fills a disk. */
 static bool disk_has(const char *path, uint64_t bytes)
 {
 	struct statvfs disk;
-	return statvfs(path, &disk) == 0 &&
+	return stat_disk(path, &disk) &&
 	       (uint64_t)disk.f_bavail * disk.f_frsize / FREE_SHARE >= bytes;
 }
 
@@ -120,8 +137,8 @@ bool hf_index_make_room(const struct hf_index *index, uint64_t bytes)
 
 	if (bytes > index->max_bytes)
 		return false;
-	if (root < 0)
-		return true; /* it does not exist yet */
+	if (root < 0) /* it does not exist yet */
+		return disk_has(index->root, bytes);
 	list(root, own, &folders);
 	hf_vec_foreach (folder, &folders)
 		total += folder->bytes;

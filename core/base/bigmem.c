@@ -5,13 +5,14 @@
  *
  * With a working folder an array is a shared mapping of a file of its own, whose name is gone as
  * soon as it is open: it ends with the process. Such memory is no part of RLIMIT_DATA, so that
- * --max-memory and --work-dir go together. The folder is the one thing here that is global: it
- * is set once, like a resource limit, before anything else happens.
+ * --max-memory and --work-dir go together. The folder, and what it answers, is the one thing here
+ * that is global: it is set once, like a resource limit, before anything else happens.
  */
 #include "core/base/bigmem.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +29,8 @@ enum { CAN_REMAP = false };
 enum { CAN_REMAP = true };
 #endif
 
-static char *work_folder; /* NULL: memory */
+static char *work_folder;      /* NULL: memory */
+static _Atomic int work_error; /* of an array that the folder had no room for; 0: none */
 
 static size_t rounded(size_t bytes)
 {
@@ -122,14 +124,14 @@ static int nameless_file(void)
 /* Its space is taken at once: a full disk is an error now, and no SIGBUS later. */
 static void *map_file(size_t size)
 {
-	int fd = nameless_file();
-	void *memory = MAP_FAILED;
+	int fd = nameless_file(), error = fd < 0 ? errno : posix_fallocate(fd, 0, (off_t)size);
+	void *memory =
+	    error ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
-	if (fd < 0)
-		return NULL;
-	if (posix_fallocate(fd, 0, (off_t)size) == 0)
-		memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
+	if (fd >= 0)
+		close(fd);
+	if (error)
+		atomic_store(&work_error, error);
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
@@ -176,6 +178,16 @@ struct hf_error *hf_bigmem_use_folder(const char *folder)
 		return hf_error_errno(errno, "--work-dir=%s", folder);
 	close(fd);
 	return NULL;
+}
+
+const char *hf_bigmem_full_folder(int *ret_errno)
+{
+	int error = atomic_load(&work_error);
+
+	if (!error)
+		return NULL;
+	*ret_errno = error;
+	return work_folder;
 }
 
 static void *allocate(struct hf_bigmem_account *account, size_t bytes, bool zeroed)

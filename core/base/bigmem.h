@@ -31,6 +31,9 @@ struct hf_bigmem_account {
  */
 struct hf_error *hf_bigmem_use_folder(const char *folder);
 
+/* The folder, and why an array could not be made in it; NULL: all could. */
+const char *hf_bigmem_full_folder(int *ret_errno);
+
 /* @bytes of zeroed memory, NULL when there is none. 0 bytes give a valid pointer. */
 void *hf_bigmem_alloc(struct hf_bigmem_account *account, size_t bytes);
 

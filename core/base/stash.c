@@ -3,16 +3,20 @@
  *
  * The writer's file has no name until it is whole (O_TMPFILE), so that a writer that is killed
  * leaves nothing; then it is called "PATH.XXXXXX", and rename(2) gives it its name. On file systems
- * that cannot do that it is called so from the beginning.
+ * that cannot do that it is called so from the beginning. Its writer holds a lock on it (flock(2)):
+ * what nobody holds was left behind by one that was killed, and the next writer removes it.
  * XXH64: Collet, the xxHash specification.
  */
 #include "core/base/stash.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -24,7 +28,7 @@
 
 #define STASH_MAGIC UINT64_C(0x3153415453464865) /* "eHFSTAS1" in memory order */
 
-enum { STASH_VERSION = 3, ALIGN = 64, MAX_SECTIONS = 1024, MAX_TRIES = 100, SUFFIX = 6 };
+enum { STASH_VERSION = 4, ALIGN = 64, MAX_SECTIONS = 1024, MAX_TRIES = 100, SUFFIX = 6 };
 
 struct header {
 	uint64_t magic;
@@ -32,6 +36,7 @@ struct header {
 	uint64_t table;		      /* offset */
 	uint64_t bytes;		      /* of the whole file */
 	int64_t seconds, nanoseconds; /* the file's modification time */
+	uint64_t boot;		      /* of the machine, when it was written: this_boot() */
 	uint64_t table_sum;
 	uint64_t sum; /* of what stands before it */
 };
@@ -57,6 +62,21 @@ struct hf_stash {
 	const struct section *sections;
 	uint32_t count;
 };
+
+/*
+ * A number for the time since the machine was started; 0 where it cannot be told. What was written
+ * before may have been lost in part when the power failed, and the time of the file not.
+ */
+static uint64_t this_boot(void)
+{
+	char id[64];
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? 0 : read(fd, id, sizeof(id));
+
+	if (fd >= 0)
+		close(fd);
+	return got > 0 ? XXH64(id, (size_t)got, 0) : 0;
+}
 
 /* ---- writing ----------------------------------------------------------------------------------
  */
@@ -95,18 +115,50 @@ static void end_section(struct hf_stash_writer *writer)
 	last->sum = XXH64_digest(writer->state);
 }
 
+/* Is @name one of our temporaries? */
+static bool is_temporary(const struct hf_stash_writer *writer, const char *name)
+{
+	const char *slash = strrchr(writer->temporary, '/');
+	const char *own = slash ? slash + 1 : writer->temporary;
+	size_t length = strlen(own) - SUFFIX;
+
+	return strlen(name) == length + SUFFIX && !strncmp(name, own, length);
+}
+
+/* Remove the temporaries of writers that are no more. */
+static void remove_left_behind(const struct hf_stash_writer *writer, const char *folder)
+{
+	DIR *dir = opendir(folder);
+
+	for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
+		if (!is_temporary(writer, entry->d_name))
+			continue;
+		int fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+			unlinkat(dirfd(dir), entry->d_name, 0);
+		if (fd >= 0)
+			close(fd);
+	}
+	if (dir)
+		closedir(dir);
+}
+
 static int open_file(struct hf_stash_writer *writer)
 {
-	HF_AUTO(free_ptr) char *folder = strdup(writer->path);
-	char *slash = folder ? strrchr(folder, '/') : NULL;
+	HF_AUTO(free_ptr) char *copy = strdup(writer->path);
+	const char *folder = copy ? dirname(copy) : NULL;
 	int fd = -1;
 
-	if (slash) {
-		*slash = '\0';
-		fd = open(slash == folder ? "/" : folder, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+	if (folder) {
+		remove_left_behind(writer, folder);
+		fd = open(folder, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
 	}
 	writer->named = fd < 0;
-	return fd < 0 ? mkostemp(writer->temporary, O_CLOEXEC) : fd;
+	if (fd < 0)
+		fd = mkostemp(writer->temporary, O_CLOEXEC);
+	if (fd >= 0)
+		(void)flock(fd, LOCK_EX | LOCK_NB); /* without it, another may throw it away */
+	return fd;
 }
 
 /* Give a file without a name that of the temporary; the X are numbers that nobody else has. */
@@ -204,6 +256,7 @@ static void finish(struct hf_stash_writer *writer)
 	clock_gettime(CLOCK_REALTIME, &now);
 	header.seconds = now.tv_sec;
 	header.nanoseconds = now.tv_nsec;
+	header.boot = this_boot();
 	header.sum = XXH64(&header, offsetof(struct header, sum), 0);
 	if (writer->err)
 		return;
@@ -301,8 +354,9 @@ static struct hf_error *map(struct hf_stash *stash, int fd, const char *path)
 		return hf_error_create(HF_ERR_FORMAT, "%s: damaged, or of another version", path);
 	stash->sections = (const void *)(stash->data + header->table);
 	stash->count = header->sections;
-	bool untouched =
-	    about.st_mtim.tv_sec == header->seconds && about.st_mtim.tv_nsec == header->nanoseconds;
+	bool untouched = about.st_mtim.tv_sec == header->seconds &&
+			 about.st_mtim.tv_nsec == header->nanoseconds &&
+			 header->boot == this_boot();
 	if (!untouched && !checksums_hold(stash))
 		return hf_error_create(HF_ERR_FORMAT, "%s: damaged", path);
 	return NULL;

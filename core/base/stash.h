@@ -7,9 +7,10 @@
  * checksum (XXH64). A file appears under its name whole or not at all.
  *
  * What is checked when one is opened: owner, header, table, every section's bounds. Sections'
- * checksums are computed if the file's modification time is not the one that its writer gave it:
- * whoever changes a byte changes the time. So a file of gigabytes opens in microseconds, and a
- * changed one is noticed.
+ * checksums are computed if the file's modification time is not the one that its writer gave it
+ * (whoever changes a byte changes the time), and if the machine has been started anew since (the
+ * disk may not have got all of it). So a file of gigabytes opens in microseconds, and a changed
+ * one is noticed.
  */
 #ifndef HF_CORE_BASE_STASH_H
 #define HF_CORE_BASE_STASH_H

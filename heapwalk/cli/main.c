@@ -46,6 +46,7 @@ int main(int argc, char **argv)
 	struct hf_options options;
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* ulimit -f is an error as any other */
 	if (argc > 1 && !strcmp(argv[1], "help-man"))
 		return print_man(argc, argv);
 	if (argc > 1 && !strcmp(argv[1], "help-completion"))

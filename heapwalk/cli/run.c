@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/base/bigmem.h"
 #include "core/base/cleanup.h"
 #include "heapwalk/cli/ci.h"
 #include "heapwalk/cli/commands.h"
@@ -20,18 +21,28 @@
 #include "heapwalk/views/details.h"
 #include "heapwalk/views/oom.h"
 
-int hf_fail(struct hf_error *err)
+/* What was short, and what to do. */
+static void tell_memory(void)
 {
 	struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
+	int error = 0;
+	const char *folder = hf_bigmem_full_folder(&error);
 
-	fprintf(stderr, "heapforensics: %s\n", hf_error_message(err));
-	if (hf_error_code(err) == HF_ERR_NOMEM && getrlimit(RLIMIT_DATA, &limit) == 0 &&
-	    limit.rlim_cur != RLIM_INFINITY)
+	if (folder)
+		fprintf(stderr, "heapforensics: --work-dir=%s: %s\n", folder, strerror(error));
+	else if (getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
 		fprintf(
 		    stderr,
 		    "heapforensics: %lu MiB of its own memory were not enough (--max-memory, or "
 		    "ulimit -d); --work-dir=DIR keeps big arrays in files\n",
 		    (unsigned long)(limit.rlim_cur >> 20));
+}
+
+int hf_fail(struct hf_error *err)
+{
+	fprintf(stderr, "heapforensics: %s\n", hf_error_message(err));
+	if (hf_error_code(err) == HF_ERR_NOMEM)
+		tell_memory();
 	hf_error_destroy(err);
 	return HF_EXIT_FAILED;
 }
@@ -136,19 +147,26 @@ static void start_pager(struct hf_sink *sink)
 		return;
 	}
 	sink->to = to;
+	sink->output.name = "the pager";
 	sink->pager_pid = pid;
 }
 
 struct hf_error *hf_sink_open(const struct hf_options *options, struct hf_sink *ret)
 {
-	struct hf_sink sink = {.to = stdout, .output = {.format = options->format}};
+	struct hf_sink sink = {
+	    .to = stdout,
+	    .output = {.format = options->format,
+		       .name = options->output ? options->output : "standard output"}};
 
 	if (options->format == HF_FORMAT_HTML && !options->output && isatty(STDOUT_FILENO))
 		return hf_error_create(HF_ERR_USAGE, "--html: where to? -o FILE");
 	if (options->output) {
-		sink.to = fopen(options->output, "we");
-		if (!sink.to)
-			return hf_error_errno(errno, "%s", options->output);
+		struct hf_error *err = hf_whole_file_begin(options->output, &sink.file);
+		if (err)
+			return err;
+		err = hf_whole_file_fopen(&sink.file, &sink.to);
+		if (err)
+			return hf_whole_file_end(&sink.file, err);
 	}
 	if (!options->output && options->format == HF_FORMAT_TEXT) {
 		sink.output.width = hf_terminal_width(STDOUT_FILENO);
@@ -165,20 +183,16 @@ struct hf_error *hf_sink_open(const struct hf_options *options, struct hf_sink *
 	return NULL;
 }
 
-struct hf_error *hf_sink_close(struct hf_sink *sink, const struct hf_options *options)
+struct hf_error *hf_sink_close(struct hf_sink *sink, const struct hf_options *options,
+			       struct hf_error *err)
 {
-	struct hf_error *err = NULL;
+	int failed = sink->to != stdout ? fclose(sink->to) : fflush(stdout);
 
-	if (sink->to != stdout) {
-		if (fclose(sink->to) && errno != EPIPE)
-			err = hf_error_errno(errno, "%s",
-					     options->output ? options->output : "the pager");
-	} else if (fflush(stdout) && errno != EPIPE) {
-		err = hf_error_errno(errno, "standard output");
-	}
+	if (failed && errno != EPIPE && !err)
+		err = hf_error_errno(errno, "%s", sink->output.name);
 	if (sink->pager_pid > 0)
 		waitpid(sink->pager_pid, NULL, 0);
-	return err;
+	return options->output ? hf_whole_file_end(&sink->file, err) : err;
 }
 
 /* ---- gates
@@ -308,12 +322,7 @@ struct hf_error *hf_run_print(const struct hf_doc *doc, const struct hf_doc *det
 	if (err)
 		return err;
 	sink.output.details = details;
-	err = hf_output(doc, &sink.output, sink.to);
-	struct hf_error *closing = hf_sink_close(&sink, options);
-	if (!err)
-		return closing;
-	hf_error_destroy(closing);
-	return err;
+	return hf_sink_close(&sink, options, hf_output(doc, &sink.output, sink.to));
 }
 
 struct hf_error *hf_run_make_doc(const struct hf_command *command,
@@ -545,11 +554,7 @@ static struct hf_error *run_sql(struct hf_options *options, struct hf_analysis *
 		err = shell ? hf_query_shell(query, stdin, isatty(STDIN_FILENO) == 1, &sink.output,
 					     sink.to)
 			    : hf_query_run(query, sql, &sink.output, sink.to);
-		struct hf_error *closing = hf_sink_close(&sink, options);
-		if (err)
-			hf_error_destroy(closing);
-		else
-			err = closing;
+		err = hf_sink_close(&sink, options, err);
 	}
 	hf_query_close(query);
 	return err;

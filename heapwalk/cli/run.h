@@ -5,6 +5,7 @@
 #define HF_HEAPWALK_CLI_RUN_H
 
 #include "heapwalk/cli/options.h"
+#include "heapwalk/cli/whole_file.h"
 
 struct hf_command;
 
@@ -64,11 +65,14 @@ struct hf_error *hf_run_make_doc(const struct hf_command *command,
 /* Where the output goes: a file, standard output, or a pager. */
 struct hf_sink {
 	FILE *to;
+	struct hf_whole_file file; /* if it is one */
 	struct hf_output_options output;
 	int pager_pid; /* 0: none */
 };
 struct hf_error *hf_sink_open(const struct hf_options *options, struct hf_sink *ret);
-struct hf_error *hf_sink_close(struct hf_sink *sink, const struct hf_options *options);
+/* @err: what went wrong meanwhile, or NULL; it is returned, or what goes wrong now. */
+struct hf_error *hf_sink_close(struct hf_sink *sink, const struct hf_options *options,
+			       struct hf_error *err);
 
 /* Print @doc as @options say; @details (or NULL): what a page can explore. */
 struct hf_error *hf_run_print(const struct hf_doc *doc, const struct hf_doc *details,

@@ -60,26 +60,19 @@ static struct hf_error *write_and_close(FILE *to, const char *name, hf_ci_write_
 
 struct hf_error *hf_ci_write(const struct hf_options *options, hf_ci_write_fn *write, void *ctx)
 {
-	HF_AUTO(free_ptr) char *part = NULL;
 	const char *name = options->output;
-	struct stat st;
+	struct hf_whole_file file;
+	FILE *to = NULL;
 
 	if (!name)
 		return write_and_close(stdout, "standard output", write, ctx);
-	bool plain = stat(name, &st) ? errno == ENOENT : S_ISREG(st.st_mode);
-	if (plain && asprintf(&part, "%s.part", name) < 0) {
-		part = NULL;
-		return hf_error_nomem();
-	}
-	FILE *to = fopen(part ? part : name, "we");
-	if (!to)
-		return hf_error_errno(errno, "%s", name);
-	struct hf_error *err = write_and_close(to, name, write, ctx);
-	if (!err && part && rename(part, name))
-		err = hf_error_errno(errno, "%s", name);
-	if (err && part)
-		unlink(part);
-	return err;
+	struct hf_error *err = hf_whole_file_begin(name, &file);
+	if (err)
+		return err;
+	err = hf_whole_file_fopen(&file, &to);
+	if (!err)
+		err = write_and_close(to, name, write, ctx);
+	return hf_whole_file_end(&file, err);
 }
 
 /* ---- what ------------------------------------------------------------------------------------ */

@@ -1,20 +1,16 @@
 /*
  * run_export.c - `heapforensics export --format=F CORE [BINARY] [ADDR|VARIABLE] -o FILE`.
- *
- * The file appears under its name when it is complete: it is written beside it and renamed. What
- * is no plain file (a pipe, a device, standard output) is written as it comes.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/base/cleanup.h"
 #include "core/base/parallel.h"
 #include "heapwalk/cli/commands.h"
 #include "heapwalk/cli/run.h"
 #include "heapwalk/cli/terminal.h"
+#include "heapwalk/cli/whole_file.h"
 #include "heapwalk/output/export.h"
 #include "heapwalk/query/save.h"
 
@@ -72,44 +68,27 @@ static struct hf_error *check_options(const struct hf_command *command,
 
 struct target {
 	const char *name; /* for messages */
-	char *part;	  /* written first, then renamed; NULL: written directly */
-	int fd;
+	struct hf_whole_file file;
+	int fd; /* -1: the format opens it itself */
 };
-
-static bool plain(const char *path)
-{
-	struct stat st;
-	return stat(path, &st) ? errno == ENOENT : S_ISREG(st.st_mode);
-}
 
 static struct hf_error *open_target(const struct hf_options *options,
 				    const struct hf_export_ops *format, struct target *ret)
 {
 	struct target target = {.name = options->output, .fd = -1};
-	int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC;
 
 	if (!options->output) {
 		*ret = (struct target){.name = "standard output", .fd = STDOUT_FILENO};
 		return NULL;
 	}
-	if (plain(options->output) && asprintf(&target.part, "%s.part", options->output) < 0)
-		return hf_error_nomem();
-	if (format->own_file && !target.part)
-		return hf_error_create(HF_ERR_USAGE, "%s: --format=%s needs a plain file",
-				       options->output, format->name);
-	if (target.part && unlink(target.part) && errno != ENOENT) {
-		struct hf_error *err = hf_error_errno(errno, "%s", target.part);
-		free(target.part);
-		return err;
-	}
-	if (!format->own_file) {
-		target.fd = open(target.part ? target.part : options->output, flags, 0666);
-		if (target.fd < 0) {
-			struct hf_error *err = hf_error_errno(errno, "%s", options->output);
-			free(target.part);
-			return err;
-		}
-	}
+	struct hf_error *err = hf_whole_file_begin(options->output, &target.file);
+	if (!err && format->own_file && !target.file.part)
+		err = hf_error_create(HF_ERR_USAGE, "%s: --format=%s needs a plain file",
+				      options->output, format->name);
+	if (!err && !format->own_file)
+		err = hf_whole_file_open(&target.file, &target.fd);
+	if (err)
+		return hf_whole_file_end(&target.file, err);
 	*ret = target;
 	return NULL;
 }
@@ -119,12 +98,7 @@ static struct hf_error *close_target(struct target *target, struct hf_error *err
 {
 	if (target->fd > STDOUT_FILENO && close(target->fd) && !err)
 		err = hf_error_errno(errno, "%s", target->name);
-	if (target->part && !err && rename(target->part, target->name))
-		err = hf_error_errno(errno, "%s", target->name);
-	if (target->part && err)
-		unlink(target->part);
-	free(target->part);
-	return err;
+	return hf_whole_file_end(&target->file, err);
 }
 
 /* ---- the run --------------------------------------------------------------------------------- */
@@ -150,7 +124,7 @@ static struct hf_error *write_export(const struct hf_export_ops *format, struct 
 	struct hf_writer writer;
 
 	if (format->own_file) {
-		export->path = target->part;
+		export->path = target->file.part;
 		return format->write(export);
 	}
 	struct hf_error *err = hf_writer_init(&writer, target->fd);

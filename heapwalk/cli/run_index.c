@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -239,7 +238,6 @@ static void keep(const struct hf_options *options, struct keeping *keeping)
 {
 	struct hf_progress_line line;
 
-	signal(SIGXFSZ, SIG_IGN); /* ulimit -f is an error as any other */
 	hf_progress_line_init(&line, options->quiet);
 	hf_progress_report(&line.progress, "keeping it for the next command", 0, 0);
 	void *shared = mmap(NULL, sizeof(*keeping->next), PROT_READ | PROT_WRITE,

@@ -150,7 +150,7 @@ static void scanner_init(struct scanner *scanner, const struct hf_graph *graph, 
 struct object_rows {
 	struct hf_graph *graph;
 	struct hf_row_block *block;
-	bool failed; /* shared: any task */
+	_Atomic bool failed; /* shared: any task */
 };
 
 static bool push(uint32_t **data, uint32_t *count, uint32_t *capacity, uint32_t value)

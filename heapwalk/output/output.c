@@ -26,6 +26,6 @@ struct hf_error *hf_output(const struct hf_doc *doc, const struct hf_output_opti
 	}
 	/* A reader that closes the pipe early (head, a pager) has what it wanted. */
 	if (!err && (fflush(to) || ferror(to)) && errno != EPIPE)
-		err = hf_error_errno(errno, "writing the output");
+		err = hf_error_errno(errno, "%s", options->name ? options->name : "the output");
 	return err;
 }

@@ -18,6 +18,7 @@ struct hf_output_options {
 	enum hf_format format;
 	unsigned width; /* columns of a terminal; 0: tables are never cut */
 	bool color;
+	const char *name;	      /* of where it goes, for messages; NULL: "the output" */
 	const struct hf_doc *details; /* HTML: tables to explore (views/details.h); or NULL */
 };
 

@@ -4,28 +4,39 @@
 # A line a heap: the whole report in seconds; what of it the stages took; ns an object, and how much
 # that is of the size before (1.00: time grows linearly); bytes of our arrays an object at the peak,
 # and held at the end; the time of one processor to that of all; the ratio to reading the file.
-# Medians of HF_RUNS (3) runs; the stages are those of the run in the middle.
+# Medians of HF_RUNS (5) runs, by all processors, by one, and of `cat`; the stages are those of the
+# run in the middle.
 #
 # HF_SIZES (1000000) lists the numbers of objects, HF_SHAPES the shapes, HF_CSV=1 prints for machines,
 # HF_STAGES=1 prints all stages of that run.
 tool=$(realpath "$1") fixtures=$(realpath "$2")
-runs=${HF_RUNS:-3}
+runs=${HF_RUNS:-5}
 . "$(dirname "$0")/../../fixtures/core.sh"
 work=$(new_folder)
 trap 'rm -rf "$work"' EXIT
 
 now() { date +%s.%N; }
 # The line in the middle, by the first field.
-median() { sort -n | awk '{ line[NR] = $0 } END { print line[int((NR + 1) / 2)] }'; }
-since() { echo "$(now) $1" | awk '{ print $1 - $2 }'; }
+median() { sort -n "$1" | awk '{ line[NR] = $0 } END { print line[int((NR + 1) / 2)] }'; }
+seconds() { median "$1" | cut -d ' ' -f 1; }
+since() { echo "$(now) $1" | awk '{ printf "%.6f\n", $1 - $2 }'; }
 
-# report FILE: one run, its seconds to standard output, its stages into FILE.
-report() {
+# measure TIMES LABEL COMMAND...: one run; its seconds and LABEL become a line of TIMES.
+measure() {
+	times=$1 label=$2
+	shift 2
 	start=$(now)
-	"$tool" report -q --no-index --timing "$work/core" "$fixtures/bench_heap" >/dev/null 2>"$1" ||
-		exit 1
-	since "$start"
+	"$@" || exit 1
+	echo "$(since "$start") $label" >>"$times"
 }
+# report FILE [OPTION...]: its stages into FILE.
+report() {
+	timing=$1
+	shift
+	"$tool" report -q --no-index --timing "$@" "$work/core" "$fixtures/bench_heap" \
+		>/dev/null 2>"$timing"
+}
+read_file() { cat "$work/core" >/dev/null; }
 
 # What stands out in a table of stages; the views take what the analysis did not.
 columns='
@@ -57,20 +68,18 @@ for shape in ${HF_SHAPES:-random giant list tree hash arrays free threads mmappe
 	last=
 	for size in ${HF_SIZES:-1000000}; do
 		dump "$work/core" "$fixtures/bench_heap" "$shape" "$size" 2>/dev/null || exit 1
-		: >"$work/times"
-		: >"$work/cats"
+		rm -f "$work/all" "$work/one" "$work/cat"
 		for run in $(seq "$runs"); do
-			start=$(now)
-			cat "$work/core" >/dev/null
-			since "$start" >>"$work/cats"
-			echo "$(report "$work/timing.$run") $run" >>"$work/times"
+			measure "$work/cat" "$run" read_file
+			measure "$work/all" "$run" report "$work/timing.$run"
+			measure "$work/one" "$run" report "$work/timing.one" --threads=1
 		done
-		one=$(HF_THREADS=1 report "$work/timing.one")
 		read -r time run <<-EOF
-			$(median <"$work/times")
+			$(median "$work/all")
 		EOF
-		line=$(awk -v shape="$shape" -v time="$time" -v cat="$(median <"$work/cats")" -v one="$one" \
-			-v last="$last" -v format="$format" "$columns" "$work/timing.$run")
+		line=$(awk -v shape="$shape" -v time="$time" -v cat="$(seconds "$work/cat")" \
+			-v one="$(seconds "$work/one")" -v last="$last" -v format="$format" "$columns" \
+			"$work/timing.$run")
 		echo "$line"
 		last=$(awk -v time="$time" '/ objects, / { print time * 1e9 / ($1 ? $1 : 1) }' \
 			"$work/timing.$run")

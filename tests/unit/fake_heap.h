@@ -13,7 +13,7 @@
 #include "heapwalk/allocator.h"
 #include "heapwalk/graph/graph.h"
 
-enum { FAKE_BASE = 0x100000, FAKE_ROOTS = 0x10000, FAKE_HEADER = 16 };
+enum { FAKE_BASE = 0x10000000, FAKE_ROOTS = 0x10000, FAKE_HEADER = 16 };
 
 struct fake_heap {
 	struct hf_allocator base; /* first */
