@@ -203,6 +203,46 @@ uint32_t hf_ctype_method_argument(struct hf_symbols *symbols, uint64_t function,
 	return type;
 }
 
+/* Among the variables of @function, also those in its blocks. */
+static bool has_variable(const Dwarf_Die *function, const char *wanted)
+{
+	Dwarf_Die stack[MAX_SCOPE_DEPTH], die = *function;
+	int depth = 0;
+
+	if (dwarf_child(&die, &stack[0]) != 0)
+		return false;
+	while (depth >= 0) {
+		int tag = dwarf_tag(&stack[depth]);
+		const char *name = tag == DW_TAG_variable ? dwarf_diename(&stack[depth]) : NULL;
+		if (name && !strcmp(name, wanted))
+			return true;
+		if (tag == DW_TAG_lexical_block && depth + 1 < MAX_SCOPE_DEPTH &&
+		    dwarf_child(&stack[depth], &stack[depth + 1]) == 0) {
+			depth++;
+			continue;
+		}
+		while (depth >= 0 && dwarf_siblingof(&stack[depth], &stack[depth]) != 0)
+			depth--;
+	}
+	return false;
+}
+
+bool hf_symbols_has_local(struct hf_symbols *symbols, uint64_t function, const char *name)
+{
+	uint32_t module;
+	Dwarf_Die die;
+
+	if (!function_at(symbols, function, &die, &module))
+		return false;
+	for (int i = 0; i <= MAX_HOPS; i++) {
+		if (has_variable(&die, name))
+			return true;
+		if (!next_hop(&die))
+			break;
+	}
+	return false;
+}
+
 static bool constant_in(Dwarf_Die *type, const char *wanted, uint64_t *ret)
 {
 	Dwarf_Die child;

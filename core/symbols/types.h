@@ -151,6 +151,9 @@ typedef bool hf_local_fn(void *ctx, const struct hf_local *local); /* false: sto
 uint32_t hf_symbols_context_types(struct hf_symbols *symbols, uint64_t function, uint32_t *ret,
 				  uint32_t max);
 
+/* Does the function that starts at @function have a variable called @name? */
+bool hf_symbols_has_local(struct hf_symbols *symbols, uint64_t function, const char *name);
+
 /* Locals of frame @frame of @thread, those of inlined functions too; innermost scope first. */
 void hf_symbols_each_local(struct hf_symbols *symbols, const struct hf_thread *thread,
 			   uint32_t frame, hf_local_fn *fn, void *ctx);

@@ -127,25 +127,33 @@ bool ctype_names_closure(const char *name)
 	return strstr(name, "<lambda(") != NULL;
 }
 
-static bool is_callable(Dwarf_Die *die)
+/*
+ * Is this class without a name a lambda? It can be called. clang leaves the call out where nobody
+ * makes one: a class with members that are private, and no functions that somebody wrote, is of no
+ * other use.
+ */
+static bool is_lambda(Dwarf_Die *die)
 {
 	Dwarf_Die child;
+	bool functions = false;
 
 	if (dwarf_child(die, &child) != 0)
 		return false;
 	do {
-		const char *name =
-		    dwarf_tag(&child) == DW_TAG_subprogram ? dwarf_diename(&child) : NULL;
+		if (dwarf_tag(&child) != DW_TAG_subprogram)
+			continue;
+		const char *name = dwarf_diename(&child);
 		if (name && !strcmp(name, "operator()"))
 			return true;
+		functions |= !dwarf_hasattr(&child, DW_AT_artificial);
 	} while (dwarf_siblingof(&child, &child) == 0);
-	return false;
+	return !functions && dwarf_tag(die) == DW_TAG_class_type;
 }
 
-/* A class without a name that can be called is a lambda; NULL: it is none. */
-static const char *closure_name(struct hf_symbols *symbols, Dwarf_Die *die)
+/* A lambda's by its place; NULL: it is none. */
+static const char *lambda_name(struct hf_symbols *symbols, Dwarf_Die *die)
 {
-	const char *path = is_callable(die) ? dwarf_decl_file(die) : NULL;
+	const char *path = is_lambda(die) ? symbols_declaring_file(die) : NULL;
 	const char *folder = path ? strrchr(path, '/') : NULL;
 	int line = 0;
 
@@ -164,7 +172,7 @@ static const char *tag_name(struct hf_symbols *symbols, uint32_t module, Dwarf_D
 	if (!aggregate)
 		return kind == HF_CTYPE_POINTER || kind == HF_CTYPE_ARRAY ? NULL : name;
 	if (!name && !typedef_name && kind == HF_CTYPE_STRUCT)
-		return closure_name(symbols, die);
+		return lambda_name(symbols, die);
 	if (!name)
 		return typedef_name;
 	if (!ctype_language_is_c(symbols, module, die))

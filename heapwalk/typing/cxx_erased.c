@@ -26,7 +26,8 @@ static const struct holder_rule holder_rules[] = {
     {"std::function<", STDLIB_MANAGED, "_M_functor", "_M_manager", "_M_invoker"},
     {"std::move_only_function<", STDLIB_MANAGED, "_M_storage", "_M_manage", "_M_invoke"},
     {"std::any", STDLIB_MANAGED, "_M_storage", "_M_manager", NULL},
-    {"std::__1::any", STDLIB_MANAGED, "__s_", "__h_", NULL},
+    {"std::__1::any", STDLIB_MANAGED, "__s", "__h", NULL},
+    {"std::__1::__packaged_task_function<", STDLIB_VIRTUAL, "__buf_", "__f_", NULL},
     {"std::__1::function<", STDLIB_VIRTUAL, "__f_.__buf_", "__f_.__f_", NULL},
 };
 
@@ -85,20 +86,22 @@ struct manager_rule {
 	uint8_t whose;	    /* enum manager_argument */
 	uint8_t argument;   /* its number among the type arguments */
 	uint8_t place;	    /* where nothing else says */
-	const char *local;  /* a constant of the class: is the value in the storage? NULL: none */
+	/* Is the value in the storage? A constant of the class says so, or a variable that the
+	 * function has only then. NULL: there is neither. */
+	const char *constant, *variable;
 };
 
 #define LOCALLY "__stored_locally"
 
 static const struct manager_rule manager_rules[] = {
-    {"std::_Function_handler<", OF_CLASS, 1, STDLIB_EITHER, LOCALLY},
-    {"std::_Function_base::_Base_manager<", OF_CLASS, 0, STDLIB_EITHER, LOCALLY},
-    {"std::any::_Manager_internal<", OF_CLASS, 0, STDLIB_HERE, NULL},
-    {"std::any::_Manager_external<", OF_CLASS, 0, STDLIB_BEHIND, NULL},
-    {"std::__1::__any_imp::_SmallHandler<", OF_CLASS, 0, STDLIB_HERE, NULL},
-    {"std::__1::__any_imp::_LargeHandler<", OF_CLASS, 0, STDLIB_BEHIND, NULL},
-    {"std::_Mofunc_base", OF_FUNCTION, 0, STDLIB_EITHER, NULL},
-    {"std::move_only_function<", OF_FUNCTION, 0, STDLIB_EITHER, NULL},
+    {"std::_Function_handler<", OF_CLASS, 1, STDLIB_EITHER, LOCALLY, NULL},
+    {"std::_Function_base::_Base_manager<", OF_CLASS, 0, STDLIB_EITHER, LOCALLY, NULL},
+    {"std::any::_Manager_internal<", OF_CLASS, 0, STDLIB_HERE, NULL, NULL},
+    {"std::any::_Manager_external<", OF_CLASS, 0, STDLIB_BEHIND, NULL, NULL},
+    {"std::__1::__any_imp::_SmallHandler<", OF_CLASS, 0, STDLIB_HERE, NULL, NULL},
+    {"std::__1::__any_imp::_LargeHandler<", OF_CLASS, 0, STDLIB_BEHIND, NULL, NULL},
+    {"std::_Mofunc_base", OF_FUNCTION, 0, STDLIB_EITHER, NULL, "__rval"},
+    {"std::move_only_function<", OF_FUNCTION, 0, STDLIB_EITHER, NULL, NULL},
 };
 
 struct stdlib_value stdlib_value_of(struct hf_symbols *symbols, uint64_t function)
@@ -116,8 +119,10 @@ struct stdlib_value stdlib_value_of(struct hf_symbols *symbols, uint64_t functio
 				 ? hf_ctype_argument(symbols, class, rule->argument)
 				 : hf_ctype_method_argument(symbols, function, rule->argument);
 		value.place = rule->place;
-		if (rule->local && hf_ctype_constant(symbols, class, rule->local, &local))
+		if (rule->constant && hf_ctype_constant(symbols, class, rule->constant, &local))
 			value.place = local ? STDLIB_HERE : STDLIB_BEHIND;
+		else if (rule->variable && hf_symbols_has_local(symbols, function, rule->variable))
+			value.place = STDLIB_HERE;
 		break;
 	}
 	return value;
