@@ -10,7 +10,31 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "core/elf/sections.h"
 #include "core/process/private.h"
+
+/*
+ * The file that is open as @fd, in a form that libelf can read; @fd is closed if it is another one.
+ * Where there is none it stays as it is: the module's symbols may be had all the same.
+ */
+static int readable(const struct hf_process *process, const char *name, uint64_t base,
+		    const char *path, int fd)
+{
+	int plain = -1;
+	struct hf_error *err = hf_sections_make_plain(fd, &plain);
+
+	if (err)
+		hf_diag_add(process->diags, HF_DIAG_EVIDENCE, HF_SEV_NOTE, "debug-info-unreadable",
+			    base,
+			    "%s has debug information compressed by zstd that cannot be read (%s: "
+			    "%s): its types and lines are unknown",
+			    name, path, hf_error_message(err));
+	hf_error_destroy(err);
+	if (plain < 0)
+		return fd;
+	close(fd);
+	return plain;
+}
 
 /* libdwfl asks for the ELF file of a module that we reported. */
 static int find_elf(Dwfl_Module *dwfl_module, void **user, const char *name, Dwarf_Addr base,
@@ -32,9 +56,19 @@ static int find_elf(Dwfl_Module *dwfl_module, void **user, const char *name, Dwa
 	if (!module->file)
 		return -1;
 	int fd = open(module->file, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0)
-		*file_name = strdup(module->file);
-	return fd;
+	if (fd < 0)
+		return fd;
+	*file_name = strdup(module->file);
+	return readable(process, module->name, base, module->file, fd);
+}
+
+/* And for its debug information, in another file. */
+static int find_debuginfo(Dwfl_Module *dwfl_module, void **user, const char *name, Dwarf_Addr base,
+			  const char *file_name, const char *link, GElf_Word crc, char **ret_name)
+{
+	int fd = dwfl_standard_find_debuginfo(dwfl_module, user, name, base, file_name, link, crc,
+					      ret_name);
+	return fd < 0 ? fd : readable(*user, name, base, *ret_name ? *ret_name : name, fd);
 }
 
 static bool report_module(struct hf_process *process, struct hf_module *module)
@@ -58,7 +92,7 @@ struct hf_error *process_open_dwfl(struct hf_process *process)
 
 	priv->callbacks = (Dwfl_Callbacks){
 	    .find_elf = find_elf,
-	    .find_debuginfo = dwfl_standard_find_debuginfo,
+	    .find_debuginfo = find_debuginfo,
 	    .debuginfo_path = &priv->debuginfo_path,
 	};
 	priv->dwfl = dwfl_begin(&priv->callbacks);
