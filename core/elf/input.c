@@ -18,9 +18,9 @@
 
 #include "core/base/cleanup.h"
 #include "core/elf/decompress.h"
+#include "core/elf/spill.h"
 
 enum {
-	SPARSE_BLOCK = 4096,
 	BIG_HOLE = 1 << 20,
 	MAX_HOLES = 16384, /* a process may have 65,530 mappings */
 };
@@ -32,48 +32,16 @@ struct spill {
 	const struct hf_progress *progress;
 };
 
-static bool all_zero(const uint8_t *data, size_t size)
-{
-	return size == 0 || (data[0] == 0 && !memcmp(data, data + 1, size - 1));
-}
-
-/* Write what is not zero; leave holes elsewhere. */
 static bool spill_piece(void *ctx, const uint8_t *data, size_t size)
 {
 	struct spill *spill = ctx;
-	while (size > 0) {
-		size_t step = SPARSE_BLOCK - (size_t)(spill->size % SPARSE_BLOCK);
-		step = step < size ? step : size;
-		if (!all_zero(data, step)) {
-			ssize_t done = pwrite(spill->fd, data, step, (off_t)spill->size);
-			if (done != (ssize_t)step) {
-				spill->write_error = done < 0 ? errno : ENOSPC;
-				return false;
-			}
-		}
-		data += step;
-		size -= step;
-		spill->size += step;
-	}
+
+	spill->write_error = hf_spill_write(spill->fd, spill->size, data, size);
+	if (spill->write_error)
+		return false;
+	spill->size += size;
 	hf_progress_report(spill->progress, "decompressing", spill->size, 0);
 	return true;
-}
-
-static int open_private_file(void)
-{
-	const char *candidates[] = {getenv("TMPDIR"), "/var/tmp", "/tmp"};
-	for (size_t i = 0; i < 3; i++) {
-		int fd = candidates[i] && *candidates[i]
-			     ? open(candidates[i], O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)
-			     : -1;
-		if (fd >= 0)
-			return fd;
-	}
-	char name[] = "/tmp/heapforensics.XXXXXX";
-	int fd = mkostemp(name, O_CLOEXEC);
-	if (fd >= 0)
-		unlink(name);
-	return fd;
 }
 
 /*
@@ -115,7 +83,7 @@ static struct hf_error *map_fd(int fd, uint64_t size, const uint8_t **ret)
 static struct hf_error *expand(struct hf_input *input, struct hf_diags *diags,
 			       const struct hf_progress *progress)
 {
-	HF_AUTO(close_fd) int fd = open_private_file();
+	HF_AUTO(close_fd) int fd = hf_spill_open();
 	struct spill spill = {.fd = fd, .progress = progress};
 	bool complete = false;
 

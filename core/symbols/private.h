@@ -80,6 +80,10 @@ bool symbols_read_dwarf(struct hf_symbols *symbols, uint32_t module);
 const char *symbols_source_path(struct hf_symbols *symbols, const Dwarf_Die *unit,
 				const char *path);
 
+/* sources.c: where @die is declared: dwarf_decl_file(), which does not know that since DWARF 5 there
+ * is a file 0, the unit's own. NULL: unknown. */
+const char *symbols_declaring_file(Dwarf_Die *die);
+
 /* variables.c: sort by address and let the best name win where symbols overlap. */
 void symbols_make_disjoint(struct hf_variables *variables);
 struct hf_variable *symbols_variable_starting(struct hf_variables *variables, size_t sorted,

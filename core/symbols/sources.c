@@ -48,6 +48,20 @@ const char *symbols_source_path(struct hf_symbols *symbols, const Dwarf_Die *uni
 	return copy ? copy : path;
 }
 
+const char *symbols_declaring_file(Dwarf_Die *die)
+{
+	Dwarf_Attribute attribute;
+	Dwarf_Word file;
+	Dwarf_Half version = 0;
+	Dwarf_Die unit;
+
+	if (dwarf_attr_integrate(die, DW_AT_decl_file, &attribute) &&
+	    dwarf_formudata(&attribute, &file) == 0 && file == 0 &&
+	    dwarf_cu_die(die->cu, &unit, &version, NULL, NULL, NULL, NULL, NULL) && version >= 5)
+		return dwarf_diename(&unit);
+	return dwarf_decl_file(die);
+}
+
 bool hf_ctype_declared(struct hf_symbols *symbols, uint32_t type, const char **ret_path,
 		       uint32_t *ret_line)
 {
@@ -61,7 +75,7 @@ bool hf_ctype_declared(struct hf_symbols *symbols, uint32_t type, const char **r
 	int tag = die.addr ? dwarf_tag(&die) : 0;
 	if (tag != DW_TAG_structure_type && tag != DW_TAG_class_type && tag != DW_TAG_union_type)
 		return false;
-	const char *path = dwarf_decl_file(&die);
+	const char *path = symbols_declaring_file(&die);
 	if (!path || dwarf_decl_line(&die, &line) != 0 || line <= 0)
 		return false;
 	*ret_path =

@@ -86,14 +86,16 @@ static void note_unreadable(struct hf_symbols *symbols, const struct hf_module *
 		    gelf_getshdr(section, &header) ? elf_strptr(elf, names, header.sh_name) : NULL;
 		if (!name || strcmp(name, ".debug_info") != 0)
 			continue;
+		/* Compressed by zstd: what was wrong with it is told where it was made plain. */
 		GElf_Chdr packed;
-		bool zstd = (header.sh_flags & SHF_COMPRESSED) && gelf_getchdr(section, &packed) &&
-			    packed.ch_type == CHDR_ZSTD;
+		if ((header.sh_flags & SHF_COMPRESSED) && gelf_getchdr(section, &packed) &&
+		    packed.ch_type == CHDR_ZSTD)
+			continue;
 		hf_diag_add(symbols->process->diags, HF_DIAG_EVIDENCE, HF_SEV_NOTE,
 			    "debug-info-unreadable", module->start,
 			    "%s has debug information that the elfutils here cannot read (%s): "
 			    "its types and lines are unknown",
-			    module->name, zstd ? "compressed by zstd" : dwfl_errmsg(reason));
+			    module->name, dwfl_errmsg(reason));
 	}
 }
 

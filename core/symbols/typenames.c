@@ -365,6 +365,17 @@ bool ctype_scope_die(const struct type_names *names, uint32_t scope, Dwarf_Die *
 	return dwarf_tag(ret) != DW_TAG_invalid;
 }
 
+bool ctype_enclosing(struct hf_symbols *symbols, uint32_t module, const Dwarf_Die *die,
+		     Dwarf_Die *ret)
+{
+	const struct type_names *names = ctype_names(symbols, module);
+	const struct scope_unit *unit = unit_of(names, die->addr);
+	uint32_t scope =
+	    unit && unit->cu == die->cu ? scope_around(names, unit, die->addr) : HF_NO_INDEX;
+
+	return scope != HF_NO_INDEX && ctype_scope_die(names, scope, ret);
+}
+
 static bool defined_in(struct hf_symbols *symbols, uint32_t module, uint64_t hash, Dwarf_Die *ret)
 {
 	const struct type_names *names = ctype_names(symbols, module);

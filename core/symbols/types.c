@@ -136,21 +136,27 @@ uint32_t hf_ctype_of_variable(struct hf_symbols *symbols, const struct hf_variab
 		   : 0;
 }
 
-uint32_t hf_ctype_argument(struct hf_symbols *symbols, uint32_t type, unsigned number)
+uint32_t ctype_argument_of(struct hf_symbols *symbols, uint32_t module, Dwarf_Die *die,
+			   unsigned number)
 {
 	Dwarf_Die child, of;
 
-	if (hf_ctype_get(symbols, type)->kind != HF_CTYPE_STRUCT)
-		return 0;
-	struct ctype *at = ctype_at(symbols->types, type);
-	if (dwarf_child(&at->die, &child) != 0)
+	if (dwarf_child(die, &child) != 0)
 		return 0;
 	do {
 		if (dwarf_tag(&child) != DW_TAG_template_type_parameter || number-- > 0)
 			continue;
-		return die_type(&child, &of) ? ctype_intern(symbols, at->module, &of) : 0;
+		return die_type(&child, &of) ? ctype_intern(symbols, module, &of) : 0;
 	} while (dwarf_siblingof(&child, &child) == 0);
 	return 0;
+}
+
+uint32_t hf_ctype_argument(struct hf_symbols *symbols, uint32_t type, unsigned number)
+{
+	if (hf_ctype_get(symbols, type)->kind != HF_CTYPE_STRUCT)
+		return 0;
+	struct ctype *at = ctype_at(symbols->types, type);
+	return ctype_argument_of(symbols, at->module, &at->die, number);
 }
 
 uint32_t hf_ctype_named(struct hf_symbols *symbols, const char *name)

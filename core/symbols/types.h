@@ -4,7 +4,9 @@
  * A type is a small number (0: void, or unknown). Typedefs and qualifiers are taken off; a
  * structure without a name goes by its typedef's. A structure that several compilation units
  * describe is one type: same kind, name, size and line of declaration. A declaration without
- * a body is followed to the definition, in its own module first.
+ * a body is followed to the definition, in its own module first. A lambda is called by its place,
+ * "(lambda at server.cc:41)"; each description of one, and of what is made of one, stands for
+ * itself.
  *
  * Everything comes from files that may be broken: nesting is bounded, cycles end, and what
  * cannot be read is type 0 or has no members. Not thread-safe. Pointers and strings live as
@@ -65,6 +67,19 @@ uint32_t hf_ctype_argument(struct hf_symbols *symbols, uint32_t type, unsigned n
 
 /* The structure or class called @name (with its namespaces, without "struct"); 0: none. */
 uint32_t hf_ctype_named(struct hf_symbols *symbols, const char *name);
+
+/*
+ * By code that knows it (functions of the target, by where they start): the class that a member
+ * function belongs to; the @number-th type argument of a template function; the class of the
+ * vtable with its address point at @vtable, where hf_symbols_vtable_at() calls it @name and
+ * hf_ctype_named() knows no such name (compilers spell lambdas otherwise than demanglers). 0: none.
+ */
+uint32_t hf_ctype_of_method(struct hf_symbols *symbols, uint64_t function);
+uint32_t hf_ctype_method_argument(struct hf_symbols *symbols, uint64_t function, unsigned number);
+uint32_t hf_ctype_of_vtable(struct hf_symbols *symbols, uint64_t vtable, const char *name);
+
+/* The static constant @name of a class, or of its first base; false: it has none. */
+bool hf_ctype_constant(struct hf_symbols *symbols, uint32_t type, const char *name, uint64_t *ret);
 
 /* Where a structure or union is declared: the file as the compiler knew it. False if unknown. */
 bool hf_ctype_declared(struct hf_symbols *symbols, uint32_t type, const char **ret_path,
@@ -135,6 +150,9 @@ typedef bool hf_local_fn(void *ctx, const struct hf_local *local); /* false: sto
  */
 uint32_t hf_symbols_context_types(struct hf_symbols *symbols, uint64_t function, uint32_t *ret,
 				  uint32_t max);
+
+/* Does the function that starts at @function have a variable called @name? */
+bool hf_symbols_has_local(struct hf_symbols *symbols, uint64_t function, const char *name);
 
 /* Locals of frame @frame of @thread, those of inlined functions too; innermost scope first. */
 void hf_symbols_each_local(struct hf_symbols *symbols, const struct hf_thread *thread,

@@ -67,7 +67,15 @@ struct hf_ctypes {
 	uint32_t same_used, same_count;
 	struct type_names *names; /* by module */
 	void *locals;		  /* locals.c's memory */
+	void *functions;	  /* methods.c's */
 };
+
+/* Does the name of a type have a lambda of gcc's in it, whose name others may have too? */
+bool ctype_names_closure(const char *name);
+
+/* The @number-th type argument of @die, a template; 0: none. */
+uint32_t ctype_argument_of(struct hf_symbols *symbols, uint32_t module, Dwarf_Die *die,
+			   unsigned number);
 
 /* The type of @die, interned; 0 when there is none, or out of memory. */
 uint32_t ctype_intern(struct hf_symbols *symbols, uint32_t module, const Dwarf_Die *die);
@@ -81,6 +89,9 @@ void ctype_names_deinit(struct type_names *names);
 /* "ns::Outer::Name" of a DIE, in the string pool; @name itself where nothing encloses it. */
 const char *ctype_qualify(struct hf_symbols *symbols, uint32_t module, const Dwarf_Die *die,
 			  const char *name);
+/* The namespace or structure that @die stands in. */
+bool ctype_enclosing(struct hf_symbols *symbols, uint32_t module, const Dwarf_Die *die,
+		     Dwarf_Die *ret);
 bool ctype_definition(struct hf_symbols *symbols, uint32_t module, const char *qualified,
 		      Dwarf_Die *ret);
 bool ctype_scope_die(const struct type_names *names, uint32_t scope, Dwarf_Die *ret);
@@ -92,6 +103,9 @@ uint64_t ctype_hash(uint64_t hash, const char *text); /* white space does not co
 /* The subprogram in @unit that contains @pc (of the file). */
 bool ctype_function_at(Dwarf_Die *unit, Dwarf_Addr pc, Dwarf_Die *ret);
 void ctype_locals_destroy(void *locals);
+
+/* methods.c */
+void ctype_functions_destroy(void *functions);
 
 struct hf_ctypes *ctypes_create(size_t modules);
 void ctypes_destroy(struct hf_ctypes *types, size_t modules);

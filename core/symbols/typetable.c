@@ -7,6 +7,7 @@
  */
 #include <dwarf.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/symbols/dies.h"
 #include "core/symbols/types_private.h"
@@ -34,6 +35,7 @@ void ctypes_destroy(struct hf_ctypes *types, size_t modules)
 	for (size_t i = 0; i < modules; i++)
 		ctype_names_deinit(&types->names[i]);
 	ctype_locals_destroy(types->locals);
+	ctype_functions_destroy(types->functions);
 	free(types->names);
 	free(types->blocks.data);
 	free(types->by_addr);
@@ -119,6 +121,48 @@ static uint32_t canonical(struct hf_ctypes *types, uint64_t hash, uint32_t type)
 	return type;
 }
 
+/* gcc calls a lambda by its parameters alone, and so what is made of it. */
+bool ctype_names_closure(const char *name)
+{
+	return strstr(name, "<lambda(") != NULL;
+}
+
+/*
+ * Is this class without a name a lambda? It can be called. clang leaves the call out where nobody
+ * makes one: a class with members that are private, and no functions that somebody wrote, is of no
+ * other use.
+ */
+static bool is_lambda(Dwarf_Die *die)
+{
+	Dwarf_Die child;
+	bool functions = false;
+
+	if (dwarf_child(die, &child) != 0)
+		return false;
+	do {
+		if (dwarf_tag(&child) != DW_TAG_subprogram)
+			continue;
+		const char *name = dwarf_diename(&child);
+		if (name && !strcmp(name, "operator()"))
+			return true;
+		functions |= !dwarf_hasattr(&child, DW_AT_artificial);
+	} while (dwarf_siblingof(&child, &child) == 0);
+	return !functions && dwarf_tag(die) == DW_TAG_class_type;
+}
+
+/* A lambda's by its place; NULL: it is none. */
+static const char *lambda_name(struct hf_symbols *symbols, Dwarf_Die *die)
+{
+	const char *path = is_lambda(die) ? symbols_declaring_file(die) : NULL;
+	const char *folder = path ? strrchr(path, '/') : NULL;
+	int line = 0;
+
+	if (!path || dwarf_decl_line(die, &line) != 0)
+		return NULL;
+	return hf_strpool_printf(symbols->strings, "(lambda at %s:%d)", folder ? folder + 1 : path,
+				 line);
+}
+
 static const char *tag_name(struct hf_symbols *symbols, uint32_t module, Dwarf_Die *die,
 			    enum hf_ctype_kind kind, const char *typedef_name)
 {
@@ -127,6 +171,8 @@ static const char *tag_name(struct hf_symbols *symbols, uint32_t module, Dwarf_D
 
 	if (!aggregate)
 		return kind == HF_CTYPE_POINTER || kind == HF_CTYPE_ARRAY ? NULL : name;
+	if (!name && !typedef_name && kind == HF_CTYPE_STRUCT)
+		return lambda_name(symbols, die);
 	if (!name)
 		return typedef_name;
 	if (!ctype_language_is_c(symbols, module, die))
@@ -160,7 +206,7 @@ static void find_definition(struct hf_symbols *symbols, uint32_t module, Dwarf_D
 		return;
 	if (!ctype_language_is_c(symbols, module, die))
 		name = ctype_qualify(symbols, module, die, name);
-	if (name && ctype_definition(symbols, module, name, &found))
+	if (name && !ctype_names_closure(name) && ctype_definition(symbols, module, name, &found))
 		*die = found;
 }
 
@@ -186,7 +232,9 @@ static uint32_t make_type(struct hf_symbols *symbols, uint32_t module, Dwarf_Die
 		made->type.size = symbols->process->image.word_bytes;
 	if (kind == HF_CTYPE_ARRAY)
 		made->type.count = die_array_count(die);
-	if ((kind == HF_CTYPE_STRUCT || kind == HF_CTYPE_UNION) && name && size) {
+	if (!name || !size || (!typedef_name && !dwarf_diename(die)) || ctype_names_closure(name))
+		return type;
+	if (kind == HF_CTYPE_STRUCT || kind == HF_CTYPE_UNION) {
 		uint64_t hash = ctype_hash((uint64_t)kind * 31 + size, name);
 		hash = (hash ^ die_number(die, DW_AT_decl_line)) * UINT64_C(0x100000001b3);
 		return canonical(types, hash | 1, type);

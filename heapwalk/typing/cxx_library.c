@@ -260,7 +260,8 @@ static bool find_member(struct hf_symbols *symbols, uint32_t type, const char *n
 	return false;
 }
 
-static bool find_path(struct hf_symbols *symbols, uint32_t type, const char *path, uint32_t *ret)
+bool stdlib_member(struct hf_symbols *symbols, uint32_t type, const char *path,
+		   uint32_t *ret_offset, uint32_t *ret_type)
 {
 	uint64_t total = 0, offset = 0;
 
@@ -273,8 +274,12 @@ static bool find_path(struct hf_symbols *symbols, uint32_t type, const char *pat
 			break;
 		path += length + 1;
 	}
-	*ret = (uint32_t)total;
-	return total < UINT32_MAX;
+	if (total >= UINT32_MAX)
+		return false;
+	*ret_offset = (uint32_t)total;
+	if (ret_type)
+		*ret_type = type;
+	return true;
 }
 
 /* "name<...>", and nothing behind it: a class in the template is another thing. */
@@ -303,7 +308,8 @@ bool stdlib_shape(struct hf_symbols *symbols, uint32_t type, struct stdlib_shape
 		if (!starts(of->name, rule->prefix))
 			continue;
 		for (int w = 0; w < MAX_SHAPE_WORDS && rule->members[w]; w++) {
-			if (!find_path(symbols, type, rule->members[w], &shape.words[w]) ||
+			if (!stdlib_member(symbols, type, rule->members[w], &shape.words[w],
+					   NULL) ||
 			    shape.words[w] + 8 > of->size)
 				return false;
 		}

@@ -54,6 +54,11 @@ struct stdlib_shape {
 /* False: @type is no container, or not one as these libraries make it. */
 bool stdlib_shape(struct hf_symbols *symbols, uint32_t type, struct stdlib_shape *ret);
 
+/* Where the member @path ("_M_header._M_parent") is in @type or what is in it: the first that is
+ * met, breadth first. *@ret_type may be NULL. */
+bool stdlib_member(struct hf_symbols *symbols, uint32_t type, const char *path,
+		   uint32_t *ret_offset, uint32_t *ret_type);
+
 bool stdlib_is_pointer_to(struct hf_symbols *symbols, uint32_t type, uint32_t target);
 
 #endif

@@ -185,7 +185,7 @@ static void collect_memory(void *ctx, const struct typed_memory *memory)
 		for (uint32_t l = 0; l < layout->pointers; l++) {
 			const struct leaf *leaf = &layout->leaves[l];
 			uint64_t at = base + leaf->offset;
-			if (leaf->target || leaf->flags & LEAF_FLEXIBLE)
+			if (leaf->target || leaf->flags & (LEAF_FLEXIBLE | LEAF_ERASED))
 				continue;
 			for (uint64_t n = 0; n < leaf->count && at + word <= available;
 			     n++, at += leaf->stride)

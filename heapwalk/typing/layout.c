@@ -42,6 +42,7 @@ void layouts_destroy(struct layouts *layouts)
 		if (*layout) {
 			free((*layout)->leaves);
 			free((*layout)->containers);
+			free((*layout)->holders);
 		}
 		free(*layout);
 	}
@@ -57,6 +58,7 @@ struct part { /* something that is still to be opened */
 	uint8_t depth, flags;
 	uint64_t offset, count, stride; /* it repeats */
 	struct stdlib_nodes nodes;	/* inside a standard container: what its links point at */
+	uint64_t erased, erased_end;	/* the storage of the holder around it */
 };
 
 struct opening {
@@ -64,6 +66,7 @@ struct opening {
 	HF_VEC(, struct part) parts;
 	HF_VEC(, struct leaf) leaves;
 	HF_VEC(, struct container) containers;
+	HF_VEC(, struct holder) holders;
 	uint64_t size;
 	bool flexible;
 	uint64_t element;
@@ -110,7 +113,9 @@ static bool add_leaf(struct opening *opening, const struct part *part, const str
 	    .flags = part->flags,
 	    .size = of->size > 255 ? 255 : (uint8_t)of->size,
 	};
-	if (kind == LEAF_POINTER) {
+	if (part->offset >= part->erased && part->offset < part->erased_end)
+		leaf.flags |= LEAF_ERASED;
+	else if (kind == LEAF_POINTER) {
 		leaf.target = hf_ctype_target(opening->symbols, part->type);
 		if (part->nodes.from &&
 		    (leaf.target == part->nodes.from || leaf.target == part->nodes.end))
@@ -155,6 +160,24 @@ static bool open_array(struct opening *opening, const struct part *part, const s
 	return true;
 }
 
+/* Is it a holder? Its storage is then @inner's as well. */
+static bool note_holder(struct opening *opening, const struct part *part, uint64_t size,
+			struct part *inner)
+{
+	struct holder holder = {.offset = part->offset,
+				.count = part->count,
+				.stride = part->stride,
+				.size = size,
+				.flags = part->flags};
+
+	if (part->flags & LEAF_FLEXIBLE || opening->holders.count >= MAX_LEAVES ||
+	    !stdlib_holder(opening->symbols, part->type, &holder.holder))
+		return true;
+	inner->erased = part->offset + holder.holder.storage;
+	inner->erased_end = inner->erased + holder.holder.storage_bytes;
+	return hf_vec_push(&opening->holders, holder);
+}
+
 static bool open_structure(struct opening *opening, const struct part *part,
 			   const struct hf_ctype *of)
 {
@@ -175,6 +198,8 @@ static bool open_structure(struct opening *opening, const struct part *part,
 	if (!(part->flags & (LEAF_IN_UNION | LEAF_FLEXIBLE)) &&
 	    stdlib_shape(opening->symbols, part->type, &container.shape) &&
 	    opening->containers.count < MAX_LEAVES && !hf_vec_push(&opening->containers, container))
+		return false;
+	if (!note_holder(opening, part, of->size, &inner))
 		return false;
 	if (stdlib_container(opening->symbols, part->type, &inner.nodes))
 		inner.flags |= LEAF_CONTAINER;
@@ -237,7 +262,8 @@ static bool take_leaves(struct layout *layout, const struct opening *opening)
 				layout->leaves[layout->count++] = *leaf;
 			layout->numbers_only &= leaf->kind != LEAF_BYTES &&
 						leaf->kind != LEAF_POINTER && leaf->size > 1;
-			layout->voids |= leaf->kind == LEAF_POINTER && !leaf->target;
+			layout->voids |= leaf->kind == LEAF_POINTER && !leaf->target &&
+					 !(leaf->flags & LEAF_ERASED);
 		}
 		if (pass == 0)
 			layout->pointers = layout->count;
@@ -258,8 +284,11 @@ static struct layout *make_layout(struct layouts *layouts, uint32_t type)
 		layout->flexible = opening.flexible;
 		layout->containers = hf_take(opening.containers.data);
 		layout->container_count = (uint32_t)opening.containers.count;
+		layout->holders = hf_take(opening.holders.data);
+		layout->holder_count = (uint32_t)opening.holders.count;
 		layout->element = opening.element;
 	}
+	free(opening.holders.data);
 	free(opening.containers.data);
 	free(opening.parts.data);
 	free(opening.leaves.data);

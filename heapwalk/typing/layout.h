@@ -14,6 +14,7 @@
 #define HF_HEAPWALK_TYPING_LAYOUT_H
 
 #include "core/symbols/types.h"
+#include "heapwalk/typing/cxx_erased.h"
 #include "heapwalk/typing/cxx_library.h"
 
 enum leaf_kind {
@@ -27,7 +28,12 @@ enum leaf_kind {
 	LEAF_ENUM,
 };
 
-enum leaf_flags { LEAF_IN_UNION = 1, LEAF_FLEXIBLE = 2, LEAF_CONTAINER = 4 };
+enum leaf_flags {
+	LEAF_IN_UNION = 1,
+	LEAF_FLEXIBLE = 2,
+	LEAF_CONTAINER = 4,
+	LEAF_ERASED = 8, /* in the storage of a holder, which knows better what is there */
+};
 
 struct leaf {
 	uint64_t offset, count, stride;
@@ -41,6 +47,14 @@ struct container {
 	uint64_t offset, count, stride; /* as a leaf's */
 };
 
+/* A holder of values whose type is erased. */
+struct holder {
+	struct stdlib_holder holder;
+	uint64_t offset, count, stride; /* as a leaf's */
+	uint64_t size;			/* of the class */
+	uint8_t flags;			/* enum leaf_flags */
+};
+
 struct layout {
 	uint64_t size;
 	bool flexible;	   /* ends in an array that has what room is left */
@@ -52,6 +66,8 @@ struct layout {
 	struct leaf *leaves;
 	struct container *containers; /* of the C++ library, wherever they are in it */
 	uint32_t container_count;
+	struct holder *holders;
+	uint32_t holder_count;
 	bool no_outer;	     /* no structure is known to start with it */
 	uint32_t one, array; /* the types that were interned for it, plus 1; 0: none yet */
 };

@@ -53,8 +53,8 @@ void propagation_flush(struct propagation *prop)
 	}
 }
 
-static void add_link(struct propagation *prop, uint64_t value, uint32_t target,
-		     enum hf_type_source source, enum rank rank)
+void propagation_propose(struct propagation *prop, uint64_t value, uint32_t target,
+			 enum hf_type_source source, enum rank rank)
 {
 	struct link *link = &prop->links[prop->link_count];
 
@@ -87,8 +87,9 @@ static void open_leaf(struct propagation *prop, const struct typed_memory *memor
 	for (uint64_t i = 0; i < count && at <= available && available - at >= word;
 	     i++, at += leaf->stride) {
 		uint64_t value = hf_image_word_at(prop->image, data + at);
-		add_link(prop, value, leaf->target,
-			 leaf->flags & LEAF_CONTAINER ? HF_TYPE_CONTAINER : memory->source, rank);
+		propagation_propose(
+		    prop, value, leaf->target,
+		    leaf->flags & LEAF_CONTAINER ? HF_TYPE_CONTAINER : memory->source, rank);
 	}
 }
 
@@ -108,6 +109,8 @@ void propagation_open_memory(struct propagation *prop, const struct typed_memory
 			return;
 		if (layout->container_count)
 			propagation_note_limits(prop, layout, data + base, available - base);
+		if (layout->holder_count)
+			propagation_open_holders(prop, memory, data, base, available);
 		for (uint32_t l = 0; l < layout->pointers; l++) {
 			if (layout->leaves[l].target)
 				open_leaf(prop, memory, data, available, base, &layout->leaves[l]);

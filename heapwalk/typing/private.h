@@ -100,6 +100,9 @@ struct typing_vtables;
 struct typing_vtables *typing_vtables_create(struct hf_typing *typing);
 void typing_vtables_destroy(struct typing_vtables *vtables);
 uint32_t typing_vtable_type(struct typing_vtables *vtables, const uint8_t *data, uint64_t bytes);
+/* The class of the vtable that @word points into, 0 where DWARF knows none; and its name, NULL: it
+ * is no vtable. */
+uint32_t typing_vtable_class(const struct hf_typing *typing, uint64_t word, const char **ret_name);
 
 /* propagate.c: types of variables and of what is typed already, along the pointers. */
 struct hf_error *typing_propagate(struct hf_typing *typing, const struct hf_progress *progress);

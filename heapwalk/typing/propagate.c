@@ -373,6 +373,7 @@ struct hf_error *typing_propagate(struct hf_typing *typing, const struct hf_prog
 	contents_destroy(prop->contents);
 	outers_destroy(prop->outers);
 	limits_destroy(prop->limits);
+	closures_destroy(prop->closures);
 	bool failed = prop->failed;
 	free_queues(prop);
 	hf_bigmem_free(NULL, prop->opened, bytes);

@@ -54,7 +54,8 @@ struct propagation {
 	struct queue queues[RANKS];
 	struct link links[LINK_BATCH];
 	uint32_t link_count;
-	struct limits *limits; /* NULL: there are none */
+	struct limits *limits;	   /* NULL: there are none */
+	struct closures *closures; /* the same */
 	uint64_t parts, rejected;
 	struct outers *outers;	   /* made when first asked; NULL: not yet */
 	struct contents *contents; /* the same */
@@ -87,6 +88,14 @@ void propagation_open_object(struct propagation *prop, uint32_t object);
 /* False: nothing in it is of a type that DWARF describes. */
 bool propagation_memory_of(struct propagation *prop, uint32_t object, struct typed_memory *ret);
 void propagation_flush(struct propagation *prop);
+/* The word @value leads to a @target. */
+void propagation_propose(struct propagation *prop, uint64_t value, uint32_t target,
+			 enum hf_type_source source, enum rank rank);
+
+/* closures.c: the values in the holders of an element of @memory, which lies at @base of @data. */
+void propagation_open_holders(struct propagation *prop, const struct typed_memory *memory,
+			      const uint8_t *data, uint64_t base, uint64_t available);
+void closures_destroy(struct closures *closures);
 
 /*
  * limits.c: how much of a buffer its container says is filled; what lies behind was there before.

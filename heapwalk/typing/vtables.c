@@ -96,18 +96,28 @@ static bool grow(struct typing_vtables *vtables)
 	return true;
 }
 
+uint32_t typing_vtable_class(const struct hf_typing *typing, uint64_t word, const char **ret_name)
+{
+	bool primary = false;
+
+	*ret_name = NULL;
+	if (!hf_process_module(typing->process, word) || word % typing->process->image.word_bytes)
+		return 0;
+	*ret_name = hf_symbols_vtable_at(typing->symbols, word, &primary);
+	if (!*ret_name)
+		return 0;
+	uint32_t ctype = hf_ctype_named(typing->symbols, *ret_name);
+	return ctype ? ctype : hf_ctype_of_vtable(typing->symbols, word, *ret_name);
+}
+
 static uint32_t ask(struct typing_vtables *vtables, uint64_t word)
 {
 	struct hf_typing *typing = vtables->typing;
-	const struct hf_module *module = hf_process_module(typing->process, word);
-	bool primary = false;
+	const char *name;
+	uint32_t ctype = typing_vtable_class(typing, word, &name);
 
-	if (!module || word % typing->process->image.word_bytes)
-		return TYPE_NONE;
-	const char *name = hf_symbols_vtable_at(typing->symbols, word, &primary);
 	if (!name)
 		return TYPE_NONE;
-	uint32_t ctype = hf_ctype_named(typing->symbols, name);
 	char plain[MAX_NAME];
 	snprintf(plain, sizeof(plain), "%s", name);
 	typing_shorten(plain);

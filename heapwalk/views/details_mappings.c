@@ -16,21 +16,32 @@ struct part {
 	const char *kind, *name;
 };
 
-/* Regions are sorted: those before @*at end below every later mapping. */
-static bool holds_heap(const struct hf_allocator *allocator, const struct hf_mapping *mapping,
-		       size_t *at)
+/*
+ * What of the heap is in @mapping: "pools" where all of it is of a layer over malloc, NULL:
+ * nothing. Regions are sorted: those before @*at end below every later mapping.
+ */
+static const char *heap_in(const struct hf_allocator *allocator, const struct hf_mapping *mapping,
+			   size_t *at)
 {
+	const char *kind = NULL;
+
 	if (!allocator)
-		return false;
+		return NULL;
 	while (*at < allocator->regions.count && allocator->regions.data[*at].end <= mapping->start)
 		(*at)++;
-	return *at < allocator->regions.count && allocator->regions.data[*at].start < mapping->end;
+	for (size_t i = *at;
+	     i < allocator->regions.count && allocator->regions.data[i].start < mapping->end; i++) {
+		if (allocator->regions.data[i].kind != HF_REGION_POOLS)
+			return "heap";
+		kind = "pools";
+	}
+	return kind;
 }
 
-static const char *kind_of(const struct hf_mapping *mapping, bool heap)
+static const char *kind_of(const struct hf_mapping *mapping, const char *heap)
 {
 	if (heap)
-		return "heap";
+		return heap;
 	if (mapping->kind == HF_MAPPING_STACK)
 		return "stack";
 	if (mapping->flags == 0)
@@ -70,8 +81,7 @@ void hf_details_mappings(const struct hf_analysis *analysis, struct hf_doc *doc)
 	size_t region = 0;
 
 	hf_vec_foreach (mapping, &process->mappings) {
-		const char *kind =
-		    kind_of(mapping, holds_heap(analysis->allocator, mapping, &region));
+		const char *kind = kind_of(mapping, heap_in(analysis->allocator, mapping, &region));
 		const char *name = mapping->module != HF_NO_INDEX
 				       ? process->modules.data[mapping->module].name
 				       : mapping->path;

@@ -59,6 +59,9 @@ for python in $all; do
 	"$HF" arenas --json "$work/core" | python3 tests/oracle/check_pools.py "$work/truth" ||
 		status=1
 	identities
+	# The page's map of the address space and of the heap's regions tells the arenas apart.
+	"$HF" report -q --html -o "$work/page.html" "$work/core" || wrong "no page"
+	grep -q '"pools"' "$work/page.html" || wrong "the page does not know pymalloc's arenas"
 	rm -f "$work/core"
 	inner
 	[ -z "$broken" ] || continue

@@ -69,16 +69,26 @@ if command -v dwz >/dev/null; then
 	done
 fi
 
-# Compressed by zstd: an elfutils that cannot read it is told as such.
+# Compressed by zstd, which an elfutils before 0.189 cannot read: in the program, in a separate file.
 # shellcheck disable=SC2086
-if build gcc -O1 -g $c && objcopy --compress-debug-sections=zstd "$work/program" 2>/dev/null; then
+if build gcc -O1 -g -Wl,--build-id $c && objcopy --compress-debug-sections=zstd "$work/program" 2>/dev/null; then
+	check zstd
 	dump "$work/core" "$work/program" "$work/truth" || exit 1
-	if "$HF" report -q "$work/core" "$work/program" |
-		grep -q 'debug-info-unreadable .*compressed by zstd'; then
-		echo "zstd: told as unreadable"
-	else
-		check zstd
-	fi
+	for damage in frame size; do
+		python3 tests/oracle/damage_sections.py $damage "$work/program" "$work/damaged" || exit 1
+		"$HF" report -q --no-index "$work/core" "$work/damaged" >"$work/report" || exit 1
+		grep -q 'debug-info-unreadable .*compressed by zstd' "$work/report" ||
+			{ echo "WRONG: a damaged $damage of zstd is not told"; status=1; }
+	done
+	id=$(readelf -n "$work/program" | sed -n 's/.*Build ID: //p')
+	folder=$work/zstd/.build-id/$(printf %.2s "$id")
+	mkdir -p "$folder"
+	objcopy --only-keep-debug "$work/program" "$folder/${id#??}.debug"
+	readelf -t "$folder/${id#??}.debug" | grep -q ZSTD || { echo "WRONG: not compressed by zstd"; status=1; }
+	strip "$work/program"
+	check "zstd, separate" --debuginfo-path="$work/zstd"
+else
+	echo "zstd: nothing here compresses sections by it"
 fi
 
 # A separate file, found by build-id.

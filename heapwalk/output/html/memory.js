@@ -11,6 +11,20 @@
 		['overhead', 'overhead, or not malloc\u2019s'],
 	];
 
+	/* The allocator over malloc that @arena is of; null: it is malloc's. */
+	const layerOf = (arena) => {
+		const table = HF.data.table('arenas');
+		return table && arena < table.rows ? table.get('layer', arena) : null;
+	};
+	HF.anyLayer = () => {
+		const table = HF.data.table('arenas');
+		for (let i = 0; table && i < table.rows; i++)
+			if (table.get('layer', i)) return table.get('layer', i);
+		return null;
+	};
+	/* What a layer has in the place of bins and of the top. */
+	const LAYER_STATES = {bins: 'free in its pools', top: 'never used'};
+
 	/* ---- arenas ----------------------------------------------------------------------------- */
 
 	const arenaBar = (parts) => {
@@ -88,7 +102,11 @@
 					kind: 'share',
 					value: (i) => free(i) / (get('system_bytes', i) || 1),
 				},
-				plain(['bins_bytes', 'in bins', 'bytes']),
+				plain([
+					'bins_bytes',
+					HF.anyLayer() ? 'in bins or pools' : 'in bins',
+					'bytes',
+				]),
 				plain(['bins_count', 'chunks', 'count']),
 				plain(['biggest_bytes', 'biggest', 'bytes']),
 				{
@@ -154,20 +172,21 @@
 		);
 	};
 
+	const REGIONS = {brk: 'brk heap', heap: 'heap', pools: 'pools'};
+
 	const region = (table, cells, i, first) => {
 		const count = table.get('cells', i),
 			bytes = table.get('bytes', i),
 			start = BigInt('0x' + table.get('start', i));
 		const edge = (cell) => Math.floor((bytes * cell) / count),
 			size = (cell) => edge(cell + 1) - edge(cell);
+		const layer = layerOf(table.get('arena', i));
 		const name =
 			'arena ' +
 			table.get('arena', i) +
-			(table.get('kind', i) === 'brk'
-				? ', brk heap'
-				: table.get('kind', i) === 'heap'
-					? ', heap'
-					: ', mmap');
+			(layer ? ` (${layer})` : '') +
+			', ' +
+			(REGIONS[table.get('kind', i)] || 'mmap');
 		const used = Array.from(
 			{length: count},
 			(unused, k) => cells.get('inuse', first + k) || 0,
@@ -179,7 +198,10 @@
 			HF.bytes(size(cell)) +
 			': ' +
 			STATES.slice(0, 4)
-				.map(([key, label]) => [cells.get(key, first + cell), label])
+				.map(([key, label]) => [
+					cells.get(key, first + cell),
+					(layer && LAYER_STATES[key]) || label,
+				])
 				.filter(([value]) => value)
 				.map(([value, label]) => label + ' ' + HF.share(value / size(cell)))
 				.join(', ');
@@ -263,6 +285,7 @@
 
 	const KINDS = {
 		heap: ['inuse', 'malloc\u2019s heap'],
+		pools: ['c1', 'arenas of another allocator over malloc'],
 		stack: ['c2', 'stacks'],
 		data: ['c4', 'data of program and libraries'],
 		code: ['c8', 'code and read-only data'],
@@ -270,6 +293,11 @@
 		file: ['c7', 'other mapped files'],
 		reserved: ['other', 'reserved'],
 	};
+
+	const kindName = (kind) =>
+		kind === 'pools' && HF.anyLayer()
+			? `${HF.anyLayer()}\u2019s arenas`
+			: (KINDS[kind] || ['', '?'])[1];
 
 	const strip = (table) => {
 		const shown = Array.from({length: table.rows}, (unused, i) => i).filter(
@@ -321,7 +349,7 @@
 					' to 0x' +
 					table.get('end', i) +
 					': ' +
-					(KINDS[table.get('kind', i)] || ['', '?'])[1] +
+					kindName(table.get('kind', i)) +
 					', ' +
 					HF.bytes(table.get('bytes', i)) +
 					(table.get('name', i) ? ', ' + table.get('name', i) : '') +
@@ -350,7 +378,7 @@
 				.sort((a, b) => b[1] - a[1])
 				.map(([kind, bytes]) => ({
 					class: (KINDS[kind] || ['other'])[0],
-					name: (KINDS[kind] || ['', kind])[1],
+					name: kindName(kind),
 					value: HF.bytes(bytes),
 				})),
 		);
@@ -362,7 +390,7 @@
 			matches: (i) =>
 				[
 					table.get('name', i),
-					(KINDS[table.get('kind', i)] || ['', ''])[1],
+					kindName(table.get('kind', i)),
 					'0x' + table.get('start', i),
 				].join(' '),
 			rest: fields.mappings_merged
@@ -403,7 +431,7 @@
 					key: 'kind',
 					label: 'what',
 					kind: 'text',
-					value: (i) => (KINDS[table.get('kind', i)] || ['', '?'])[1],
+					value: (i) => kindName(table.get('kind', i)),
 				},
 				{
 					key: 'name',

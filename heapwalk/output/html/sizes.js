@@ -152,7 +152,12 @@
 			place,
 			HF.legend([
 				{class: 'inuse', name: 'in use'},
-				{class: 'bins', name: 'free, in bins and tcaches'},
+				{
+					class: 'bins',
+					name: HF.anyLayer()
+						? 'free, in bins, tcaches and pools'
+						: 'free, in bins and tcaches',
+				},
 			]),
 			HF.el(
 				'details',
