@@ -80,8 +80,8 @@ bool symbols_read_dwarf(struct hf_symbols *symbols, uint32_t module);
 const char *symbols_source_path(struct hf_symbols *symbols, const Dwarf_Die *unit,
 				const char *path);
 
-/* sources.c: where @die is declared: dwarf_decl_file(), which does not know that since DWARF 5 there
- * is a file 0, the unit's own. NULL: unknown. */
+/* sources.c: where @die is declared: dwarf_decl_file(), which does not know that since DWARF 5
+ * there is a file 0, the unit's own. NULL: unknown. */
 const char *symbols_declaring_file(Dwarf_Die *die);
 
 /* variables.c: sort by address and let the best name win where symbols overlap. */

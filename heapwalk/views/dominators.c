@@ -76,6 +76,22 @@ static uint32_t holders_of(const struct hf_analysis *analysis, uint32_t object,
 	return count;
 }
 
+/* Of an object that no holder points at, and none alone keeps. */
+static const char *sharing_note(const struct hf_analysis *analysis, struct hf_doc *doc,
+				uint32_t object)
+{
+	uint32_t holders[2];
+	uint32_t count = hf_sharing_holders(analysis, object, holders);
+
+	if (count == 0)
+		return "several paths lead here";
+	const char *first = hf_node_name(analysis, doc, holders[0]);
+	if (count == 1)
+		return hf_doc_printf(doc, "%s leads here, and others", first);
+	return hf_doc_printf(doc, "%s and %s lead here", first,
+			     hf_node_name(analysis, doc, holders[1]));
+}
+
 const char *hf_node_note(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t object)
 {
 	uint32_t strongest = HF_NO_NODE;
@@ -91,7 +107,7 @@ const char *hf_node_note(const struct hf_analysis *analysis, struct hf_doc *doc,
 	if (holders == 0)
 		return hf_extents_kind(analysis->extents, object) == HF_OBJECT_ALLOCATOR
 			   ? NULL
-			   : "several paths lead here";
+			   : sharing_note(analysis, doc, object);
 	const char *name = hf_node_name(analysis, doc, strongest);
 	if (holder_of(analysis, strongest)->kind > HF_HOLDER_TLS) {
 		uint32_t variable = hf_strong_holder(analysis, object);

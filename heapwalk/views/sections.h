@@ -29,6 +29,8 @@ void hf_section_snapshot(const struct hf_analysis *analysis, struct hf_doc *doc)
  * does, or none that is near.
  */
 uint32_t hf_strong_holder(const struct hf_analysis *analysis, uint32_t object);
+/* Two holders that lead to @object, the stronger and nearer first. Returns how many are near. */
+uint32_t hf_sharing_holders(const struct hf_analysis *analysis, uint32_t object, uint32_t ret[2]);
 
 void hf_section_process(const struct hf_analysis *analysis, struct hf_doc *doc);
 void hf_section_verdict(struct hf_analysis *analysis, struct hf_doc *doc);

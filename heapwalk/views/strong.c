@@ -1,17 +1,17 @@
 /*
- * strong.c - the variable that leads to an object which weaker holders (a stack word, a register)
- * keep as well.
+ * strong.c - the holders that lead to an object which none of them alone keeps.
  *
- * Such an object stands at the top of the dominator tree, beside the variable, although whoever
- * asks "who holds it" means the variable: a program that was stopped within its list handling has
+ * Such an object stands at the top of the dominator tree, beside its holders, although whoever
+ * asks "who holds it" means a variable: a program that was stopped within its list handling has
  * a pointer into the list on its stack. Breadth-first from all variables at once, the nearest
- * wins; after a million objects the search is given up, so that it costs no more than a blink.
+ * wins; for the second one, from all but the first, then from the weaker holders (stack words,
+ * registers). A search is given up after so many objects that it costs no more than a blink.
  */
 #include <stdlib.h>
 
 #include "heapwalk/views/sections.h"
 
-enum { MOST_VISITS = 1 << 20 };
+enum { MOST_VISITS = 1 << 20, MOST_VISITS_BY_SHARED = 1 << 17 };
 
 struct visit {
 	uint32_t node, holder;
@@ -43,7 +43,10 @@ static void visit_targets(struct search *search, uint32_t node, uint32_t holder)
 	}
 }
 
-uint32_t hf_strong_holder(const struct hf_analysis *analysis, uint32_t object)
+/* Of @object, the nearest holder of the kinds @first to @last, @except aside. */
+static uint32_t nearest(const struct hf_analysis *analysis, uint32_t object,
+			enum hf_holder_kind first, enum hf_holder_kind last, uint32_t except,
+			size_t most_visits)
 {
 	uint32_t objects = hf_graph_objects(analysis->graph);
 	struct search search = {.graph = analysis->graph, .wanted = object, .found = HF_NO_NODE};
@@ -53,10 +56,11 @@ uint32_t hf_strong_holder(const struct hf_analysis *analysis, uint32_t object)
 		return HF_NO_NODE;
 	for (uint32_t i = 0; i < hf_graph_holders(analysis->graph); i++) {
 		uint32_t index = hf_graph_holder_index(analysis->graph, objects + i);
-		if (analysis->roots.holders.data[index].kind <= HF_HOLDER_TLS)
+		uint8_t kind = analysis->roots.holders.data[index].kind;
+		if (kind >= first && kind <= last && objects + i != except)
 			visit_targets(&search, objects + i, objects + i);
 	}
-	for (size_t at = 0; at < search.queue.count && at < MOST_VISITS && !search.failed &&
+	for (size_t at = 0; at < search.queue.count && at < most_visits && !search.failed &&
 			    search.found == HF_NO_NODE;
 	     at++) {
 		struct visit visit = search.queue.data[at];
@@ -65,4 +69,26 @@ uint32_t hf_strong_holder(const struct hf_analysis *analysis, uint32_t object)
 	hf_vec_free(&search.queue);
 	free(search.seen);
 	return search.found;
+}
+
+uint32_t hf_strong_holder(const struct hf_analysis *analysis, uint32_t object)
+{
+	return nearest(analysis, object, HF_HOLDER_VARIABLE, HF_HOLDER_TLS, HF_NO_NODE,
+		       MOST_VISITS);
+}
+
+static uint32_t nearest_but(const struct hf_analysis *analysis, uint32_t object, uint32_t except)
+{
+	uint32_t strong = nearest(analysis, object, HF_HOLDER_VARIABLE, HF_HOLDER_TLS, except,
+				  MOST_VISITS_BY_SHARED);
+	return strong != HF_NO_NODE ? strong
+				    : nearest(analysis, object, HF_HOLDER_FRAME, HF_HOLDER_MAPPING,
+					      except, MOST_VISITS_BY_SHARED);
+}
+
+uint32_t hf_sharing_holders(const struct hf_analysis *analysis, uint32_t object, uint32_t ret[2])
+{
+	ret[0] = nearest_but(analysis, object, HF_NO_NODE);
+	ret[1] = ret[0] == HF_NO_NODE ? HF_NO_NODE : nearest_but(analysis, object, ret[0]);
+	return (ret[0] != HF_NO_NODE) + (ret[1] != HF_NO_NODE);
 }
