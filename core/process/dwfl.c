@@ -110,9 +110,9 @@ static int find_compressed(const struct hf_process *process, Dwfl_Module *dwfl_m
 		folder += *folder == '+' || *folder == '-'; /* check its sum, or do not */
 		size_t folder_length = strcspn(folder, ":");
 		HF_AUTO(free_ptr)
-		char *path =
-		    *folder == '/' ? build_id_path(folder, folder_length, bits, (size_t)length)
-				   : NULL;
+		char *path = *folder == '/'
+				 ? build_id_path(folder, folder_length, bits, (size_t)length)
+				 : NULL;
 		int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 		int plain = fd >= 0 ? readable(process, name, base, path, fd) : -1;
 		if (plain >= 0 && plain != fd && has_build_id(plain, bits, (size_t)length)) {
