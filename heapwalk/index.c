@@ -272,15 +272,13 @@ static struct hf_error *make_folders(const char *path)
 	}
 }
 
-struct hf_error *hf_index_create(const struct hf_index *index, const struct hf_process *process,
-				 struct hf_symbols *symbols, const char *name,
-				 struct hf_stash_writer **ret)
+static struct hf_error *create(const struct hf_index *index, const char *name, const char *files,
+			       size_t bytes, struct hf_stash_writer **ret)
 {
 	HF_AUTO(free_ptr) char *path = path_of(index, name);
-	HF_AUTO(free_ptr) char *files = files_of(process, symbols);
 	struct hf_stash_writer *writer = NULL;
 
-	if (!path || !files)
+	if (!path)
 		return hf_error_nomem();
 	struct hf_error *err = make_folders(index->folder);
 	if (!err)
@@ -288,8 +286,24 @@ struct hf_error *hf_index_create(const struct hf_index *index, const struct hf_p
 	if (err)
 		return err;
 	hf_stash_add(writer, "identity", index->identity, strlen(index->identity));
-	hf_stash_add(writer, "files", files, strlen(files));
+	hf_stash_add(writer, "files", files, bytes);
 	touch(index);
 	*ret = writer;
 	return NULL;
+}
+
+struct hf_error *hf_index_create(const struct hf_index *index, const struct hf_process *process,
+				 struct hf_symbols *symbols, const char *name,
+				 struct hf_stash_writer **ret)
+{
+	HF_AUTO(free_ptr) char *files = files_of(process, symbols);
+	return files ? create(index, name, files, strlen(files), ret) : hf_error_nomem();
+}
+
+struct hf_error *hf_index_create_beside(const struct hf_index *index, const struct hf_stash *arrays,
+					const char *name, struct hf_stash_writer **ret)
+{
+	size_t bytes = 0;
+	const char *files = hf_stash_get(arrays, "files", &bytes);
+	return create(index, name, files ? files : "", bytes, ret);
 }

@@ -59,6 +59,10 @@ struct hf_error *hf_index_create(const struct hf_index *index, const struct hf_p
 				 struct hf_symbols *symbols, const char *name,
 				 struct hf_stash_writer **ret);
 
+/* The same where all that is known comes from @arrays, which are of @index. */
+struct hf_error *hf_index_create_beside(const struct hf_index *index, const struct hf_stash *arrays,
+					const char *name, struct hf_stash_writer **ret);
+
 /* Room for @bytes more? Older folders are removed to make it. False: there is none. */
 bool hf_index_make_room(const struct hf_index *index, uint64_t bytes);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/bigmem.h"
@@ -419,13 +420,15 @@ int hf_run_view(const struct hf_command *command, struct hf_options *options)
 		options->tap->opened(options->tap->ctx, analysis, options);
 		hf_run_complete_view(options);
 	}
+	clock_t asked = clock();
 	err = print_view(command, options, analysis, &doc);
+	double seconds = (double)(clock() - asked) / CLOCKS_PER_SEC;
 	if (options->tap && !err)
 		options->tap->answered(options->tap->ctx, analysis);
 	if (options->timing)
 		tell_timing(analysis);
 	int status = err ? hf_fail(err) : hf_run_gates(options, analysis);
-	hf_run_close_answered(options, analysis, command, doc);
+	hf_run_close_answered(options, analysis, command, doc, seconds);
 	hf_doc_destroy(doc);
 	return status;
 }

@@ -46,9 +46,13 @@ struct hf_error *hf_run_open(const struct hf_options *options, enum hf_analysis_
  */
 void hf_run_close(const struct hf_options *options, struct hf_analysis *analysis);
 
-/* The same where @doc (may be NULL) is what @command has answered: it is kept as it is. */
+/*
+ * The same where @doc (may be NULL) is what @command has answered, in @seconds of the processor: it
+ * is kept as it is, with an analysis that is kept, or beside one if it took long.
+ */
 void hf_run_close_answered(const struct hf_options *options, struct hf_analysis *analysis,
-			   const struct hf_command *command, const struct hf_doc *doc);
+			   const struct hf_command *command, const struct hf_doc *doc,
+			   double seconds);
 
 /* The index of @options' files; NULL: none is to be used. The caller destroys it. */
 struct hf_index *hf_run_index(const struct hf_options *options);

@@ -2,8 +2,9 @@
  * run_index.c - keeping an analysis, and what the commands answer, for the next time.
  *
  * When an index is made, the answers of all commands that take no argument are made with it, as
- * documents: then they need no analysis at all, not even the core. Other commands map the arrays.
- * An answer is kept by the command and by every option that changes it.
+ * documents: then they need no analysis at all, not even the core. Other commands map the arrays;
+ * an answer that took them long is kept as well. It is found again by the command, its argument and
+ * every option that changes it.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -26,6 +27,8 @@
 
 /* Seconds of analysis from which on an index is made without being asked for. */
 #define WORTH_KEEPING 2.0
+/* Processor seconds from which on an answer made from an index is kept. */
+#define SLOW_ANSWER 0.03
 
 enum { MAX_HELPERS = 7 };
 
@@ -71,8 +74,7 @@ struct hf_index *hf_run_index(const struct hf_options *options)
 /* Does the answer depend on nothing but the analysis and these options? */
 static bool can_be_kept(const struct hf_command *command, const struct hf_view_options *view)
 {
-	return command->view && command->argument != HF_ARGUMENT_REQUIRED && !view->argument &&
-	       !view->suppressions && !view->oom_log && !view->baseline;
+	return command->view && !view->suppressions && !view->oom_log && !view->baseline;
 }
 
 /* "dominators-0123456789abcdef" */
@@ -81,10 +83,10 @@ static char *answer_name(const struct hf_command *command, const struct hf_view_
 	HF_AUTO(free_ptr) char *text = NULL;
 	char *name = NULL;
 
-	if (asprintf(&text, "%s\n%s\n%" PRIu64 " %" PRIu32 " %" PRIu64 " %d %s\n%s",
+	if (asprintf(&text, "%s\n%s\n%" PRIu64 " %" PRIu32 " %" PRIu64 " %d %s\n%s\n%s",
 		     view->core ? view->core : "", view->binary ? view->binary : "", view->top,
 		     view->depth, view->min_bytes, view->all, view->by ? view->by : "",
-		     view->type ? view->type : "") < 0) {
+		     view->type ? view->type : "", view->argument ? view->argument : "") < 0) {
 		text = NULL;
 		return NULL;
 	}
@@ -119,7 +121,9 @@ static struct hf_error *keep_answer(const struct hf_index *index, struct hf_anal
 {
 	struct hf_stash_writer *writer = NULL;
 	struct hf_error *err =
-	    hf_index_create(index, analysis->process, analysis->symbols, name, &writer);
+	    analysis->stash
+		? hf_index_create_beside(index, analysis->stash, name, &writer)
+		: hf_index_create(index, analysis->process, analysis->symbols, name, &writer);
 
 	if (err)
 		return err;
@@ -173,7 +177,8 @@ static struct hf_error *make_answers(const struct keeping *keeping)
 	struct hf_error *err = NULL;
 
 	for (const struct hf_command *command = hf_commands; command->name && !err; command++) {
-		if (!can_be_kept(command, &plain) || at++ != mine)
+		if (!can_be_kept(command, &plain) || command->argument == HF_ARGUMENT_REQUIRED ||
+		    at++ != mine)
 			continue;
 		err = make_answer(keeping, command, &plain);
 		mine = atomic_fetch_add(keeping->next, 1);
@@ -253,17 +258,21 @@ static void keep(const struct hf_options *options, struct keeping *keeping)
 }
 
 void hf_run_close_answered(const struct hf_options *options, struct hf_analysis *analysis,
-			   const struct hf_command *command, const struct hf_doc *doc)
+			   const struct hf_command *command, const struct hf_doc *doc,
+			   double seconds)
 {
-	struct hf_index *index =
-	    analysis && is_worth_it(options, analysis) ? hf_run_index(options) : NULL;
+	bool whole = analysis && is_worth_it(options, analysis);
+	bool slow = analysis && analysis->stash && doc && seconds >= SLOW_ANSWER;
+	struct hf_index *index = whole || slow ? hf_run_index(options) : NULL;
 	struct keeping keeping = {
 	    .index = index, .options = options, .analysis = analysis, .answer = doc};
 
 	if (index && doc && can_be_kept(command, &options->view))
 		keeping.answer_name = answer_name(command, &options->view);
-	if (index)
+	if (index && whole)
 		keep(options, &keeping);
+	else if (index && keeping.answer_name)
+		hf_error_destroy(keep_answer(index, analysis, keeping.answer_name, doc));
 	free(keeping.answer_name);
 	hf_index_destroy(index);
 	hf_analysis_close(analysis);
@@ -271,5 +280,5 @@ void hf_run_close_answered(const struct hf_options *options, struct hf_analysis 
 
 void hf_run_close(const struct hf_options *options, struct hf_analysis *analysis)
 {
-	hf_run_close_answered(options, analysis, NULL, NULL);
+	hf_run_close_answered(options, analysis, NULL, NULL, 0);
 }

@@ -64,6 +64,17 @@ for what in $("$HF" query -q --csv "$work/steps" "$FIX/gdb_steps" \
 	same refs "$work/steps" "$FIX/gdb_steps" "$what"
 done
 
+# What takes long from an index is kept beside it.
+dump "$work/many" "$FIX/bench_heap" random 400000 || exit 1
+"$HF" summary -q --index="$work/kept" "$work/many" "$FIX/bench_heap" >/dev/null
+answers() { ls "$work"/kept/*/dominators-* | wc -l; }
+before=$(answers)
+for time in first second; do
+	same dominators --depth=20 --index="$work/kept" "$work/many" "$FIX/bench_heap"
+	[ "$(answers)" = $((before + 1)) ] || wrong "$(answers) answers are kept after the $time time, not one more than $before"
+done
+rm -rf "$work/kept" "$work/many"
+
 # Damaged: any byte, noticed and made anew; cut off; empty.
 size=$(stat -c %s "$arrays")
 for at in 8 100 $((size / 3)) $((size / 2)) $((size - 20)); do
