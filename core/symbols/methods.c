@@ -311,8 +311,8 @@ uint32_t hf_ctype_of_vtable(struct hf_symbols *symbols, uint64_t vtable, const c
 		if (!found || !same_template(found, name) ||
 		    !is_own(hf_symbols_name_at(symbols, function, &offset), name) || offset)
 			continue;
-		/* The symbol tells lambdas apart, gcc's own name does not. */
-		if (ctype_names_closure(found))
+		/* As the symbol has it, which tells gcc's lambdas apart; clang's have a place. */
+		if (!strstr(found, "(lambda at "))
 			ctype_at(symbols->types, type)->type.name = name;
 		return type;
 	}
