@@ -7,7 +7,8 @@
  *
  * Everything else keeps its place, so that program headers and the other sections stay right. Both
  * files are sparse. How much a section holds is said by its file: more than MAX_RATIO times what
- * it takes is not believed, and never more is written than it says.
+ * it takes is not believed, nor all together more than MAX_WHOLE_RATIO times the file; and never
+ *more is written than it says.
  */
 #include "core/elf/sections.h"
 
@@ -30,6 +31,7 @@
 enum {
 	CHDR_ZSTD = 2, /* ELFCOMPRESS_ZSTD, which older <elf.h> lack */
 	MAX_RATIO = 512,
+	MAX_WHOLE_RATIO = 64,
 	MIN_BELIEVED = 1 << 20, /* a section may always be so big */
 	TABLE_ALIGN = 16,
 };
@@ -39,7 +41,8 @@ struct copy {
 	const uint8_t *data; /* the file */
 	uint64_t size;
 	int to;
-	uint64_t end; /* of the copy so far */
+	uint64_t end;  /* of the copy so far */
+	uint64_t left; /* bytes that sections may still decompress to */
 };
 
 static bool is_zstd(Elf_Scn *section, GElf_Shdr *ret_header, GElf_Chdr *ret_packed)
@@ -99,10 +102,12 @@ static struct hf_error *make_plain(struct copy *copy, GElf_Shdr *header, const G
 	    header->sh_size < head || align > (1u << 20))
 		return hf_error_create(HF_ERR_FORMAT, "a compressed section is not in the file");
 	uint64_t bytes = header->sh_size - head;
-	if (packed->ch_size > MIN_BELIEVED && packed->ch_size / MAX_RATIO > bytes)
+	if ((packed->ch_size > MIN_BELIEVED && packed->ch_size / MAX_RATIO > bytes) ||
+	    packed->ch_size > copy->left)
 		return hf_error_create(HF_ERR_FORMAT,
 				       "a section of %" PRIu64 " bytes is said to hold %" PRIu64,
 				       bytes, packed->ch_size);
+	copy->left -= packed->ch_size;
 	copy->end = (copy->end + align - 1) / align * align;
 	struct section_sink sink = {.fd = copy->to, .at = copy->end, .left = packed->ch_size};
 	struct hf_error *err = hf_decompress("zstd", copy->data + header->sh_offset + head, bytes,
@@ -257,6 +262,7 @@ static struct hf_error *copy_plain(Elf *elf, int fd, int *ret)
 	if (data == MAP_FAILED)
 		return hf_error_errno(errno, "cannot map it");
 	copy.data = data;
+	copy.left = copy.size * MAX_WHOLE_RATIO + 16 * (uint64_t)MIN_BELIEVED;
 	struct hf_error *err = fill_copy(&copy);
 	munmap(data, copy.size);
 	if (err)

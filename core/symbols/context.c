@@ -8,43 +8,39 @@
 #include <dwarf.h>
 
 #include "core/process/units.h"
+#include "core/symbols/dies.h"
 #include "core/symbols/types_private.h"
 
+struct context_types {
+	struct hf_symbols *symbols;
+	uint32_t module;
+	uint32_t *types;
+	uint32_t count, max;
+};
+
 /* Add what @die's pointer type points at, if that is a structure and not there yet. */
-static uint32_t add_pointed(struct hf_symbols *symbols, uint32_t module, Dwarf_Die *die,
-			    uint32_t *ret, uint32_t count, uint32_t max)
+static bool add_pointed(void *ctx, Dwarf_Die *die)
 {
-	Dwarf_Attribute attribute;
+	struct context_types *context = ctx;
+	struct hf_symbols *symbols = context->symbols;
+	int tag = dwarf_tag(die);
 	Dwarf_Die of;
 
-	if (!dwarf_attr_integrate(die, DW_AT_type, &attribute) ||
-	    !dwarf_formref_die(&attribute, &of))
-		return count;
-	uint32_t type = ctype_intern(symbols, module, &of);
+	if ((tag != DW_TAG_formal_parameter && tag != DW_TAG_variable) || !die_type(die, &of))
+		return true;
+	uint32_t type = ctype_intern(symbols, context->module, &of);
 	if (hf_ctype_get(symbols, type)->kind != HF_CTYPE_POINTER)
-		return count;
+		return true;
 	uint32_t target = hf_ctype_target(symbols, type);
 	if (hf_ctype_get(symbols, target)->kind != HF_CTYPE_STRUCT)
-		return count;
-	for (uint32_t i = 0; i < count; i++) {
-		if (ret[i] == target)
-			return count;
-	}
-	if (count < max)
-		ret[count++] = target;
-	return count;
-}
-
-/* The function's children, or those of the abstract one that it is an instance of. */
-static bool first_child(Dwarf_Die *function, Dwarf_Die *ret)
-{
-	Dwarf_Attribute attribute;
-	Dwarf_Die origin;
-
-	if (dwarf_child(function, ret) == 0)
 		return true;
-	return dwarf_attr(function, DW_AT_abstract_origin, &attribute) &&
-	       dwarf_formref_die(&attribute, &origin) && dwarf_child(&origin, ret) == 0;
+	for (uint32_t i = 0; i < context->count; i++) {
+		if (context->types[i] == target)
+			return true;
+	}
+	if (context->count < context->max)
+		context->types[context->count++] = target;
+	return true;
 }
 
 uint32_t hf_symbols_context_types(struct hf_symbols *symbols, uint64_t function, uint32_t *ret,
@@ -53,28 +49,21 @@ uint32_t hf_symbols_context_types(struct hf_symbols *symbols, uint64_t function,
 	const struct hf_module *module = hf_process_module(symbols->process, function);
 	struct hf_unit unit;
 	Dwarf_Addr bias = 0;
-	Dwarf_Die stack[MAX_SCOPE_DEPTH], found;
-	uint32_t count = 0;
-	int depth = 0;
+	Dwarf_Die found, child;
+	Dwarf_Attribute attribute;
 
 	if (!module || !module->has_dwarf)
 		return 0;
 	uint32_t index = (uint32_t)(module - symbols->process->modules.data);
+	struct context_types context = {symbols, index, ret, 0, max};
 	if (!hf_units_at(&symbols->process->modules.data[index], function, &unit, &bias) ||
-	    !ctype_function_at(&unit.die, function - bias, &found) ||
-	    !first_child(&found, &stack[0]))
+	    !ctype_function_at(&unit.die, function - bias, &found))
 		return 0;
-	while (depth >= 0) {
-		int tag = dwarf_tag(&stack[depth]);
-		if (tag == DW_TAG_formal_parameter || tag == DW_TAG_variable)
-			count = add_pointed(symbols, index, &stack[depth], ret, count, max);
-		if (tag == DW_TAG_lexical_block && depth + 1 < MAX_SCOPE_DEPTH &&
-		    dwarf_child(&stack[depth], &stack[depth + 1]) == 0) {
-			depth++;
-			continue;
-		}
-		while (depth >= 0 && dwarf_siblingof(&stack[depth], &stack[depth]) != 0)
-			depth--;
-	}
-	return count;
+	/* An instance may leave its variables to the abstract one that it is of. */
+	if (dwarf_child(&found, &child) != 0 &&
+	    (!dwarf_attr(&found, DW_AT_abstract_origin, &attribute) ||
+	     !dwarf_formref_die(&attribute, &found)))
+		return 0;
+	die_each_below(&found, die_has_variables, add_pointed, &context);
+	return context.count;
 }

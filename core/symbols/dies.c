@@ -5,6 +5,8 @@
 
 #include <dwarf.h>
 
+#include "core/symbols/types_private.h"
+
 enum { MAX_PEEL = 64 /* typedefs and qualifiers in a row */ };
 
 void die_follow_signature(Dwarf_Die *die)
@@ -158,4 +160,36 @@ bool die_bytes(const Dwarf_Die *of, uint64_t *ret)
 			return false;
 	}
 	return dwarf_aggregate_size(&die, &size) == 0 && !__builtin_mul_overflow(total, size, ret);
+}
+
+bool die_has_functions(int tag)
+{
+	return tag == DW_TAG_namespace || tag == DW_TAG_structure_type || tag == DW_TAG_class_type;
+}
+
+bool die_has_variables(int tag)
+{
+	return tag == DW_TAG_lexical_block;
+}
+
+bool die_each_below(const Dwarf_Die *root, bool (*enters)(int tag), die_fn *fn, void *ctx)
+{
+	Dwarf_Die stack[MAX_SCOPE_DEPTH], die = *root;
+	int depth = 0;
+
+	if (dwarf_child(&die, &stack[0]) != 0)
+		return true;
+	while (depth >= 0) {
+		int tag = dwarf_tag(&stack[depth]);
+		if (!fn(ctx, &stack[depth]))
+			return false;
+		if (enters(tag) && depth + 1 < MAX_SCOPE_DEPTH &&
+		    dwarf_child(&stack[depth], &stack[depth + 1]) == 0) {
+			depth++;
+			continue;
+		}
+		while (depth >= 0 && dwarf_siblingof(&stack[depth], &stack[depth]) != 0)
+			depth--;
+	}
+	return true;
 }

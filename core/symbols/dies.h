@@ -28,4 +28,16 @@ bool die_bytes(const Dwarf_Die *die, uint64_t *ret);
 
 enum hf_ctype_kind die_kind(Dwarf_Die *die, uint64_t size, bool *ret_signed);
 
+typedef bool die_fn(void *ctx, Dwarf_Die *die); /* false: stop */
+
+/*
+ * All DIEs below @root in preorder; into those whose tag @enters says so, MAX_SCOPE_DEPTH deep at
+ * most. False: @fn stopped it.
+ */
+bool die_each_below(const Dwarf_Die *root, bool (*enters)(int tag), die_fn *fn, void *ctx);
+
+/* For @enters: what functions stand in; what the variables of a function stand in. */
+bool die_has_functions(int tag);
+bool die_has_variables(int tag);
+
 #endif

@@ -66,6 +66,13 @@ static bool is_pointer_at(struct hf_symbols *symbols, uint32_t type, uint64_t of
 	return false;
 }
 
+/* A base class without members takes no room of its own: another member may be at its place. */
+static bool is_empty(struct hf_symbols *symbols, const struct hf_cmember *member)
+{
+	const struct hf_ctype *of = hf_ctype_get(symbols, member->type);
+	return of->kind == HF_CTYPE_STRUCT && of->size <= 1;
+}
+
 /* The member at @offset; @past: where a flexible array goes on, the last one may be meant. */
 static const struct hf_cmember *member_at(struct hf_symbols *symbols, uint32_t type,
 					  uint64_t offset, bool past)
@@ -83,7 +90,7 @@ static const struct hf_cmember *member_at(struct hf_symbols *symbols, uint32_t t
 		if (!found || (is_union && !is_pointer_at(symbols, found->type, offset) &&
 			       is_pointer_at(symbols, member->type, offset)))
 			found = member;
-		else if (!is_union && member->offset > found->offset)
+		else if (!is_union && (member->offset > found->offset || is_empty(symbols, found)))
 			found = member;
 	}
 	return found;

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "core/process/units.h"
+#include "core/symbols/dies.h"
 #include "core/symbols/types_private.h"
 
 enum { MAX_LOCALS_A_PC = 256, MAX_PCS = 1 << 16 };
@@ -154,31 +155,29 @@ static bool read_scope(struct reading *reading, Dwarf_Die *scope, size_t limit)
 	return true;
 }
 
-/* At the top, in namespaces, in classes. */
+struct function_search {
+	Dwarf_Addr pc;
+	Dwarf_Die found;
+};
+
+static bool search_function(void *ctx, Dwarf_Die *die)
+{
+	struct function_search *search = ctx;
+
+	if (dwarf_tag(die) != DW_TAG_subprogram || dwarf_haspc(die, search->pc) <= 0)
+		return true;
+	search->found = *die;
+	return false;
+}
+
 bool ctype_function_at(Dwarf_Die *unit, Dwarf_Addr pc, Dwarf_Die *ret)
 {
-	Dwarf_Die stack[MAX_SCOPE_DEPTH];
-	int depth = 0;
+	struct function_search search = {.pc = pc};
 
-	if (dwarf_child(unit, &stack[0]) != 0)
+	if (die_each_below(unit, die_has_functions, search_function, &search))
 		return false;
-	while (depth >= 0) {
-		int tag = dwarf_tag(&stack[depth]);
-		if (tag == DW_TAG_subprogram && dwarf_haspc(&stack[depth], pc) > 0) {
-			*ret = stack[depth];
-			return true;
-		}
-		if ((tag == DW_TAG_namespace || tag == DW_TAG_structure_type ||
-		     tag == DW_TAG_class_type) &&
-		    depth + 1 < MAX_SCOPE_DEPTH &&
-		    dwarf_child(&stack[depth], &stack[depth + 1]) == 0) {
-			depth++;
-			continue;
-		}
-		while (depth >= 0 && dwarf_siblingof(&stack[depth], &stack[depth]) != 0)
-			depth--;
-	}
-	return false;
+	*ret = search.found;
+	return true;
 }
 
 /* The block or inlined function in @scope that contains @pc. */

@@ -76,47 +76,32 @@ static bool grow(struct functions *functions)
 	return true;
 }
 
+struct unit_reading {
+	struct functions *functions;
+	Dwarf_Addr bias;
+};
+
 /* All ranges: the first one of a function in two parts need not be where it is entered. */
-static void add_function(struct functions *functions, const Dwarf_Die *given, Dwarf_Addr bias)
+static bool add_function(void *ctx, Dwarf_Die *die)
 {
-	Dwarf_Die die = *given;
+	const struct unit_reading *reading = ctx;
+	struct functions *functions = reading->functions;
 	Dwarf_Addr base, start, end;
 
-	for (ptrdiff_t at = 0; (at = dwarf_ranges(&die, at, &base, &start, &end)) > 0;) {
+	if (dwarf_tag(die) != DW_TAG_subprogram)
+		return true;
+	for (ptrdiff_t at = 0; (at = dwarf_ranges(die, at, &base, &start, &end)) > 0;) {
 		if (start >= end || !start ||
 		    (functions->used * 2 >= functions->count && !grow(functions)))
 			continue;
 		struct function_slot *slot =
-		    slot_of(functions->slots, functions->count, start + bias);
+		    slot_of(functions->slots, functions->count, start + reading->bias);
 		if (slot->start)
 			continue;
-		*slot = (struct function_slot){start + bias, die};
+		*slot = (struct function_slot){start + reading->bias, *die};
 		functions->used++;
 	}
-}
-
-/* At the top, in namespaces, in classes. */
-static void read_unit(struct functions *functions, Dwarf_Die *unit, Dwarf_Addr bias)
-{
-	Dwarf_Die stack[MAX_SCOPE_DEPTH];
-	int depth = 0;
-
-	if (dwarf_child(unit, &stack[0]) != 0)
-		return;
-	while (depth >= 0) {
-		int tag = dwarf_tag(&stack[depth]);
-		if (tag == DW_TAG_subprogram)
-			add_function(functions, &stack[depth], bias);
-		if ((tag == DW_TAG_namespace || tag == DW_TAG_structure_type ||
-		     tag == DW_TAG_class_type) &&
-		    depth + 1 < MAX_SCOPE_DEPTH &&
-		    dwarf_child(&stack[depth], &stack[depth + 1]) == 0) {
-			depth++;
-			continue;
-		}
-		while (depth >= 0 && dwarf_siblingof(&stack[depth], &stack[depth]) != 0)
-			depth--;
-	}
+	return true;
 }
 
 static struct functions *functions_of(struct hf_symbols *symbols)
@@ -148,7 +133,8 @@ static bool function_at(struct hf_symbols *symbols, uint64_t start, Dwarf_Die *r
 			known |= *addr == unit.die.addr;
 		if (known || !hf_vec_push(&functions->units, unit.die.addr))
 			return false;
-		read_unit(functions, &unit.die, bias);
+		struct unit_reading reading = {functions, bias};
+		die_each_below(&unit.die, die_has_functions, add_function, &reading);
 		slot = functions->count ? slot_of(functions->slots, functions->count, start) : NULL;
 	}
 	if (!slot || !slot->start)
@@ -203,28 +189,11 @@ uint32_t hf_ctype_method_argument(struct hf_symbols *symbols, uint64_t function,
 	return type;
 }
 
-/* Among the variables of @function, also those in its blocks. */
-static bool has_variable(const Dwarf_Die *function, const char *wanted)
+static bool is_other_variable(void *ctx, Dwarf_Die *die)
 {
-	Dwarf_Die stack[MAX_SCOPE_DEPTH], die = *function;
-	int depth = 0;
-
-	if (dwarf_child(&die, &stack[0]) != 0)
-		return false;
-	while (depth >= 0) {
-		int tag = dwarf_tag(&stack[depth]);
-		const char *name = tag == DW_TAG_variable ? dwarf_diename(&stack[depth]) : NULL;
-		if (name && !strcmp(name, wanted))
-			return true;
-		if (tag == DW_TAG_lexical_block && depth + 1 < MAX_SCOPE_DEPTH &&
-		    dwarf_child(&stack[depth], &stack[depth + 1]) == 0) {
-			depth++;
-			continue;
-		}
-		while (depth >= 0 && dwarf_siblingof(&stack[depth], &stack[depth]) != 0)
-			depth--;
-	}
-	return false;
+	const char *wanted = ctx;
+	const char *name = dwarf_tag(die) == DW_TAG_variable ? dwarf_diename(die) : NULL;
+	return !name || strcmp(name, wanted) != 0;
 }
 
 bool hf_symbols_has_local(struct hf_symbols *symbols, uint64_t function, const char *name)
@@ -235,7 +204,8 @@ bool hf_symbols_has_local(struct hf_symbols *symbols, uint64_t function, const c
 	if (!function_at(symbols, function, &die, &module))
 		return false;
 	for (int i = 0; i <= MAX_HOPS; i++) {
-		if (has_variable(&die, name))
+		if (!die_each_below(&die, die_has_variables, is_other_variable,
+				    (void *)(uintptr_t)name))
 			return true;
 		if (!next_hop(&die))
 			break;
@@ -311,8 +281,8 @@ uint32_t hf_ctype_of_vtable(struct hf_symbols *symbols, uint64_t vtable, const c
 		if (!found || !same_template(found, name) ||
 		    !is_own(hf_symbols_name_at(symbols, function, &offset), name) || offset)
 			continue;
-		/* The symbol tells lambdas apart, gcc's own name does not. */
-		if (ctype_names_closure(found))
+		/* As the symbol has it, which tells gcc's lambdas apart; clang's have a place. */
+		if (!strstr(found, "(lambda at "))
 			ctype_at(symbols->types, type)->type.name = name;
 		return type;
 	}

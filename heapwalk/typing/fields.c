@@ -22,7 +22,15 @@ bool hf_typing_field(const struct hf_typing *typing, uint32_t object, uint64_t o
 	const struct hf_type *type = hf_typing_type(typing, hf_typing_of(typing, object));
 	char index[32] = "", name[512];
 
-	if (!type->ctype || offset < type->offset || type->size == 0)
+	if (offset < type->offset || type->size == 0)
+		return false;
+	if (!type->ctype && type->form == HF_FORM_ARRAY && type->pointer) {
+		element_index(type->size, &offset, buffer, size);
+		if (ret_ctype)
+			*ret_ctype = 0;
+		return true;
+	}
+	if (!type->ctype)
 		return false;
 	offset -= type->offset;
 	if (type->form == HF_FORM_PART && offset >= type->size)

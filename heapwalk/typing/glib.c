@@ -98,9 +98,20 @@ static void glib_spread(void *state, uint32_t object, uint32_t type)
 
 	if (type != glib->type)
 		return;
-	typing_own(typing, typing_word(typing, table + TABLE_KEYS), "GHashTable keys", 0);
+	uint32_t flags = typing_u32(typing, table + TABLE_FLAGS);
+	uint64_t keys = typing_word(typing, table + TABLE_KEYS);
+	uint64_t values = typing_word(typing, table + TABLE_VALUES);
+
+	/* Entries are pointers, or numbers of 32 bits where all of them fit. */
+	if (flags & BIG_KEYS)
+		typing_own_pointers(typing, keys, "GHashTable keys");
+	else
+		typing_own(typing, keys, "GHashTable small keys", 0);
 	typing_own(typing, typing_word(typing, table + TABLE_HASHES), "GHashTable hashes", 0);
-	typing_own(typing, typing_word(typing, table + TABLE_VALUES), "GHashTable values", 0);
+	if (flags & BIG_VALUES)
+		typing_own_pointers(typing, values, "GHashTable values");
+	else
+		typing_own(typing, values, "GHashTable small values", 0);
 }
 
 const struct typing_runtime typing_glib = {

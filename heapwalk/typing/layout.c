@@ -271,6 +271,19 @@ static bool take_leaves(struct layout *layout, const struct opening *opening)
 	return true;
 }
 
+/* Structures of which a header shows the first members only: GLib's arrays. */
+static bool is_head(const char *name)
+{
+	static const char *const heads[] = {"struct _GArray", "struct _GPtrArray",
+					    "struct _GByteArray"};
+
+	for (size_t i = 0; name && i < sizeof(heads) / sizeof(heads[0]); i++) {
+		if (!strcmp(name, heads[i]))
+			return true;
+	}
+	return false;
+}
+
 static struct layout *make_layout(struct layouts *layouts, uint32_t type)
 {
 	struct layout *layout = calloc(1, sizeof(*layout));
@@ -280,6 +293,7 @@ static struct layout *make_layout(struct layouts *layouts, uint32_t type)
 	if (!layout)
 		return NULL;
 	layout->size = size;
+	layout->head = is_head(hf_ctype_get(layouts->symbols, type)->name);
 	if (open_type(&opening, type) && take_leaves(layout, &opening)) {
 		layout->flexible = opening.flexible;
 		layout->containers = hf_take(opening.containers.data);
@@ -321,6 +335,8 @@ enum form layout_form(const struct layout *layout, uint64_t usable, bool mmapped
 		return FORM_ONE;
 	if (layout->flexible)
 		return FORM_FLEXIBLE;
+	if (layout->head)
+		return slack <= FORM_HIDDEN ? FORM_ONE : FORM_PREFIX;
 	if (mmapped && slack < MMAP_SLACK && size >= MMAP_SLACK)
 		return FORM_ONE;
 	if (slack >= size && (usable % size <= FORM_SLACK || mmapped))

@@ -63,6 +63,7 @@ struct layout {
 	uint32_t count;
 	bool numbers_only; /* no pointers, no bytes: text there would be out of place */
 	bool voids;	   /* some of the pointers are void * */
+	bool head;	   /* of a structure whose rest its library keeps to itself */
 	struct leaf *leaves;
 	struct container *containers; /* of the C++ library, wherever they are in it */
 	uint32_t container_count;
@@ -84,6 +85,7 @@ enum form {
 enum {
 	FORM_SLACK = 15,       /* malloc's rounding up */
 	FORM_LOOSE_SLACK = 31, /* a remainder too small to be cut off */
+	FORM_HIDDEN = 48,      /* what a library keeps behind a head */
 	FORM_MIN_USABLE = 24,
 };
 

@@ -116,10 +116,12 @@ static bool scalar_candidate(struct propagation *prop, uint32_t object, uint64_t
 	uint64_t usable = hf_extents_usable(prop->extents, object);
 	if (delta || of->size == 0 || usable < of->size)
 		return false;
-	/* A few words may be left from what was there before. */
+	/* A few words may be left from what was there before; a container's own buffer is its. */
+	bool buffer = ret->source == HF_TYPE_CONTAINER && ret->rank <= RANK_POINTERS;
 	uint64_t words = usable / prop->image->word_bytes;
 	unsigned most = of->kind == HF_CTYPE_CHARACTER ? 16 : 4;
-	if (!pointer && hf_graph_out(prop->typing->graph, object, &targets) * most > words)
+	if (!pointer && !buffer &&
+	    hf_graph_out(prop->typing->graph, object, &targets) * most > words)
 		return false;
 	ret->type = interned(prop, layout, ctype, HF_FORM_ARRAY);
 	ret->rank = worse(ret->rank, pointer ? RANK_POINTERS : RANK_SCALAR);

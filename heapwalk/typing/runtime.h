@@ -52,6 +52,9 @@ static inline uint32_t typing_u32(const struct hf_typing *typing, uint64_t addre
  */
 bool typing_own(struct hf_typing *typing, uint64_t address, const char *name, uint64_t bytes);
 
+/* The same for an array of pointers to anything. */
+bool typing_own_pointers(struct hf_typing *typing, uint64_t address, const char *name);
+
 /* Types by all runtimes that are in the process. */
 struct hf_error *typing_run_runtimes(struct hf_typing *typing);
 

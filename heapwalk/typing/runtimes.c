@@ -9,18 +9,42 @@ static const struct typing_runtime *const runtimes[] = {
     &typing_cpython, &typing_gobject, &typing_lua, &typing_sqlite, &typing_glib, &typing_openssl,
 };
 
-bool typing_own(struct hf_typing *typing, uint64_t address, const char *name, uint64_t bytes)
+/* The object at @address if it is still to be typed, else HF_NO_OBJECT. */
+static uint32_t untyped_at(const struct hf_typing *typing, uint64_t address, uint64_t bytes)
 {
 	uint32_t object = hf_extents_find(typing->extents, address);
 
 	if (object == HF_NO_OBJECT || typing->of[object] != TYPE_NONE ||
 	    hf_extents_address(typing->extents, object) != address ||
 	    hf_extents_usable(typing->extents, object) < bytes)
+		return HF_NO_OBJECT;
+	return object;
+}
+
+bool typing_own(struct hf_typing *typing, uint64_t address, const char *name, uint64_t bytes)
+{
+	uint32_t object = untyped_at(typing, address, bytes);
+
+	if (object == HF_NO_OBJECT)
 		return false;
 	uint32_t type = typing_intern(typing, HF_TYPE_RUNTIME, name, 0);
 	if (type != TYPE_NONE)
 		typing->of[object] = type_pack(type, HF_TYPE_RUNTIME, RANK_SURE);
 	return type != TYPE_NONE;
+}
+
+bool typing_own_pointers(struct hf_typing *typing, uint64_t address, const char *name)
+{
+	uint64_t word = typing->process->image.word_bytes;
+	uint32_t object = untyped_at(typing, address, word);
+
+	if (object == HF_NO_OBJECT || !typing_own(typing, address, name, word))
+		return false;
+	struct hf_type *type = &typing->types.data[packed_type(typing->of[object])];
+	type->form = HF_FORM_ARRAY;
+	type->pointer = true;
+	type->size = word;
+	return true;
 }
 
 static bool has_symbol(const struct hf_typing *typing, const char *name)

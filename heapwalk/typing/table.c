@@ -49,22 +49,33 @@ static bool same(const struct hf_type *a, const struct hf_type *b)
 	return a->source == b->source && !strcmp(a->name, b->name);
 }
 
+/* Where @wanted is in the table, or would be. Types of DWARF are told apart without their names. */
+static struct type_slot *slot_of(const struct hf_typing *typing, uint64_t hash,
+				 const struct hf_type *wanted)
+{
+	uint32_t at = (uint32_t)(hash >> 20) & (typing->slot_count - 1);
+
+	for (; typing->slots[at].type; at = (at + 1) & (typing->slot_count - 1)) {
+		if (typing->slots[at].hash == hash &&
+		    same(&typing->types.data[typing->slots[at].type - 1], wanted))
+			break;
+	}
+	return &typing->slots[at];
+}
+
 /* @wanted's name need not live on. */
 static uint32_t intern(struct hf_typing *typing, uint64_t hash, const struct hf_type *wanted)
 {
 	if (typing->types.count * 2 >= typing->slot_count && !rehash(typing))
 		return TYPE_NONE;
-	uint32_t at = (uint32_t)(hash >> 20) & (typing->slot_count - 1);
-	for (; typing->slots[at].type; at = (at + 1) & (typing->slot_count - 1)) {
-		if (typing->slots[at].hash == hash &&
-		    same(&typing->types.data[typing->slots[at].type - 1], wanted))
-			return typing->slots[at].type - 1;
-	}
+	struct type_slot *slot = slot_of(typing, hash, wanted);
+	if (slot->type)
+		return slot->type - 1;
 	struct hf_type type = *wanted;
 	type.name = hf_strpool_dup(typing->strings, wanted->name);
 	if (!type.name || typing->types.count > TYPE_MAX || !hf_vec_push(&typing->types, type))
 		return TYPE_NONE;
-	typing->slots[at] = (struct type_slot){hash, (uint32_t)typing->types.count};
+	*slot = (struct type_slot){hash, (uint32_t)typing->types.count};
 	return (uint32_t)typing->types.count - 1;
 }
 
@@ -110,8 +121,12 @@ uint32_t typing_intern_ctype(struct hf_typing *typing, uint32_t ctype, enum hf_t
 	    .offset = offset,
 	    .size = hf_ctype_get(typing->symbols, ctype)->size,
 	};
+	uint64_t hash = (seed * UINT64_C(0x9e3779b97f4a7c15)) | 1;
+	const struct type_slot *known = typing->slot_count ? slot_of(typing, hash, &type) : NULL;
+	if (known && known->type)
+		return known->type - 1;
 	type.flexible = layout_of(typing->layouts, ctype)->flexible;
 	type.pointer = hf_ctype_get(typing->symbols, ctype)->kind == HF_CTYPE_POINTER;
 	name_of(typing->symbols, &type, name, sizeof(name));
-	return intern(typing, (seed * UINT64_C(0x9e3779b97f4a7c15)) | 1, &type);
+	return intern(typing, hash, &type);
 }
