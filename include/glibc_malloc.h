@@ -57,15 +57,18 @@ struct glibc_class {
 /* All classes, oldest first; *@ret_count gets their number. */
 const struct glibc_class *glibc_classes(unsigned *ret_count);
 
-/* tcache_perthread_struct, told by the size of the chunk that holds it. */
+/*
+ * tcache_perthread_struct, told by the size of the chunk that holds it: what it asks for, and what
+ * is too little to be split off (2.43 asks for its padding twice).
+ */
 struct glibc_tcache_layout {
 	uint8_t word;
-	uint16_t chunk_size, chunk_size_alternative;
-	uint8_t bins;	     /* 64 or 76 */
-	uint8_t small_bins;  /* 64 */
-	uint8_t count_bytes; /* 1 or 2 */
-	uint16_t entries;    /* offset of the pointers */
-	bool inverted;	     /* counts are free slots (2.42) */
+	uint16_t smallest, largest; /* of the chunk */
+	uint8_t bins;		    /* 64 or 76 */
+	uint8_t small_bins;	    /* 64 */
+	uint8_t count_bytes;	    /* 1 or 2 */
+	uint16_t entries;	    /* offset of the pointers */
+	bool inverted;		    /* counts are free slots (2.42) */
 };
 
 const struct glibc_tcache_layout *glibc_tcache_layout(uint8_t word, uint64_t chunk_size);

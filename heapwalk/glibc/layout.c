@@ -88,10 +88,9 @@ static const struct glibc_class classes[] = {
 };
 
 static const struct glibc_tcache_layout tcaches[] = {
-    {8, 0x250, 0x250, 64, 64, 1, 64, false},  {8, 0x290, 0x290, 64, 64, 2, 128, false},
-    {8, 0x300, 0x310, 76, 64, 2, 152, true},  {4, 0x150, 0x148, 64, 64, 1, 64, false},
-    {4, 0x190, 0x188, 64, 64, 2, 128, false}, {4, 0x1d0, 0x1e0, 76, 64, 2, 152, true},
-    {4, 0x1d8, 0x1d8, 76, 64, 2, 152, true},
+    {8, 0x250, 0x260, 64, 64, 1, 64, false},  {8, 0x290, 0x2a0, 64, 64, 2, 128, false},
+    {8, 0x300, 0x320, 76, 64, 2, 152, true},  {4, 0x148, 0x150, 64, 64, 1, 64, false},
+    {4, 0x188, 0x190, 64, 64, 2, 128, false}, {4, 0x1d0, 0x1e0, 76, 64, 2, 152, true},
 };
 
 const struct glibc_class *glibc_classes(unsigned *ret_count)
@@ -103,8 +102,8 @@ const struct glibc_class *glibc_classes(unsigned *ret_count)
 const struct glibc_tcache_layout *glibc_tcache_layout(uint8_t word, uint64_t chunk_size)
 {
 	for (size_t i = 0; i < sizeof(tcaches) / sizeof(tcaches[0]); i++) {
-		if (tcaches[i].word == word && (tcaches[i].chunk_size == chunk_size ||
-						tcaches[i].chunk_size_alternative == chunk_size))
+		if (tcaches[i].word == word && chunk_size >= tcaches[i].smallest &&
+		    chunk_size <= tcaches[i].largest)
 			return &tcaches[i];
 	}
 	return NULL;

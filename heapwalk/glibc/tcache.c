@@ -217,7 +217,7 @@ bool glibc_random_keys(const struct glibc *glibc)
 static void entry_broken(const struct glibc *glibc, const struct cache *cache, unsigned bin,
 			 uint64_t word, uint64_t mem)
 {
-	bool head = word >= cache->mem && word < cache->mem + cache->layout->chunk_size;
+	bool head = word >= cache->mem && word < cache->mem + cache->layout->smallest;
 	if (glibc_list_cut(glibc, mem))
 		return;
 	glibc_found(
@@ -285,18 +285,33 @@ static bool chain_has(const struct glibc *glibc, const struct chain *chain, uint
 	return false;
 }
 
+/* Could a chunk of @size have stood at @chunk? Then the next one's header is behind it. */
+static bool header_behind(const struct glibc *glibc, uint64_t chunk, uint64_t size)
+{
+	uint64_t word = 0, next;
+
+	if (!glibc_size_word(glibc, chunk + size, &word) || !(word & GLIBC_PREV_INUSE))
+		return false;
+	next = word & ~(uint64_t)GLIBC_FLAGS;
+	return next >= glibc->layout.min_size && next % glibc->layout.align == 0 &&
+	       glibc_region_at(glibc, chunk + size + next - 1) != UINT32_MAX;
+}
+
 /*
  * Is @mem, to which the chain's last block leads, another's block? Then it has neither this
- * list's size nor the key that all on the chain bear.
+ * list's size nor the key that all on the chain bear; without keys, its place has no room for a
+ * block of this list.
  */
 static bool is_foreign(const struct glibc *glibc, const struct chain *chain, uint64_t mem)
 {
 	uint64_t w = glibc->layout.word, word = 0, key = 0, last_key = 0;
 
-	if (!chain->count || chain->bin >= chain->cache->layout->small_bins || !has_keys(glibc) ||
+	if (!chain->count || chain->bin >= chain->cache->layout->small_bins ||
 	    !glibc_size_word(glibc, mem - 2 * w, &word) ||
 	    (word & ~(uint64_t)GLIBC_FLAGS) == bin_chunk_size(glibc, chain->bin))
 		return false;
+	if (!has_keys(glibc))
+		return !header_behind(glibc, mem - 2 * w, bin_chunk_size(glibc, chain->bin));
 	return glibc_word(glibc, mem + w, &key) && glibc_word(glibc, chain->last + w, &last_key) &&
 	       key != last_key;
 }
@@ -505,6 +520,12 @@ static bool lacks_thread_pointers(const struct glibc *glibc)
 	return false;
 }
 
+/* 2.26 forgot to empty an ended thread's cache (glibc bug 22111): it is there, with its blocks. */
+static bool keeps_dead(const struct glibc *glibc)
+{
+	return glibc->layout.class->last == 26;
+}
+
 struct hf_error *glibc_walk_tcaches(struct glibc *glibc)
 {
 	struct slots slots = find_slots(glibc);
@@ -513,7 +534,7 @@ struct hf_error *glibc_walk_tcaches(struct glibc *glibc)
 	for (uint32_t i = 0; !err && i < glibc->process->threads.count; i++)
 		err = walk_thread(glibc, i, &slots);
 	if (!err && has_caches(glibc) &&
-	    (glibc->tcaches.count == 0 || lacks_thread_pointers(glibc)))
+	    (glibc->tcaches.count == 0 || lacks_thread_pointers(glibc) || keeps_dead(glibc)))
 		err = walk_by_content(glibc);
 	if (glibc->tcaches.count > 1)
 		qsort(glibc->tcaches.data, glibc->tcaches.count, sizeof(uint64_t), compare_words);

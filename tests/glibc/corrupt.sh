@@ -10,20 +10,28 @@ trap 'rm -rf "$work"' EXIT
 for suite in ${HF_SUITES:-bullseye bookworm trixie sid}; do
 	root_prefix=$(prefix_of $suite)
 	root=$(root_of $suite) || { [ $? -eq 77 ] && continue; exit 1; }
+	version=$(root_libc_version "$root")
 	work=$(mktemp -d "$root/tmp/hf.XXXXXX") || exit 2
 	root_cc "$root" "$work/program" fixtures/corrupt.c || exit 1
 	kinds=0
 	for name in $("$FIX/corrupt" --list); do
 		root_dump "$root" "$work/dumped" "$work/program" "$name" "$name" 2>/dev/null ||
 			continue # not with this glibc
-		printf '%s, %s: ' "$(root_libc_version "$root")" "$name"
+		printf '%s, %s: ' "$version" "$name"
 		python3 tests/oracle/check_corrupt.py "$HF" "$work/dumped" "$work/$name" \
 			"$work/program" --sysroot="$root" \
 			--debuginfo-path="$root/usr/lib/debug" || status=1
+		case $name in
+		tcache-link* | tcache-double* | tcache-counter | tcache-size | fastbin* | abort-*) # told by structure, and by malloc's words, alone
+			printf '%s, %s, no symbols: ' "$version" "$name"
+			python3 tests/oracle/check_corrupt.py --nameless "$HF" "$work/dumped" \
+				"$work/$name" --sysroot="$work/none" \
+				--debuginfo-path="$work/none" || status=1 ;;
+		esac
 		kinds=$((kinds + 1))
 		rm -f "$work/dumped"
 	done
-	echo "$(root_libc_version "$root"): $kinds kinds"
+	echo "$version: $kinds kinds"
 	[ $kinds -ge 20 ] || { echo "WRONG: only $kinds kinds"; status=1; }
 	done=$((done + 1))
 	rm -rf "$work"

@@ -10,7 +10,10 @@ trap 'rm -rf "$work"' EXIT
 one_build() { # TITLE FLAG...
 	title=$1
 	shift
-	root_cc "$root" "$work/program" fixtures/mallinfo.c "$@" || { status=1; return; }
+	if ! root_cc "$root" "$work/program" fixtures/mallinfo.c "$@" 2>"$work/cc"; then
+		echo "$title: cannot be compiled there: $(head -n 1 "$work/cc")"
+		return
+	fi
 	for threads in 0 1 5 12; do
 		root_dump "$root" "$work/dumped" "$work/program" $threads truth || exit 1
 		printf '%s, %s threads: ' "$title" $threads

@@ -39,7 +39,9 @@ if start >= 0:
         for system in heap.findall("system"):
             key = {"current": "system_bytes", "max": "max_system_bytes"}[system.get("type")]
             same("heap %d %s" % (number, key), arena[key], int(system.get("size")))
-        for aspace in heap.findall("aspace"):
+        # To 2.26 malloc_info tells the last heap alone.
+        whole = heap.find("aspace[@type='subheaps']") is not None or arena["heaps"] < 2
+        for aspace in heap.findall("aspace") if whole else []:
             key = {"total": "aspace_bytes", "mprotect": "aspace_mprotect_bytes",
                    "subheaps": "heaps"}[aspace.get("type")]
             same("heap %d %s" % (number, key), arena[key], int(aspace.get("size")))

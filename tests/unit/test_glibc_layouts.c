@@ -182,6 +182,33 @@ static void every_layout_without_version(void **state)
 	}
 }
 
+/* A tcache's struct took a whole free chunk, whose rest would have been too small. */
+static void cache_in_larger_chunk(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < GENERATIONS; i++) {
+		struct model_generation larger = generations[i];
+		if (larger.word != 8 || !larger.cache_chunk)
+			continue;
+		larger.cache_chunk += 16;
+		struct model *model = model_create(&larger, "server");
+		assert_walked(model);
+		model_destroy(model);
+	}
+}
+
+/* The cache of a thread that ended, which 2.26 kept. */
+static void dead_threads_cache(void **state)
+{
+	(void)state;
+	for (unsigned word = 4; word <= 8; word += 4) {
+		struct model *model = create(26, word);
+		model->process.threads.count = 1;
+		assert_walked(model);
+		model_destroy(model);
+	}
+}
+
 /* ---- malloc's last words -------------------------------------------------------------------- */
 
 static void abort_with(struct model *model, const char *words)
@@ -293,9 +320,10 @@ static void says_of_top(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(every_layout),	cmocka_unit_test(every_layout_without_version),
-	    cmocka_unit_test(words_with_names), cmocka_unit_test(words_alone),
-	    cmocka_unit_test(words_of_others),	cmocka_unit_test(says_of_top),
+	    cmocka_unit_test(every_layout),	     cmocka_unit_test(every_layout_without_version),
+	    cmocka_unit_test(cache_in_larger_chunk), cmocka_unit_test(dead_threads_cache),
+	    cmocka_unit_test(words_with_names),	     cmocka_unit_test(words_alone),
+	    cmocka_unit_test(words_of_others),	     cmocka_unit_test(says_of_top),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
