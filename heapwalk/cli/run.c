@@ -17,6 +17,7 @@
 #include "heapwalk/cli/commands.h"
 #include "heapwalk/cli/live.h"
 #include "heapwalk/cli/terminal.h"
+#include "heapwalk/memory.h"
 #include "heapwalk/query/query.h"
 #include "heapwalk/views/details.h"
 #include "heapwalk/views/oom.h"
@@ -34,8 +35,9 @@ static void tell_memory(void)
 		fprintf(
 		    stderr,
 		    "heapforensics: %lu MiB of its own memory were not enough (--max-memory, or "
-		    "ulimit -d); --work-dir=DIR keeps big arrays in files\n",
-		    (unsigned long)(limit.rlim_cur >> 20));
+		    "ulimit -d)%s\n",
+		    (unsigned long)(limit.rlim_cur >> 20),
+		    hf_bigmem_in_folder() ? "" : "; --work-dir=DIR keeps big arrays in files");
 }
 
 int hf_fail(struct hf_error *err)
@@ -419,7 +421,7 @@ int hf_run_view(const struct hf_command *command, struct hf_options *options)
 		options->tap->opened(options->tap->ctx, analysis, options);
 		hf_run_complete_view(options);
 	}
-	err = print_view(command, options, analysis, &doc);
+	err = hf_memory_explain(analysis, print_view(command, options, analysis, &doc));
 	if (options->tap && !err)
 		options->tap->answered(options->tap->ctx, analysis);
 	if (options->timing)
@@ -572,7 +574,7 @@ int hf_run_query(const struct hf_command *command, struct hf_options *options)
 		err = hf_run_open(options, command->depth, &analysis);
 	if (err)
 		return hf_fail(err);
-	err = run_sql(options, analysis);
+	err = hf_memory_explain(analysis, run_sql(options, analysis));
 	if (options->tap && !err)
 		options->tap->answered(options->tap->ctx, analysis);
 	if (options->timing)
