@@ -390,7 +390,7 @@ struct hf_error *hf_analysis_open(const struct hf_analysis_options *options,
 		return hf_error_nomem();
 	err = hf_diags_create(&analysis->diags);
 	if (!err)
-		err = hf_memory_explain(analysis, open_stages(analysis, options));
+		err = hf_memory_explain(analysis, false, open_stages(analysis, options));
 	if (err)
 		hf_analysis_close(analysis);
 	else

@@ -73,7 +73,8 @@ static uint64_t count_objects(const struct hf_analysis *analysis)
 	return count;
 }
 
-struct hf_error *hf_memory_explain(const struct hf_analysis *analysis, struct hf_error *err)
+struct hf_error *hf_memory_explain(const struct hf_analysis *analysis, bool opened,
+				   struct hf_error *err)
 {
 	uint64_t taken = analysis->taken_bytes;
 
@@ -89,6 +90,8 @@ struct hf_error *hf_memory_explain(const struct hf_analysis *analysis, struct hf
 				       (unsigned long)((taken + LEAST_ROOM) / MIB + 1));
 	uint64_t each = hf_bigmem_in_folder() ? OTHERS_AN_OBJECT : ARRAYS_AN_OBJECT;
 	uint64_t needed = taken + LEAST_ROOM + objects * each;
-	return hf_error_create(HF_ERR_NOMEM, "out of memory: %lu objects take about %lu MiB in all",
-			       (unsigned long)objects, (unsigned long)(needed / MIB + 1));
+	return hf_error_create(HF_ERR_NOMEM,
+			       "out of memory: %lu objects take about %lu MiB in all%s",
+			       (unsigned long)objects, (unsigned long)(needed / MIB + 1),
+			       opened ? ", and what was asked for comes to it" : "");
 }

@@ -12,7 +12,11 @@ uint64_t hf_memory_taken(void);
 /* From now on at most @bytes; 0: no limit. Fails if there is no room for anything. */
 struct hf_error *hf_memory_limit(uint64_t bytes);
 
-/* @err; if it is for want of memory, with what @analysis takes. Consumes @err. */
-struct hf_error *hf_memory_explain(const struct hf_analysis *analysis, struct hf_error *err);
+/*
+ * @err; if it is for want of memory, with what @analysis takes. @opened: it was there, and an
+ * answer from it is what failed. Consumes @err.
+ */
+struct hf_error *hf_memory_explain(const struct hf_analysis *analysis, bool opened,
+				   struct hf_error *err);
 
 #endif

@@ -421,7 +421,7 @@ int hf_run_view(const struct hf_command *command, struct hf_options *options)
 		options->tap->opened(options->tap->ctx, analysis, options);
 		hf_run_complete_view(options);
 	}
-	err = hf_memory_explain(analysis, print_view(command, options, analysis, &doc));
+	err = hf_memory_explain(analysis, true, print_view(command, options, analysis, &doc));
 	if (options->tap && !err)
 		options->tap->answered(options->tap->ctx, analysis);
 	if (options->timing)
@@ -574,7 +574,7 @@ int hf_run_query(const struct hf_command *command, struct hf_options *options)
 		err = hf_run_open(options, command->depth, &analysis);
 	if (err)
 		return hf_fail(err);
-	err = hf_memory_explain(analysis, run_sql(options, analysis));
+	err = hf_memory_explain(analysis, true, run_sql(options, analysis));
 	if (options->tap && !err)
 		options->tap->answered(options->tap->ctx, analysis);
 	if (options->timing)

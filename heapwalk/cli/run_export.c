@@ -183,7 +183,7 @@ int hf_run_export(const struct hf_command *command, struct hf_options *options)
 		err = hf_run_open(options, command->depth, &analysis);
 	if (err)
 		return hf_fail(err);
-	err = hf_memory_explain(analysis, export_to(options, format, analysis));
+	err = hf_memory_explain(analysis, true, export_to(options, format, analysis));
 	if (options->tap && !err)
 		options->tap->answered(options->tap->ctx, analysis);
 	int status = err ? hf_fail(err) : hf_run_gates(options, analysis);
