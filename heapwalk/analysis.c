@@ -9,19 +9,18 @@
  */
 #include "heapwalk/analysis.h"
 #include "heapwalk/evidence.h"
+#include "heapwalk/memory.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "core/base/cleanup.h"
 #include "core/base/clock.h"
 #include "core/base/parallel.h"
 
-enum { DEFAULT_MAX_FRAMES = 4096, LEAST_ROOM = 16 << 20 };
+enum { DEFAULT_MAX_FRAMES = 4096 };
 
 /* Note that stage @name took the time since *@since; *@since becomes now. */
 static void stage_done(struct hf_analysis *analysis, const char *name, double *since)
@@ -347,26 +346,6 @@ static struct hf_error *open_halves(struct hf_analysis *analysis,
 	return halves.err[HALF_TYPES];
 }
 
-/*
- * Not before the symbols are read: libdw ends the program, or worse, when it gets no memory.
- */
-static struct hf_error *limit_memory(uint64_t bytes)
-{
-	struct rlimit limit;
-
-	if (bytes == 0 || getrlimit(RLIMIT_DATA, &limit))
-		return NULL;
-	limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
-	if (setrlimit(RLIMIT_DATA, &limit))
-		return hf_error_errno(errno, "--max-memory");
-	/* What is taken already counts: is there room at all? */
-	void *room = malloc(LEAST_ROOM);
-	if (!room)
-		return hf_error_nomem();
-	free(room);
-	return NULL;
-}
-
 static struct hf_error *open_stages(struct hf_analysis *analysis,
 				    const struct hf_analysis_options *options)
 {
@@ -380,11 +359,13 @@ static struct hf_error *open_stages(struct hf_analysis *analysis,
 	if (err)
 		return err;
 	if (load_index(analysis, options, &since))
-		return limit_memory(options->max_memory);
+		return hf_memory_limit(options->max_memory);
 	err = hf_symbols_create(analysis->process, &analysis->symbols);
 	stage_done(analysis, "symbols", &since);
+	/* Not before the symbols are read: libdw ends the program, or worse, when it gets none. */
+	analysis->taken_bytes = hf_memory_taken();
 	if (!err)
-		err = limit_memory(options->max_memory);
+		err = hf_memory_limit(options->max_memory);
 	if (err || options->depth < HF_DEPTH_HEAP)
 		return err;
 	err = open_heap(analysis, options, threads, &since);
@@ -409,7 +390,7 @@ struct hf_error *hf_analysis_open(const struct hf_analysis_options *options,
 		return hf_error_nomem();
 	err = hf_diags_create(&analysis->diags);
 	if (!err)
-		err = open_stages(analysis, options);
+		err = hf_memory_explain(analysis, false, open_stages(analysis, options));
 	if (err)
 		hf_analysis_close(analysis);
 	else

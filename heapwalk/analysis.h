@@ -59,6 +59,7 @@ struct hf_analysis {
 	struct hf_stage_time stages[HF_MAX_STAGES];
 	unsigned stage_count;
 	double types_seconds; /* part of the last stage, beside the graph */
+	uint64_t taken_bytes; /* of our own memory, before the heap was read (memory.h) */
 };
 
 struct hf_error *hf_analysis_open(const struct hf_analysis_options *options,

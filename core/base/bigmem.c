@@ -180,6 +180,11 @@ struct hf_error *hf_bigmem_use_folder(const char *folder)
 	return NULL;
 }
 
+bool hf_bigmem_in_folder(void)
+{
+	return work_folder != NULL;
+}
+
 const char *hf_bigmem_full_folder(int *ret_errno)
 {
 	int error = atomic_load(&work_error);

@@ -8,6 +8,7 @@
 #ifndef HF_CORE_BASE_BIGMEM_H
 #define HF_CORE_BASE_BIGMEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,8 @@ struct hf_bigmem_account {
  * allocated and before there are threads. NULL: in memory again.
  */
 struct hf_error *hf_bigmem_use_folder(const char *folder);
+
+bool hf_bigmem_in_folder(void);
 
 /* The folder, and why an array could not be made in it; NULL: all could. */
 const char *hf_bigmem_full_folder(int *ret_errno);

@@ -33,13 +33,17 @@ enum { STASH_VERSION = 4, ALIGN = 64, MAX_SECTIONS = 1024, MAX_TRIES = 100, SUFF
 struct header {
 	uint64_t magic;
 	uint32_t version, sections;
-	uint64_t table;		      /* offset */
-	uint64_t bytes;		      /* of the whole file */
-	int64_t seconds, nanoseconds; /* the file's modification time */
-	uint64_t boot;		      /* of the machine, when it was written: this_boot() */
+	uint64_t table;	 /* offset */
+	uint64_t bytes;	 /* of the whole file */
+	int64_t seconds; /* the file's modification time */
+	uint32_t nanoseconds;
+	uint32_t boot; /* of the machine, when it was written: this_boot() */
 	uint64_t table_sum;
 	uint64_t sum; /* of what stands before it */
 };
+
+/* No byte between it and the first section that no checksum knows. */
+_Static_assert(sizeof(struct header) % ALIGN == 0, "the first section follows the header");
 
 struct section {
 	char name[HF_STASH_NAME];
@@ -67,7 +71,7 @@ struct hf_stash {
  * A number for the time since the machine was started; 0 where it cannot be told. What was written
  * before may have been lost in part when the power failed, and the time of the file not.
  */
-static uint64_t this_boot(void)
+static uint32_t this_boot(void)
 {
 	char id[64];
 	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
@@ -75,7 +79,7 @@ static uint64_t this_boot(void)
 
 	if (fd >= 0)
 		close(fd);
-	return got > 0 ? XXH64(id, (size_t)got, 0) : 0;
+	return got > 0 ? (uint32_t)XXH64(id, (size_t)got, 0) : 0;
 }
 
 /* ---- writing ----------------------------------------------------------------------------------
@@ -255,7 +259,7 @@ static void finish(struct hf_stash_writer *writer)
 	header.bytes = writer->at;
 	clock_gettime(CLOCK_REALTIME, &now);
 	header.seconds = now.tv_sec;
-	header.nanoseconds = now.tv_nsec;
+	header.nanoseconds = (uint32_t)now.tv_nsec;
 	header.boot = this_boot();
 	header.sum = XXH64(&header, offsetof(struct header, sum), 0);
 	if (writer->err)

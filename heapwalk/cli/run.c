@@ -18,6 +18,7 @@
 #include "heapwalk/cli/commands.h"
 #include "heapwalk/cli/live.h"
 #include "heapwalk/cli/terminal.h"
+#include "heapwalk/memory.h"
 #include "heapwalk/query/query.h"
 #include "heapwalk/views/details.h"
 #include "heapwalk/views/oom.h"
@@ -35,8 +36,9 @@ static void tell_memory(void)
 		fprintf(
 		    stderr,
 		    "heapforensics: %lu MiB of its own memory were not enough (--max-memory, or "
-		    "ulimit -d); --work-dir=DIR keeps big arrays in files\n",
-		    (unsigned long)(limit.rlim_cur >> 20));
+		    "ulimit -d)%s\n",
+		    (unsigned long)(limit.rlim_cur >> 20),
+		    hf_bigmem_in_folder() ? "" : "; --work-dir=DIR keeps big arrays in files");
 }
 
 int hf_fail(struct hf_error *err)
@@ -421,7 +423,7 @@ int hf_run_view(const struct hf_command *command, struct hf_options *options)
 		hf_run_complete_view(options);
 	}
 	clock_t asked = clock();
-	err = print_view(command, options, analysis, &doc);
+	err = hf_memory_explain(analysis, true, print_view(command, options, analysis, &doc));
 	double seconds = (double)(clock() - asked) / CLOCKS_PER_SEC;
 	if (options->tap && !err)
 		options->tap->answered(options->tap->ctx, analysis);
@@ -575,7 +577,7 @@ int hf_run_query(const struct hf_command *command, struct hf_options *options)
 		err = hf_run_open(options, command->depth, &analysis);
 	if (err)
 		return hf_fail(err);
-	err = run_sql(options, analysis);
+	err = hf_memory_explain(analysis, true, run_sql(options, analysis));
 	if (options->tap && !err)
 		options->tap->answered(options->tap->ctx, analysis);
 	if (options->timing)

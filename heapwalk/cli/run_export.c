@@ -11,6 +11,7 @@
 #include "heapwalk/cli/run.h"
 #include "heapwalk/cli/terminal.h"
 #include "heapwalk/cli/whole_file.h"
+#include "heapwalk/memory.h"
 #include "heapwalk/output/export.h"
 #include "heapwalk/query/save.h"
 
@@ -182,7 +183,7 @@ int hf_run_export(const struct hf_command *command, struct hf_options *options)
 		err = hf_run_open(options, command->depth, &analysis);
 	if (err)
 		return hf_fail(err);
-	err = export_to(options, format, analysis);
+	err = hf_memory_explain(analysis, true, export_to(options, format, analysis));
 	if (options->tap && !err)
 		options->tap->answered(options->tap->ctx, analysis);
 	int status = err ? hf_fail(err) : hf_run_gates(options, analysis);

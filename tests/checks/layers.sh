@@ -18,7 +18,7 @@ function rank(path) {
 	if (path ~ /^heapwalk\/(glibc|pymalloc)\//) return 11
 	if (path ~ /^heapwalk\/graph\//) return 12
 	if (path ~ /^heapwalk\/typing\//) return 13
-	if (path ~ /^heapwalk\/(analysis|evidence|index|index_prune|index_private)\./) return 14
+	if (path ~ /^heapwalk\/(analysis|evidence|index|index_prune|index_private|memory)\./) return 14
 	if (path ~ /^include\/heapforensics/) return 14
 	if (path ~ /^heapwalk\/library\./) return 15
 	if (path ~ /^heapwalk\/views\//) return 16

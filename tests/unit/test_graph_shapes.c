@@ -13,18 +13,24 @@
 
 #include "tests/unit/graph_checks.h"
 
-enum { RANDOM_GRAPHS = 10000, MOST_CHUNKS = 40, SAVED_EACH = 100, BIG = 100000 };
+enum { RANDOM_GRAPHS = 10000, MOST_CHUNKS = 40, SAVED_EACH = 100, BIG = 100000, QUICK_SHARE = 10 };
 
 /* More than the 262,144 objects that are a task of the retained sizes. */
 enum { HUGE = 300000 };
 
 static char folder[] = "/tmp/graph_shapes.XXXXXX";
 
+/* A tenth of it will do for a quick run (HF_QUICK), and under a sanitizer. */
+static uint32_t count_of(uint32_t count)
+{
+	return getenv("HF_QUICK") ? count / QUICK_SHARE : count;
+}
+
 static void test_random(void **state)
 {
 	uint64_t random = UINT64_C(0x2545f4914f6cdd1d);
 	(void)state;
-	for (unsigned round = 0; round < RANDOM_GRAPHS; round++) {
+	for (unsigned round = 0; round < count_of(RANDOM_GRAPHS); round++) {
 		struct shaped_heap shaped;
 		shaped_init(&shaped, 1 + any_of(&random, MOST_CHUNKS), 1 + any_of(&random, 6),
 			    &random);
@@ -47,19 +53,20 @@ static void check_shape(struct shaped_heap *shaped)
 /* Held at one end; upward or downward in memory; with pointers back to the one before, or none. */
 static void test_chains(void **state)
 {
+	const uint32_t big = count_of(BIG);
 	uint64_t random = 1;
 	(void)state;
 	for (unsigned form = 0; form < 4; form++) {
 		struct shaped_heap shaped;
-		shaped_init(&shaped, BIG, 1, &random);
-		for (uint32_t i = 0; i + 1 < BIG; i++) {
-			uint32_t from = form & 1 ? BIG - 1 - i : i;
+		shaped_init(&shaped, big, 1, &random);
+		for (uint32_t i = 0; i + 1 < big; i++) {
+			uint32_t from = form & 1 ? big - 1 - i : i;
 			uint32_t to = form & 1 ? from - 1 : from + 1;
 			point(&shaped, from, 0, to, 0);
 			if (form & 2)
 				point(&shaped, to, 1, from, 0);
 		}
-		hold(&shaped, 0, form & 1 ? BIG - 1 : 0, 0);
+		hold(&shaped, 0, form & 1 ? big - 1 : 0, 0);
 		check_shape(&shaped);
 	}
 }
@@ -67,13 +74,14 @@ static void test_chains(void **state)
 /* One holder of all, who all point at one; and nobody holds the first ones of two short lists. */
 static void test_star(void **state)
 {
+	const uint32_t big = count_of(BIG);
 	uint64_t random = 2;
 	struct shaped_heap shaped;
 	(void)state;
-	shaped_init(&shaped, BIG, 3 * BIG, &random); /* several pieces of a megabyte */
+	shaped_init(&shaped, big, 3 * big, &random); /* several pieces of a megabyte */
 	join_holders(&shaped);
-	for (uint32_t i = 0; i < BIG; i++) {
-		point(&shaped, i, 1, BIG / 2, 0);
+	for (uint32_t i = 0; i < big; i++) {
+		point(&shaped, i, 1, big / 2, 0);
 		if (i != 7 && i != 8)
 			hold(&shaped, i * 3, i, i % 5 == 0 ? 8 : 0);
 	}
@@ -83,20 +91,21 @@ static void test_star(void **state)
 /* All in one component, held at one place. */
 static void test_giant_component(void **state)
 {
+	const uint32_t big = count_of(BIG);
 	uint64_t random = 3;
 	struct shaped_heap shaped;
 	(void)state;
-	shaped_init(&shaped, BIG, 2, &random);
-	uint32_t *order = calloc(BIG, sizeof(*order));
-	for (uint32_t i = 0; i < BIG; i++) {
+	shaped_init(&shaped, big, 2, &random);
+	uint32_t *order = calloc(big, sizeof(*order));
+	for (uint32_t i = 0; i < big; i++) {
 		uint32_t other = any_of(&random, i + 1);
 		order[i] = order[other];
 		order[other] = i;
 	}
-	for (uint32_t i = 0; i < BIG; i++) {
-		point(&shaped, order[i], 0, order[(i + 1) % BIG], 0);
+	for (uint32_t i = 0; i < big; i++) {
+		point(&shaped, order[i], 0, order[(i + 1) % big], 0);
 		if (any_of(&random, 3) == 0)
-			point(&shaped, i, 1, any_of(&random, BIG), any_of(&random, 8) ? 0 : 8);
+			point(&shaped, i, 1, any_of(&random, big), any_of(&random, 8) ? 0 : 8);
 	}
 	hold(&shaped, 1, order[0], 0);
 	free(order);
@@ -106,37 +115,39 @@ static void test_giant_component(void **state)
 /* Pointers to oneself, and the same pointer several times over. */
 static void test_loops_and_duplicates(void **state)
 {
+	const uint32_t big = count_of(BIG);
 	uint64_t random = 4;
 	struct shaped_heap shaped;
 	(void)state;
-	shaped_init(&shaped, BIG, 4, &random);
-	for (uint32_t i = 0; i < BIG; i++) {
-		uint32_t next = i % 100 == 99 ? i - 50 : (i + 1) % BIG;
+	shaped_init(&shaped, big, 4, &random);
+	for (uint32_t i = 0; i < big; i++) {
+		uint32_t next = i % 100 == 99 ? i - 50 : (i + 1) % big;
 		point(&shaped, i, 0, i, i % 3 ? 0 : 8);
 		point(&shaped, i, 1, next, 0);
 		point(&shaped, i, 2, next, i % 2 ? 0 : 16);
 		point(&shaped, i, 3, next, 0);
 	}
 	for (uint32_t i = 0; i < 4; i++)
-		hold(&shaped, i, BIG / 4 * i, i == 3 ? 8 : 0);
+		hold(&shaped, i, big / 4 * i, i == 3 ? 8 : 0);
 	check_shape(&shaped);
 }
 
 /* Rings that nobody holds; some lead to others, some to what is held. */
 static void test_lost_cycles(void **state)
 {
+	const uint32_t big = count_of(BIG);
 	uint64_t random = 5;
 	struct shaped_heap shaped;
 	(void)state;
-	shaped_init(&shaped, BIG, 1, &random);
-	for (uint32_t first = 10, next; first < BIG; first = next) {
+	shaped_init(&shaped, big, 1, &random);
+	for (uint32_t first = 10, next; first < big; first = next) {
 		next = first + 1 + any_of(&random, 40);
-		next = next < BIG ? next : BIG;
+		next = next < big ? next : big;
 		for (uint32_t i = first; i < next; i++)
 			point(&shaped, i, 0, i + 1 < next ? i + 1 : first,
 			      any_of(&random, 9) ? 0 : 24);
 		if (any_of(&random, 2))
-			point(&shaped, first, 1, any_of(&random, BIG), 0);
+			point(&shaped, first, 1, any_of(&random, big), 0);
 	}
 	point(&shaped, 0, 0, 1, 0);
 	hold(&shaped, 0, 0, 0);
@@ -160,12 +171,13 @@ static void test_many_holders(void **state)
 /* Only pointers to the inside lead on, now to all, now past the middle: what is possible. */
 static void test_interior_chain(void **state)
 {
+	const uint32_t big = count_of(BIG);
 	uint64_t random = 7;
 	(void)state;
-	for (uint32_t from = 0; from < BIG; from += BIG / 2) {
+	for (uint32_t from = 0; from < big; from += big / 2) {
 		struct shaped_heap shaped;
-		shaped_init(&shaped, BIG, 1, &random);
-		for (uint32_t i = 0; i + 1 < BIG; i++) {
+		shaped_init(&shaped, big, 1, &random);
+		for (uint32_t i = 0; i + 1 < big; i++) {
 			point(&shaped, i, 0, i + 1, i >= from ? 8 : 0);
 			if (i % 3 == 0)
 				point(&shaped, i, 1, i / 2, 0);
@@ -181,13 +193,14 @@ static void test_interior_chain(void **state)
  */
 static void test_ladder(void **state)
 {
+	const uint32_t big = count_of(BIG);
 	uint64_t random = 8;
 	(void)state;
 	for (unsigned lost = 0; lost < 2; lost++) {
 		struct shaped_heap shaped;
-		shaped_init(&shaped, BIG, 1, &random);
-		for (uint32_t i = 0; i < BIG; i++) {
-			for (uint32_t step = 1; step <= 2 && i + step < BIG; step++)
+		shaped_init(&shaped, big, 1, &random);
+		for (uint32_t i = 0; i < big; i++) {
+			for (uint32_t step = 1; step <= 2 && i + step < big; step++)
 				point(&shaped, i, step, i + step, 0);
 			if (i % 64 == 63)
 				point(&shaped, i, 3, i - any_of(&random, 63), 0);
@@ -201,9 +214,10 @@ static void test_ladder(void **state)
 /* Sparse and dense, in one region and in several, with everything that random ones have. */
 static void test_big_random(void **state)
 {
+	const bool quick = getenv("HF_QUICK");
 	uint64_t random = 9;
 	(void)state;
-	for (uint32_t percent = 12; percent <= 32; percent += 20) {
+	for (uint32_t percent = 12; percent <= (quick ? 12 : 32); percent += 20) {
 		struct shaped_heap shaped;
 		shaped_init(&shaped, HUGE, 50, &random);
 		randomize(&shaped, percent, &random);
