@@ -70,8 +70,10 @@ struct hf_error *hf_view_report(struct hf_analysis *analysis, const struct hf_vi
 		if (err)
 			return err;
 		hf_doc_begin(doc, "histogram", "TYPES");
-		hf_section_types(analysis, REPORT_TYPES, doc);
+		err = hf_section_types(analysis, REPORT_TYPES, doc);
 		hf_doc_end(doc);
+		if (err)
+			return err;
 		hf_section_findings(analysis, doc);
 	} else {
 		err = hf_section_mappings(analysis, doc);

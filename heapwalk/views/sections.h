@@ -45,7 +45,7 @@ struct hf_error *hf_section_growth(struct hf_analysis *analysis,
 				   const struct hf_view_options *options, struct hf_doc *doc);
 struct hf_error *hf_section_suspects(struct hf_analysis *analysis,
 				     const struct hf_view_options *options, struct hf_doc *doc);
-void hf_section_types(struct hf_analysis *analysis, uint64_t top, struct hf_doc *doc);
+struct hf_error *hf_section_types(struct hf_analysis *analysis, uint64_t top, struct hf_doc *doc);
 void hf_section_findings(const struct hf_analysis *analysis, struct hf_doc *doc);
 /* What malloc complained of when it called abort(); nothing if it did not. */
 void hf_section_abort(struct hf_analysis *analysis, struct hf_doc *doc);
@@ -83,6 +83,9 @@ void hf_section_fields(struct hf_analysis *analysis, struct hf_doc *doc, uint32_
 
 /* Groups of untyped objects by what they hide. */
 struct hf_error *hf_section_untyped(struct hf_analysis *analysis, struct hf_doc *doc);
+
+/* What each type keeps alive is added to its place in @retained. */
+struct hf_error *hf_retained_by_type(struct hf_analysis *analysis, uint64_t *retained);
 
 /* dominators --by=WHAT */
 struct hf_error *hf_view_by(struct hf_analysis *analysis, const struct hf_view_options *options,
