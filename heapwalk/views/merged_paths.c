@@ -261,7 +261,8 @@ static struct hf_error *run_merge(struct merge *merge, const struct hf_view_opti
 		    hf_typing_type(analysis->typing, hf_typing_of(analysis->typing, id));
 		if (strcmp(type->name, options->type))
 			continue;
-		struct trie_link *link = &merge->links.data[link_of(merge, id)];
+		uint32_t number = link_of(merge, id); /* may move the links */
+		struct trie_link *link = &merge->links.data[number];
 		link->own++;
 		link->count++;
 		link->bytes += hf_extents_chunk_bytes(analysis->extents, id);

@@ -22,6 +22,13 @@ void hf_heap_totals(const struct hf_analysis *analysis, struct hf_heap_totals *r
 /* The holder (or shared top object) that retains most; HF_NO_NODE if there is none. */
 uint32_t hf_biggest_top(struct hf_analysis *analysis);
 
+/* The objects of one type, two or more, that several holders share each, and that together retain
+ * more than any other type's or any holder; false if it is none of these that retains most. */
+bool hf_biggest_group(struct hf_analysis *analysis, struct hf_tree_node *ret);
+
+/* Shares of the heap in use: from which on the lost are a leak, and one that holds is who holds. */
+enum { HF_LEAK_PERCENT = 10, HF_RETENTION_PERCENT = 30 };
+
 /* Of our own snapshots only. */
 void hf_section_snapshot(const struct hf_analysis *analysis, struct hf_doc *doc);
 /*
