@@ -49,11 +49,14 @@ static const char *mostly(struct hf_analysis *analysis, struct hf_doc *doc, uint
 		best = bytes[type] > bytes[best] ? type : best;
 	bool itself = node < hf_graph_objects(analysis->graph) && count[best] == 1 &&
 		      hf_typing_of(analysis->typing, node) == best;
+	const char *name = hf_typing_type(analysis->typing, best)->name;
 	const char *text =
 	    itself ? "most of it itself"
-		   : hf_doc_printf(doc, "mostly %s x %s (%s)", hf_doc_count_text(doc, count[best]),
-				   hf_typing_type(analysis->typing, best)->name,
-				   hf_doc_bytes_text(doc, bytes[best]));
+	    : count[best] == 1
+		? hf_doc_printf(doc, "mostly in one block, %s (%s)", name,
+				hf_doc_bytes_text(doc, bytes[best]))
+		: hf_doc_printf(doc, "mostly %s x %s (%s)", hf_doc_count_text(doc, count[best]),
+				name, hf_doc_bytes_text(doc, bytes[best]));
 	free(count);
 	return text;
 }
