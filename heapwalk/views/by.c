@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/demangle.h"
 #include "core/base/cleanup.h"
 #include "heapwalk/views/sections.h"
 
@@ -138,7 +139,8 @@ static const char *owner_name(const struct hf_analysis *analysis, struct hf_doc 
 
 	switch ((enum hf_holder_kind)holder->kind) {
 	case HF_HOLDER_FRAME:
-		return hf_doc_printf(doc, "%s()%s%s", holder->name ? holder->name : "??",
+		return hf_doc_printf(doc, "%s%s%s%s", holder->name ? holder->name : "??",
+				     holder->name ? hf_call_brackets(holder->name) : "",
 				     holder->local ? ": local " : "",
 				     holder->local ? holder->local : "");
 	case HF_HOLDER_TLS:
