@@ -110,7 +110,7 @@ static const char *signal_detail(struct hf_doc *doc, const struct hf_process_inf
 {
 	if (info->has_siginfo && info->signal_code <= 0 && info->sender_pid &&
 	    info->sender_pid != info->pid)
-		return hf_doc_printf(doc, ", sent by process %u", info->sender_pid);
+		return hf_doc_printf(doc, " (sent by process %u)", info->sender_pid);
 	if (!is_fault(info))
 		return "";
 	if (info->signal == SIGSEGV && info->signal_code == FROM_KERNEL)
