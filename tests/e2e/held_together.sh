@@ -18,6 +18,9 @@ case $hint in
 esac
 "$HF" path --json -q --all "$work/core" "$FIX/shared_pages" --type='struct page' \
 	>"$work/path.json" || { echo "WRONG: path --type failed"; exit 1; }
+"$HF" path -q "$work/core" "$FIX/shared_pages" --type='struct page' >"$work/path" || exit 1
+grep -q '^ *55 more lines are not shown: --all' "$work/path" ||
+	{ echo "WRONG: path --type does not say what it left out:"; tail -n 2 "$work/path"; exit 1; }
 python3 - "$work/report.json" "$work/path.json" "$work/alone.json" <<'END'
 import json
 import sys
