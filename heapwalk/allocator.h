@@ -226,7 +226,7 @@ struct hf_allocator_ops {
 struct hf_allocator {
 	const struct hf_allocator_ops *ops;
 	char version[32];	/* "2.36"; with a trailing '?' if probed */
-	char layout_source[32]; /* "DWARF", "table", "probed" */
+	char layout_source[32]; /* "DWARF", "table", "probing" */
 	uint32_t granule;	/* alignment of objects, bytes: 16 or 8 */
 	/* usable = chunk_size - overhead[kind], for each enum hf_object_kind */
 	uint32_t overhead[HF_OBJECT_KINDS];

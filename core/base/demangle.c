@@ -53,3 +53,12 @@ char *hf_demangle(const char *name)
 	}
 	return demangled;
 }
+
+const char *hf_call_brackets(const char *function)
+{
+	const char *last = strrchr(function, ')');
+
+	/* "(anonymous namespace)::work", "<impl Run for (A, B)>::run": brackets, but not its own.
+	 */
+	return last && !strpbrk(last, ":>{}") ? "" : "()";
+}

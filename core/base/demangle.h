@@ -10,4 +10,7 @@
  */
 char *hf_demangle(const char *name);
 
+/* What makes a function's name a call: "()", or "" where it says its parameters, as C++'s do. */
+const char *hf_call_brackets(const char *function);
+
 #endif

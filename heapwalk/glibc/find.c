@@ -394,7 +394,7 @@ static void name_version(struct glibc *glibc, bool by_dwarf)
 	snprintf(glibc->base.layout_source, sizeof(glibc->base.layout_source), "%s",
 		 by_dwarf   ? "DWARF"
 		 : in_table ? "table"
-			    : "probed");
+			    : "probing");
 }
 
 static void read_par(struct glibc *glibc)

@@ -60,13 +60,15 @@ static const char *other_allocator(const struct glibc *glibc)
 	    {"libhoard", NULL, "Hoard"},
 	    {"libasan", NULL, "AddressSanitizer"},
 	    {"libhwasan", NULL, "HWAddressSanitizer"},
+	    {NULL, "runtime.mheap_", "Go's runtime"},
 	};
 	uint64_t address, size;
 
 	for (uint32_t i = 0; i < glibc->process->modules.count; i++) {
 		const struct hf_module *module = &glibc->process->modules.data[i];
 		for (size_t j = 0; j < sizeof(others) / sizeof(others[0]); j++) {
-			if (!strncmp(module->name, others[j].library, strlen(others[j].library)) ||
+			if ((others[j].library && !strncmp(module->name, others[j].library,
+							   strlen(others[j].library))) ||
 			    (others[j].variable && glibc->symbols &&
 			     hf_symbols_find(glibc->symbols, i, others[j].variable, &address,
 					     &size)))

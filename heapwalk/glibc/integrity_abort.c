@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/demangle.h"
 #include "heapwalk/glibc/integrity.h"
 
 enum {
@@ -331,12 +332,13 @@ static const char *caller_text(const struct glibc *glibc, const struct hf_thread
 	if (caller == HF_NO_INDEX)
 		return hf_strpool_printf(glibc->strings, "thread %u", thread->number);
 	const struct hf_frame *frame = &thread->frames.data[caller];
+	const char *function = frame->function ? frame->function : "?";
 	if (frame->file)
-		return hf_strpool_printf(glibc->strings, "%s() at %s:%u, thread %u",
-					 frame->function ? frame->function : "?", frame->file,
-					 frame->line, thread->number);
-	return hf_strpool_printf(glibc->strings, "%s() at 0x%lx, thread %u",
-				 frame->function ? frame->function : "?", (unsigned long)frame->pc,
+		return hf_strpool_printf(glibc->strings, "%s%s at %s:%u, thread %u", function,
+					 hf_call_brackets(function), frame->file, frame->line,
+					 thread->number);
+	return hf_strpool_printf(glibc->strings, "%s%s at 0x%lx, thread %u", function,
+				 hf_call_brackets(function), (unsigned long)frame->pc,
 				 thread->number);
 }
 

@@ -1,6 +1,7 @@
 /*
  * holder.c - how a root holder is called, for people.
  */
+#include "core/base/demangle.h"
 #include "heapwalk/graph/roots.h"
 
 #include <inttypes.h>
@@ -77,7 +78,8 @@ char *hf_holder_describe(const struct hf_holder *holder, const struct hf_process
 	case HF_HOLDER_FRAME:
 		length =
 		    asprintf(&text, "%s frame #%" PRIu32 " %s%s%s%s", thread, holder->frame,
-			     holder->name ? holder->name : "??", holder->name ? "()" : "",
+			     holder->name ? holder->name : "??",
+			     holder->name ? hf_call_brackets(holder->name) : "",
 			     holder->local ? ": local " : "", holder->local ? holder->local : "");
 		break;
 	case HF_HOLDER_REGISTER:

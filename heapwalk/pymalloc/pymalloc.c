@@ -85,7 +85,7 @@ struct hf_error *hf_pymalloc_probe(const struct hf_process *process,
 	python->base.granule = 16;
 	python->image = &process->image;
 	python->diags = diags;
-	snprintf(python->base.layout_source, sizeof(python->base.layout_source), "probed");
+	snprintf(python->base.layout_source, sizeof(python->base.layout_source), "probing");
 	struct hf_error *err = hf_strpool_create(&python->strings);
 	if (!err)
 		err = pymalloc_find(python, process, symbols, below);

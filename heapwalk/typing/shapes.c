@@ -18,8 +18,9 @@
 enum shape { SHAPE_ZEROS, SHAPE_DATA, SHAPE_POINTERS, SHAPE_ARRAY, SHAPES };
 
 enum {
-	EXACT_BYTES = 1024, /* sizes up to here are told exactly, in steps of 8 */
-	EXACT_CLASSES = EXACT_BYTES / 8 + 1,
+	EXACT_BYTES = 1024, /* sizes up to here are told exactly, in steps of a 32-bit word */
+	STEP = 4,
+	EXACT_CLASSES = EXACT_BYTES / STEP + 1,
 	CLASSES = EXACT_CLASSES + 64,
 	MIN_ARRAY_WORDS = 8,
 	MIN_TEXT = 4,
@@ -112,7 +113,7 @@ static bool is_text(const struct hf_process *process, const uint8_t *data, uint6
 static unsigned class_of(uint64_t bytes)
 {
 	if (bytes <= EXACT_BYTES)
-		return (unsigned)(bytes / 8);
+		return (unsigned)(bytes / STEP);
 	return EXACT_CLASSES + 63 - (unsigned)__builtin_clzll(bytes);
 }
 
@@ -120,7 +121,7 @@ static void class_name(unsigned class, char *buffer, size_t size)
 {
 	static const char units[] = "BKMGTPE";
 	if (class < EXACT_CLASSES) {
-		snprintf(buffer, size, "%u B", class * 8);
+		snprintf(buffer, size, "%u B", class * STEP);
 		return;
 	}
 	unsigned power = class - EXACT_CLASSES;

@@ -1,8 +1,7 @@
 /*
  * by.c - sums instead of a tree: what each type, each holder, each module keeps alive.
  *
- * By type: an object counts with its retained bytes if no object of its type is above it in the
- * dominator tree; so a list counts once, and a type never counts twice what it keeps.
+ * By type: as retained_by_type.c counts.
  *
  * By holder and by module: each object belongs to the child of the super root that dominates
  * it. If that is a holder it is the holder's alone; if it is an object that several holders
@@ -12,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/demangle.h"
 #include "core/base/cleanup.h"
 #include "heapwalk/views/sections.h"
 
@@ -46,37 +46,6 @@ static const struct hf_column owner_columns[] = {
 /* ---- by type ----------------------------------------------------------------------------------
  */
 
-/* Retained by type: down the tree and back, with a count of each type's objects above. */
-static struct hf_error *retained_by_type(struct hf_analysis *analysis, uint64_t *retained)
-{
-	const struct hf_graph *graph = analysis->graph;
-	uint32_t objects = hf_graph_objects(graph), root = hf_graph_root(graph), at = root;
-	uint32_t *above = calloc((size_t)hf_typing_types(analysis->typing) + 1, sizeof(*above));
-	struct hf_error *err = above ? hf_graph_open_tree(analysis->graph) : hf_error_nomem();
-
-	for (bool down = true; !err;) {
-		uint32_t next = down ? hf_graph_first_child(graph, at) : HF_NO_NODE;
-		if (down && at < objects) {
-			uint32_t type = hf_typing_of(analysis->typing, at);
-			if (above[type]++ == 0)
-				retained[type] += hf_graph_retained(graph, at);
-		}
-		if (next != HF_NO_NODE) {
-			at = next;
-			continue;
-		}
-		if (at == root)
-			break;
-		if (at < objects)
-			above[hf_typing_of(analysis->typing, at)]--;
-		next = hf_graph_next_sibling(graph, at);
-		down = next != HF_NO_NODE;
-		at = down ? next : hf_graph_idom(graph, at);
-	}
-	free(above);
-	return err;
-}
-
 struct type_line {
 	uint32_t type;
 	uint64_t retained;
@@ -99,7 +68,7 @@ static struct hf_error *by_type(struct hf_analysis *analysis, const struct hf_vi
 	HF_AUTO(free_ptr) uint64_t *retained = calloc((size_t)types + 1, sizeof(*retained));
 	HF_AUTO(free_ptr) struct type_line *lines = calloc((size_t)types + 1, sizeof(*lines));
 	struct hf_error *err =
-	    retained && lines ? retained_by_type(analysis, retained) : hf_error_nomem();
+	    retained && lines ? hf_retained_by_type(analysis, retained) : hf_error_nomem();
 
 	if (err)
 		return err;
@@ -170,7 +139,8 @@ static const char *owner_name(const struct hf_analysis *analysis, struct hf_doc 
 
 	switch ((enum hf_holder_kind)holder->kind) {
 	case HF_HOLDER_FRAME:
-		return hf_doc_printf(doc, "%s()%s%s", holder->name ? holder->name : "??",
+		return hf_doc_printf(doc, "%s%s%s%s", holder->name ? holder->name : "??",
+				     holder->name ? hf_call_brackets(holder->name) : "",
 				     holder->local ? ": local " : "",
 				     holder->local ? holder->local : "");
 	case HF_HOLDER_TLS:

@@ -26,7 +26,7 @@ static void tell_heap(const struct hf_analysis *analysis, const struct hf_view_o
 		     hf_bytes(totals.system_bytes + totals.mmapped_bytes));
 }
 
-static void tell_types(struct hf_analysis *analysis, struct hf_doc *doc)
+static struct hf_error *tell_types(struct hf_analysis *analysis, struct hf_doc *doc)
 {
 	uint64_t count = 0, bytes = 0, objects = 0;
 
@@ -36,10 +36,11 @@ static void tell_types(struct hf_analysis *analysis, struct hf_doc *doc)
 		objects += type->count;
 		bytes += type->bytes;
 	}
-	hf_section_types(analysis, HF_DETAILS_TYPES, doc);
+	struct hf_error *err = hf_section_types(analysis, HF_DETAILS_TYPES, doc);
 	hf_doc_field(doc, "types_count", NULL, hf_count(count));
 	hf_doc_field(doc, "types_objects", NULL, hf_count(objects));
 	hf_doc_field(doc, "types_bytes", NULL, hf_bytes(bytes));
+	return err;
 }
 
 struct hf_error *hf_view_details(struct hf_analysis *analysis,
@@ -54,8 +55,9 @@ struct hf_error *hf_view_details(struct hf_analysis *analysis,
 	err = hf_details_tree(analysis, doc);
 	if (err)
 		return err;
-	tell_types(analysis, doc);
-	err = hf_details_memory(analysis, doc);
+	err = tell_types(analysis, doc);
+	if (!err)
+		err = hf_details_memory(analysis, doc);
 	if (!err)
 		err = hf_details_leaks(analysis, options, doc);
 	if (!err)

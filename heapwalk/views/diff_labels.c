@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/demangle.h"
 #include "core/base/cleanup.h"
 #include "heapwalk/views/diff_private.h"
 
@@ -123,7 +124,7 @@ static char *holder_text(const struct hf_holder *holder, const struct hf_process
 		length = asprintf(&text, "TLS %s%s%s", name, in, module);
 		break;
 	case HF_HOLDER_FRAME:
-		length = asprintf(&text, "frame of %s()", name);
+		length = asprintf(&text, "frame of %s%s", name, hf_call_brackets(name));
 		break;
 	case HF_HOLDER_REGISTER:
 		return strdup("registers");

@@ -115,7 +115,7 @@ const char *hf_node_note(const struct hf_analysis *analysis, struct hf_doc *doc,
 			return hf_doc_printf(doc, "%s leads here; held by %s too",
 					     hf_node_name(analysis, doc, variable), name);
 	}
-	return holders == 1 ? hf_doc_printf(doc, "also by %s", name)
+	return holders == 1 ? hf_doc_printf(doc, "held by %s and by other objects", name)
 			    : hf_doc_printf(doc, "held by %s and %u other%s", name, holders - 1,
 					    holders == 2 ? "" : "s");
 }

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "core/base/demangle.h"
 #include "heapwalk/views/sections.h"
 
 enum {
@@ -57,7 +58,7 @@ static const struct hf_frame *telling_frame(const struct hf_analysis *analysis,
 
 static const char *frame_text(struct hf_doc *doc, const struct hf_frame *frame)
 {
-	const char *brackets = strchr(frame->function, '(') ? "" : "()";
+	const char *brackets = hf_call_brackets(frame->function);
 	if (frame->file)
 		return hf_doc_printf(doc, "%s%s (%s:%u)", frame->function, brackets,
 				     base_name(frame->file), frame->line);
@@ -109,7 +110,7 @@ static const char *signal_detail(struct hf_doc *doc, const struct hf_process_inf
 {
 	if (info->has_siginfo && info->signal_code <= 0 && info->sender_pid &&
 	    info->sender_pid != info->pid)
-		return hf_doc_printf(doc, ", sent by process %u", info->sender_pid);
+		return hf_doc_printf(doc, " (sent by process %u)", info->sender_pid);
 	if (!is_fault(info))
 		return "";
 	if (info->signal == SIGSEGV && info->signal_code == FROM_KERNEL)
@@ -152,7 +153,7 @@ static const char *place_text(const struct hf_analysis *analysis, struct hf_doc 
 
 	return hf_doc_printf(
 	    doc, " in %s%s%s%s%s%s", hf_thread_name(analysis, doc, 0), frame ? ", " : "",
-	    called ? hf_doc_printf(doc, "%s() called by ", called) : "",
+	    called ? hf_doc_printf(doc, "%s%s called by ", called, hf_call_brackets(called)) : "",
 	    frame ? frame_text(doc, frame) : "",
 	    overflowed ? ": a stack overflow, all of its " : "",
 	    overflowed ? hf_doc_printf(doc, "%s are used", hf_doc_bytes_text(doc, overflowed))

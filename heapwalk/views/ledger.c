@@ -88,6 +88,8 @@ static uint64_t add_heap(const struct hf_allocator *allocator, uint64_t bytes[LI
 	return regions;
 }
 
+enum { NOTABLE_PERCENT = 10 };
+
 struct part {
 	uint64_t bytes;
 };
@@ -136,6 +138,32 @@ static struct hf_spans heap_spans(const struct hf_allocator *allocator)
 	return spans;
 }
 
+/* From the stack pointers up. */
+static uint64_t stacks_in_use(const struct hf_process *process)
+{
+	uint64_t bytes = 0;
+
+	hf_vec_foreach (thread, &process->threads) {
+		if (thread->sp >= thread->stack_start && thread->sp < thread->stack_top)
+			bytes += thread->stack_top - thread->sp;
+	}
+	return bytes;
+}
+
+/* A kernel's core has whole stacks: what looks like much of the memory may be none. */
+static void tell_stacks(const struct hf_analysis *analysis, struct hf_doc *doc, uint64_t bytes,
+			uint64_t total)
+{
+	uint64_t used = stacks_in_use(analysis->process);
+
+	hf_doc_json_field(doc, "stacks_in_use_bytes", hf_bytes(used));
+	if (used < bytes && bytes * 100 >= total * NOTABLE_PERCENT)
+		hf_doc_note(doc,
+			    "Of the thread stacks %s are in use, from the stack pointers up; the "
+			    "rest may never have been touched.",
+			    hf_doc_bytes_text(doc, used));
+}
+
 void hf_section_ledger(const struct hf_analysis *analysis, struct hf_doc *doc)
 {
 	struct hf_spans heap = heap_spans(analysis->allocator);
@@ -169,6 +197,7 @@ void hf_section_ledger(const struct hf_analysis *analysis, struct hf_doc *doc)
 	hf_doc_cell(doc, table, hf_text("all memory"));
 	hf_doc_cell(doc, table, hf_bytes(total));
 	hf_doc_cell(doc, table, hf_share(total, total));
+	tell_stacks(analysis, doc, bytes[LINE_STACKS], total);
 	hf_doc_json_field(doc, "reserved_bytes", hf_bytes(bytes[LINE_RESERVED]));
 	if (bytes[LINE_RESERVED])
 		hf_doc_note(doc, "Beside it %s of address space is reserved without memory.",

@@ -195,13 +195,18 @@ static void tell_link(const struct merge *merge, struct hf_doc *doc, struct hf_t
 			   : hf_none());
 }
 
+static uint64_t shown_at_most(const struct hf_view_options *options)
+{
+	return options->all ? UINT64_MAX : options->top ? options->top : DEFAULT_TOP;
+}
+
 /* In preorder, the fullest first. */
 static bool tell_links(struct merge *merge, const struct hf_view_options *options,
 		       struct hf_doc *doc)
 {
 	HF_AUTO(free_ptr) uint32_t *order = NULL;
 	HF_AUTO(free_ptr) uint32_t *first = NULL;
-	uint64_t left = options->all ? UINT64_MAX : options->top ? options->top : DEFAULT_TOP;
+	uint64_t left = shown_at_most(options);
 	struct hf_table *table =
 	    hf_doc_table(doc, "paths", NULL, columns, sizeof(columns) / sizeof(columns[0]));
 
@@ -233,6 +238,20 @@ static bool tell_links(struct merge *merge, const struct hf_view_options *option
 	return true;
 }
 
+/* A list that ends at its limit says so. */
+static void tell_rest(const struct merge *merge, const struct hf_view_options *options,
+		      struct hf_doc *doc)
+{
+	uint64_t top = shown_at_most(options), links = 0;
+
+	for (size_t i = 1; i < merge->links.count; i++)
+		links += merge->links.data[i].count > 0;
+	if (links > top)
+		hf_doc_note(doc, "%s more line%s not shown: --all, or --top=N.",
+			    hf_doc_count_text(doc, links - top),
+			    links - top == 1 ? " is" : "s are");
+}
+
 /* Add up from the ends: a link's number is above its parent's. */
 static void add_up(struct merge *merge)
 {
@@ -261,7 +280,8 @@ static struct hf_error *run_merge(struct merge *merge, const struct hf_view_opti
 		    hf_typing_type(analysis->typing, hf_typing_of(analysis->typing, id));
 		if (strcmp(type->name, options->type))
 			continue;
-		struct trie_link *link = &merge->links.data[link_of(merge, id)];
+		uint32_t number = link_of(merge, id); /* may move the links */
+		struct trie_link *link = &merge->links.data[number];
 		link->own++;
 		link->count++;
 		link->bytes += hf_extents_chunk_bytes(analysis->extents, id);
@@ -278,6 +298,7 @@ static struct hf_error *run_merge(struct merge *merge, const struct hf_view_opti
 		     hf_doc_printf(doc, "SHORTEST CHAINS TO %s %s", hf_doc_count_text(doc, found),
 				   options->type));
 	bool told = tell_links(merge, options, doc);
+	tell_rest(merge, options, doc);
 	hf_doc_end(doc);
 	return told ? NULL : hf_error_nomem();
 }

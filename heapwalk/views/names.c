@@ -70,6 +70,23 @@ uint32_t hf_biggest_top(struct hf_analysis *analysis)
 	return best;
 }
 
+bool hf_biggest_group(struct hf_analysis *analysis, struct hf_tree_node *ret)
+{
+	struct hf_tree_options options = {
+	    .depth = 1, .top = 1, .lost = HF_TREE_WITHOUT_LOST, .min_bytes = 1};
+	struct hf_tree tree = {0};
+	struct hf_error *err =
+	    hf_tree_build(analysis, hf_graph_root(analysis->graph), &options, &tree);
+	bool group =
+	    !err && tree.count > 1 && tree.data[1].example != HF_NO_NODE && tree.data[1].count > 1;
+
+	if (group)
+		*ret = tree.data[1];
+	hf_error_destroy(err);
+	hf_vec_free(&tree);
+	return group;
+}
+
 /* A word for a shell: quoted if it needs it. */
 static const char *shell_word(struct hf_doc *doc, const char *word)
 {

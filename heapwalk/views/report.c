@@ -2,43 +2,77 @@
  * report.c - the post-mortem, and its one-screen summary: sections in the order in which a
  * person asks. Every figure of the report can be had by a command that it names at the end.
  */
+#include "heapwalk/views/findings.h"
 #include "heapwalk/views/oom.h"
 #include "heapwalk/views/sections.h"
 
 enum { REPORT_TYPES = 8, SUMMARY_TOP = 5 };
 
+/* What asks for all that @node keeps; nothing where no argument can name it. */
+static void hint_node(struct hf_analysis *analysis, const struct hf_view_options *options,
+		      struct hf_doc *doc, uint32_t node)
+{
+	uint64_t address = 0;
+	const char *what = NULL;
+
+	if (node < hf_graph_objects(analysis->graph)) {
+		address = hf_extents_address(analysis->extents, node);
+	} else {
+		uint32_t index = hf_graph_holder_index(analysis->graph, node);
+		const struct hf_holder *holder = &analysis->roots.holders.data[index];
+		address = holder->address;
+		what = holder->kind == HF_HOLDER_VARIABLE ? holder->name : NULL;
+	}
+	if (!what && address)
+		what = hf_doc_printf(doc, "0x%lx", (unsigned long)address);
+	hf_view_hint(doc, options, "dominators", what);
+}
+
+/* Who keeps most: one holder, or objects of one type together. */
+static void hint_holder(struct hf_analysis *analysis, const struct hf_view_options *options,
+			struct hf_doc *doc, const struct hf_heap_totals *totals)
+{
+	uint32_t node = hf_biggest_top(analysis);
+	struct hf_tree_node group;
+
+	if (node == HF_NO_NODE)
+		return;
+	bool alone = hf_graph_retained(analysis->graph, node) * 100 >=
+		     totals->inuse_bytes * HF_RETENTION_PERCENT;
+	if (!alone && hf_biggest_group(analysis, &group)) {
+		uint32_t type = hf_typing_of(analysis->typing, group.example);
+		hf_view_hint(
+		    doc, options, "path",
+		    hf_doc_printf(doc, "--type=%s", hf_typing_type(analysis->typing, type)->name));
+		return;
+	}
+	hint_node(analysis, options, doc, node);
+}
+
+/* What the verdict speaks of first. */
 static void tell_next(struct hf_analysis *analysis, const struct hf_view_options *options,
 		      struct hf_doc *doc)
 {
 	struct hf_heap_totals totals;
-	uint32_t node = analysis->graph ? hf_biggest_top(analysis) : HF_NO_NODE;
+	bool broken = analysis->allocator && hf_findings_count(analysis) > 0;
 
-	hf_doc_begin(doc, "next", "NEXT");
-	if (node != HF_NO_NODE) {
-		const char *what = NULL;
-		if (node < hf_graph_objects(analysis->graph)) {
-			what = hf_doc_printf(
-			    doc, "0x%lx",
-			    (unsigned long)hf_extents_address(analysis->extents, node));
-		} else {
-			uint32_t index = hf_graph_holder_index(analysis->graph, node);
-			const struct hf_holder *holder = &analysis->roots.holders.data[index];
-			bool named = holder->kind == HF_HOLDER_VARIABLE;
-			what = named ? holder->name
-				     : hf_doc_printf(doc, "0x%lx", (unsigned long)holder->address);
-			if (!named && !holder->address)
-				what = NULL;
-		}
-		hf_view_hint(doc, options, "dominators", what);
-	}
 	hf_heap_totals(analysis, &totals);
-	if (totals.lost_count)
+	bool leak =
+	    totals.lost_count && totals.lost_bytes * 100 >= totals.inuse_bytes * HF_LEAK_PERCENT;
+	hf_doc_begin(doc, "next", "NEXT");
+	if (broken)
+		hf_view_hint(doc, options, "check", NULL);
+	if (leak)
+		hf_view_hint(doc, options, "leaks", NULL);
+	if (analysis->graph)
+		hint_holder(analysis, options, doc, &totals);
+	if (totals.lost_count && !leak)
 		hf_view_hint(doc, options, "leaks", NULL);
 	if (analysis->graph)
 		hf_view_hint(doc, options, "types", NULL);
 	if (analysis->allocator)
 		hf_view_hint(doc, options, "arenas", NULL);
-	if (analysis->allocator)
+	if (analysis->allocator && !broken)
 		hf_view_hint(doc, options, "check", NULL);
 	hf_view_hint(doc, options, "query",
 		     analysis->graph ? NULL : "SELECT * FROM mappings ORDER BY size DESC");
@@ -70,8 +104,10 @@ struct hf_error *hf_view_report(struct hf_analysis *analysis, const struct hf_vi
 		if (err)
 			return err;
 		hf_doc_begin(doc, "histogram", "TYPES");
-		hf_section_types(analysis, REPORT_TYPES, doc);
+		err = hf_section_types(analysis, REPORT_TYPES, doc);
 		hf_doc_end(doc);
+		if (err)
+			return err;
 		hf_section_findings(analysis, doc);
 	} else {
 		err = hf_section_mappings(analysis, doc);

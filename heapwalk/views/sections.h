@@ -22,6 +22,13 @@ void hf_heap_totals(const struct hf_analysis *analysis, struct hf_heap_totals *r
 /* The holder (or shared top object) that retains most; HF_NO_NODE if there is none. */
 uint32_t hf_biggest_top(struct hf_analysis *analysis);
 
+/* The objects of one type, two or more, that several holders share each, and that together retain
+ * more than any other type's or any holder; false if it is none of these that retains most. */
+bool hf_biggest_group(struct hf_analysis *analysis, struct hf_tree_node *ret);
+
+/* Shares of the heap in use: from which on the lost are a leak, and one that holds is who holds. */
+enum { HF_LEAK_PERCENT = 10, HF_RETENTION_PERCENT = 30 };
+
 /* Of our own snapshots only. */
 void hf_section_snapshot(const struct hf_analysis *analysis, struct hf_doc *doc);
 /*
@@ -45,7 +52,7 @@ struct hf_error *hf_section_growth(struct hf_analysis *analysis,
 				   const struct hf_view_options *options, struct hf_doc *doc);
 struct hf_error *hf_section_suspects(struct hf_analysis *analysis,
 				     const struct hf_view_options *options, struct hf_doc *doc);
-void hf_section_types(struct hf_analysis *analysis, uint64_t top, struct hf_doc *doc);
+struct hf_error *hf_section_types(struct hf_analysis *analysis, uint64_t top, struct hf_doc *doc);
 void hf_section_findings(const struct hf_analysis *analysis, struct hf_doc *doc);
 /* What malloc complained of when it called abort(); nothing if it did not. */
 void hf_section_abort(struct hf_analysis *analysis, struct hf_doc *doc);
@@ -83,6 +90,9 @@ void hf_section_fields(struct hf_analysis *analysis, struct hf_doc *doc, uint32_
 
 /* Groups of untyped objects by what they hide. */
 struct hf_error *hf_section_untyped(struct hf_analysis *analysis, struct hf_doc *doc);
+
+/* What each type keeps alive is added to its place in @retained. */
+struct hf_error *hf_retained_by_type(struct hf_analysis *analysis, uint64_t *retained);
 
 /* dominators --by=WHAT */
 struct hf_error *hf_view_by(struct hf_analysis *analysis, const struct hf_view_options *options,

@@ -1,14 +1,14 @@
 /*
  * types.c - histogram of the heap by type, or by shape where the type is unknown.
  *
- * Retained of a type: the sum over its objects that no object of the same type dominates, so
- * that a linked list counts once.
+ * Retained of a type: as retained_by_type.c counts.
  */
 #include <stdlib.h>
 
+#include "core/base/cleanup.h"
 #include "heapwalk/views/sections.h"
 
-enum { DEFAULT_TOP = 25, AHEAD = 32 };
+enum { DEFAULT_TOP = 25 };
 
 static const struct hf_column columns[] = {
     {"type", "type or shape", HF_COLUMN_ELASTIC},
@@ -36,54 +36,38 @@ static int by_bytes(const void *a, const void *b)
 	return (x->type > y->type) - (x->type < y->type);
 }
 
-/* Is there an object of @type above @node in the dominator tree? Only the next is looked at:
- * chains of one type are what would count twice. */
-static bool under_its_like(const struct hf_analysis *analysis, uint32_t node, uint32_t type)
-{
-	uint32_t above = hf_graph_idom(analysis->graph, node);
-	return above < hf_graph_objects(analysis->graph) &&
-	       hf_typing_of(analysis->typing, above) == type;
-}
-
-/* What under_its_like() will want of a later object. */
-static void fetch_above(const struct hf_analysis *analysis, uint32_t later)
-{
-	uint32_t objects = hf_graph_objects(analysis->graph);
-	uint32_t above = later < objects ? hf_graph_idom(analysis->graph, later) : objects;
-	if (above < objects)
-		hf_typing_prefetch(analysis->typing, above);
-}
-
-static struct line *make_lines(const struct hf_analysis *analysis, uint32_t *ret_count)
+static struct hf_error *make_lines(struct hf_analysis *analysis, struct line **ret)
 {
 	uint32_t types = hf_typing_types(analysis->typing);
-	struct line *lines = calloc(types + 1, sizeof(*lines));
+	HF_AUTO(free_ptr) uint64_t *retained = calloc((size_t)types + 1, sizeof(*retained));
+	struct line *lines = calloc((size_t)types + 1, sizeof(*lines));
+	struct hf_error *err =
+	    retained && lines ? hf_retained_by_type(analysis, retained) : hf_error_nomem();
 
-	if (!lines)
-		return NULL;
-	for (uint32_t type = 0; type < types; type++)
-		lines[type] = (struct line){type, 0, hf_typing_type(analysis->typing, type)->bytes};
-	for (uint32_t id = 0; id < hf_graph_objects(analysis->graph); id++) {
-		uint32_t type = hf_typing_of(analysis->typing, id);
-		fetch_above(analysis, id + AHEAD);
-		if (!under_its_like(analysis, id, type))
-			lines[type].retained += hf_graph_retained(analysis->graph, id);
+	if (err) {
+		free(lines);
+		return err;
 	}
+	for (uint32_t type = 0; type < types; type++)
+		lines[type] = (struct line){type, retained[type],
+					    hf_typing_type(analysis->typing, type)->bytes};
 	qsort(lines, types, sizeof(*lines), by_bytes);
-	*ret_count = types;
-	return lines;
+	*ret = lines;
+	return NULL;
 }
 
-void hf_section_types(struct hf_analysis *analysis, uint64_t top, struct hf_doc *doc)
+struct hf_error *hf_section_types(struct hf_analysis *analysis, uint64_t top, struct hf_doc *doc)
 {
 	uint64_t whole = hf_graph_retained(analysis->graph, hf_graph_root(analysis->graph));
-	uint32_t count = 0;
-	struct line *lines = make_lines(analysis, &count);
-	struct hf_table *table =
-	    lines ? hf_doc_table(doc, "types", NULL, columns, sizeof(columns) / sizeof(columns[0]))
-		  : NULL;
+	uint32_t count = hf_typing_types(analysis->typing);
+	struct line *lines = NULL;
+	struct hf_error *err = make_lines(analysis, &lines);
 
-	for (uint32_t i = 0; lines && i < count && (top == 0 || i < top); i++) {
+	if (err)
+		return err;
+	struct hf_table *table =
+	    hf_doc_table(doc, "types", NULL, columns, sizeof(columns) / sizeof(columns[0]));
+	for (uint32_t i = 0; i < count && (top == 0 || i < top); i++) {
 		const struct hf_type *type = hf_typing_type(analysis->typing, lines[i].type);
 		if (type->count == 0)
 			continue;
@@ -100,6 +84,7 @@ void hf_section_types(struct hf_analysis *analysis, uint64_t top, struct hf_doc 
 		hf_doc_cell(doc, table, hf_bytes(lines[i].retained));
 	}
 	free(lines);
+	return NULL;
 }
 
 /* How much of the heap has a type. */
@@ -131,12 +116,14 @@ struct hf_error *hf_view_types(struct hf_analysis *analysis, const struct hf_vie
 	if (!hf_view_has_heap(analysis, doc))
 		return NULL;
 	hf_doc_begin(doc, "histogram", "TYPES");
-	hf_section_types(analysis,
-			 options->all	? 0
-			 : options->top ? options->top
-					: DEFAULT_TOP,
-			 doc);
+	struct hf_error *err = hf_section_types(analysis,
+						options->all   ? 0
+						: options->top ? options->top
+							       : DEFAULT_TOP,
+						doc);
 	hf_doc_end(doc);
+	if (err)
+		return err;
 	tell_coverage(analysis, doc);
 	return hf_section_untyped(analysis, doc);
 }

@@ -38,7 +38,7 @@ static const struct hf_column columns[] = {
     {"below", "held by", HF_COLUMN_ELASTIC},
     {"count", "objects", 0},
     {"untyped_bytes", "would explain", 0},
-    {"share", "share", 0},
+    {"share", "share", HF_COLUMN_OPTIONAL},
     {"example", "for example", 0},
 };
 

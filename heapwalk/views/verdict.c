@@ -5,7 +5,8 @@
  * In this order, the first that holds leads; thresholds are shares of the heap in use:
  *	a broken invariant with an abort by malloc, or any error found in the heap
  *	a leak		lost >= 10 %
- *	retention	one holder (or object that several hold) keeps >= 30 %
+ *	retention	one holder (or object that several hold) keeps >= 30 %; or objects of one
+ *			type, each of which several hold, do together
  *	free memory	free >= half of what malloc took from the system, and >= 16 MiB
  *	spread		nothing of it: the biggest holder is named
  * Before it stands another allocator, where one is loaded: then this heap is not the whole story.
@@ -16,7 +17,7 @@
 #include "heapwalk/views/findings.h"
 #include "heapwalk/views/human.h"
 
-enum { LEAK_PERCENT = 10, RETENTION_PERCENT = 30, MIN_FREE_BYTES = 16 << 20 };
+enum { MIN_FREE_BYTES = 16 << 20 };
 
 /* "mostly 2,411,022 x struct session": what most of @node's retained bytes are. */
 static const char *mostly(struct hf_analysis *analysis, struct hf_doc *doc, uint32_t node)
@@ -48,11 +49,14 @@ static const char *mostly(struct hf_analysis *analysis, struct hf_doc *doc, uint
 		best = bytes[type] > bytes[best] ? type : best;
 	bool itself = node < hf_graph_objects(analysis->graph) && count[best] == 1 &&
 		      hf_typing_of(analysis->typing, node) == best;
+	const char *name = hf_typing_type(analysis->typing, best)->name;
 	const char *text =
 	    itself ? "most of it itself"
-		   : hf_doc_printf(doc, "mostly %s x %s (%s)", hf_doc_count_text(doc, count[best]),
-				   hf_typing_type(analysis->typing, best)->name,
-				   hf_doc_bytes_text(doc, bytes[best]));
+	    : count[best] == 1
+		? hf_doc_printf(doc, "mostly in one block, %s (%s)", name,
+				hf_doc_bytes_text(doc, bytes[best]))
+		: hf_doc_printf(doc, "mostly %s x %s (%s)", hf_doc_count_text(doc, count[best]),
+				name, hf_doc_bytes_text(doc, bytes[best]));
 	free(count);
 	return text;
 }
@@ -141,24 +145,49 @@ static void tell_leak(const struct hf_analysis *analysis, struct hf_doc *doc,
 	hf_doc_emphasize(doc, HF_BAD);
 }
 
+/* " (which g_cache leads to)": a variable if there is one, else who holds it; nothing of a holder.
+ */
+static const char *held_text(const struct hf_analysis *analysis, struct hf_doc *doc, uint32_t node)
+{
+	if (node >= hf_graph_objects(analysis->graph))
+		return "";
+	uint32_t variable = hf_strong_holder(analysis, node);
+	if (variable != HF_NO_NODE)
+		return hf_doc_printf(doc, " (which %s leads to)",
+				     hf_node_name(analysis, doc, variable));
+	const char *note = hf_node_note(analysis, doc, node);
+	return note ? hf_doc_printf(doc, " (%s)", note) : "";
+}
+
 static void tell_retention(struct hf_analysis *analysis, struct hf_doc *doc,
 			   const struct hf_heap_totals *totals, uint32_t node)
 {
 	uint64_t retained = hf_graph_retained(analysis->graph, node);
-	uint32_t variable = node < hf_graph_objects(analysis->graph)
-				? hf_strong_holder(analysis, node)
-				: HF_NO_NODE;
-	const char *by = "";
 
-	if (variable != HF_NO_NODE)
-		by = hf_doc_printf(doc, " (which %s leads to)",
-				   hf_node_name(analysis, doc, variable));
 	hf_doc_paragraph(
 	    doc, "sentence",
 	    "Retention, not a leak: %s%s keeps %s alive (%s of the heap in use), %s; %s.",
-	    hf_node_name(analysis, doc, node), by, hf_doc_bytes_text(doc, retained),
-	    share_text(analysis, doc, retained), mostly(analysis, doc, node),
-	    lost_text(doc, totals));
+	    hf_node_name(analysis, doc, node), held_text(analysis, doc, node),
+	    hf_doc_bytes_text(doc, retained), share_text(analysis, doc, retained),
+	    mostly(analysis, doc, node), lost_text(doc, totals));
+	hf_doc_emphasize(doc, HF_WARN);
+}
+
+static void tell_group(struct hf_analysis *analysis, struct hf_doc *doc,
+		       const struct hf_heap_totals *totals, const struct hf_tree_node *group)
+{
+	const struct hf_type *type =
+	    hf_typing_type(analysis->typing, hf_typing_of(analysis->typing, group->example));
+
+	hf_doc_paragraph(doc, "sentence",
+			 "Retention, not a leak: %s x %s together keep %s alive (%s of the heap in "
+			 "use), the biggest "
+			 "of them at 0x%lx%s; %s.",
+			 hf_doc_count_text(doc, group->count), type->name,
+			 hf_doc_bytes_text(doc, group->retained_bytes),
+			 share_text(analysis, doc, group->retained_bytes),
+			 (unsigned long)hf_extents_address(analysis->extents, group->example),
+			 held_text(analysis, doc, group->example), lost_text(doc, totals));
 	hf_doc_emphasize(doc, HF_WARN);
 }
 
@@ -176,7 +205,7 @@ static void tell_spread(struct hf_analysis *analysis, struct hf_doc *doc,
 		return;
 	}
 	hf_doc_paragraph(
-	    doc, "verdict",
+	    doc, "sentence",
 	    "No single holder dominates the %s in use: the biggest, %s, keeps %s (%s); "
 	    "%s.",
 	    hf_doc_bytes_text(doc, totals->inuse_bytes), hf_node_name(analysis, doc, node),
@@ -209,6 +238,7 @@ static void tell_pools(struct hf_doc *doc, const struct hf_heap_totals *totals)
 void hf_section_verdict(struct hf_analysis *analysis, struct hf_doc *doc)
 {
 	struct hf_heap_totals totals;
+	struct hf_tree_node group;
 
 	hf_doc_begin(doc, "verdict", "VERDICT");
 	if (!analysis->graph) {
@@ -227,10 +257,13 @@ void hf_section_verdict(struct hf_analysis *analysis, struct hf_doc *doc)
 	if (other)
 		hf_doc_paragraph(doc, "other_allocator", "%s.", other->message);
 	tell_broken(analysis, doc);
-	if (totals.lost_bytes && totals.lost_bytes * 100 >= totals.inuse_bytes * LEAK_PERCENT)
+	if (totals.lost_bytes && totals.lost_bytes * 100 >= totals.inuse_bytes * HF_LEAK_PERCENT)
 		tell_leak(analysis, doc, &totals);
-	else if (retained && retained * 100 >= totals.inuse_bytes * RETENTION_PERCENT)
+	else if (retained && retained * 100 >= totals.inuse_bytes * HF_RETENTION_PERCENT)
 		tell_retention(analysis, doc, &totals, node);
+	else if (hf_biggest_group(analysis, &group) &&
+		 group.retained_bytes * 100 >= totals.inuse_bytes * HF_RETENTION_PERCENT)
+		tell_group(analysis, doc, &totals, &group);
 	else
 		tell_spread(analysis, doc, &totals, node);
 	if (free_bytes >= MIN_FREE_BYTES && free_bytes * 2 >= taken_bytes)

@@ -59,6 +59,29 @@ if command -v musl-gcc >/dev/null; then
 	dump "$work/core" "$work/musl" || exit 1
 	expect "No glibc heap was found: " "$work/core" "$work/musl" "[.]bss"
 fi
-[ $done -gt 0 ] || { echo "neither musl-gcc nor another allocator is installed"; exit 77; }
+if command -v go >/dev/null; then
+	cat >"$work/held.go" <<'GO'
+package main
+
+import (
+	"os"
+	"syscall"
+)
+
+var held [][]byte
+
+func main() {
+	for i := 0; i < 2000; i++ {
+		held = append(held, make([]byte, 1024))
+	}
+	syscall.Kill(os.Getpid(), syscall.SIGSEGV)
+	select {}
+}
+GO
+	(cd "$work" && HOME=$work GOFLAGS=-mod=mod GO111MODULE=off go build -o held held.go) || exit 1
+	dump "$work/core" /usr/bin/env GOTRACEBACK=crash "$work/held" || exit 1
+	expect "Go's runtime manages this process's memory" "$work/core" "$work/held" ".*runtime"
+fi
+[ $done -gt 0 ] || { echo "neither musl-gcc, go nor another allocator is installed"; exit 77; }
 echo "$done allocators"
 exit $status

@@ -62,8 +62,23 @@ static void deep(void **state)
 	assert_null(hf_demangle(name));
 }
 
+/* No name gets brackets twice, and none that has only a type's goes without. */
+static void brackets(void **state)
+{
+	(void)state;
+	assert_string_equal(hf_call_brackets("main"), "()");
+	assert_string_equal(hf_call_brackets("work(int)"), "");
+	assert_string_equal(hf_call_brackets("std::thread::join()"), "");
+	assert_string_equal(hf_call_brackets("main::{lambda(int)#1}::operator()(int) const"), "");
+	assert_string_equal(hf_call_brackets("work(int) [clone .cold]"), "");
+	assert_string_equal(hf_call_brackets("(anonymous namespace)::work"), "()");
+	assert_string_equal(hf_call_brackets("<(A,B) as r::Run>::run"), "()");
+	assert_string_equal(hf_call_brackets("main::{lambda(int)#1}"), "()");
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(names), cmocka_unit_test(deep)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(names), cmocka_unit_test(deep),
+					   cmocka_unit_test(brackets)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

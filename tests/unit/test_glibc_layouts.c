@@ -177,7 +177,7 @@ static void every_layout_without_version(void **state)
 			      generations[i].word, generations[i].align);
 		struct model *model = model_create(&generations[i], "server");
 		assert_walked(model);
-		assert_string_equal(model->allocator->layout_source, "probed");
+		assert_string_equal(model->allocator->layout_source, "probing");
 		model_destroy(model);
 	}
 }

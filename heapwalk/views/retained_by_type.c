@@ -1,0 +1,56 @@
+/*
+ * retained_by_type.c - what each type keeps alive.
+ *
+ * An object counts with its retained bytes if no object of its type is above it in the dominator
+ * tree, however many others stand between: so a list counts once, lists whose nodes alternate
+ * do, too, and no type ever keeps more than the heap.
+ *
+ * Algorithm: down the tree and back, without recursion, with a count of each type's objects above.
+ */
+#include <stdlib.h>
+
+#include "heapwalk/views/sections.h"
+
+/* What the walk will want when it comes back from @node's subtree, or goes down there. */
+static void fetch_around(const struct hf_analysis *analysis, uint32_t node)
+{
+	uint32_t next = hf_graph_next_sibling(analysis->graph, node);
+
+	if (next == HF_NO_NODE)
+		return;
+	hf_graph_prefetch_child(analysis->graph, next);
+	hf_graph_prefetch_node(analysis->graph, next);
+	if (next < hf_graph_objects(analysis->graph))
+		hf_typing_prefetch(analysis->typing, next);
+}
+
+struct hf_error *hf_retained_by_type(struct hf_analysis *analysis, uint64_t *retained)
+{
+	const struct hf_graph *graph = analysis->graph;
+	uint32_t objects = hf_graph_objects(graph), root = hf_graph_root(graph), at = root;
+	uint32_t *above = calloc((size_t)hf_typing_types(analysis->typing) + 1, sizeof(*above));
+	struct hf_error *err = above ? hf_graph_open_tree(analysis->graph) : hf_error_nomem();
+
+	for (bool down = true; !err;) {
+		uint32_t next = down ? hf_graph_first_child(graph, at) : HF_NO_NODE;
+		if (down && at < objects) {
+			uint32_t type = hf_typing_of(analysis->typing, at);
+			if (above[type]++ == 0)
+				retained[type] += hf_graph_retained(graph, at);
+			fetch_around(analysis, at);
+		}
+		if (next != HF_NO_NODE) {
+			at = next;
+			continue;
+		}
+		if (at == root)
+			break;
+		if (at < objects)
+			above[hf_typing_of(analysis->typing, at)]--;
+		next = hf_graph_next_sibling(graph, at);
+		down = next != HF_NO_NODE;
+		at = down ? next : hf_graph_idom(graph, at);
+	}
+	free(above);
+	return err;
+}
