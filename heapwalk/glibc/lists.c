@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/search.h"
 #include "heapwalk/glibc/brent.h"
 #include "heapwalk/glibc/glibc.h"
 
@@ -78,15 +79,7 @@ void glibc_sort_free(struct glibc *glibc)
 
 size_t glibc_free_from(const struct glibc *glibc, uint64_t chunk)
 {
-	size_t low = 0, high = glibc->free.count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (glibc->free.data[middle].chunk < chunk)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return hf_first_not(0, glibc->free.count, i, glibc->free.data[i].chunk < chunk);
 }
 
 bool glibc_plausible_node(const struct glibc *glibc, uint64_t chunk, uint32_t arena)

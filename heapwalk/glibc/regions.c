@@ -9,6 +9,7 @@
  */
 #include <stdlib.h>
 
+#include "core/base/search.h"
 #include "heapwalk/glibc/glibc.h"
 
 enum {
@@ -526,18 +527,9 @@ void glibc_sort_regions(struct glibc *glibc)
 
 uint32_t glibc_region_at(const struct glibc *glibc, uint64_t address)
 {
-	size_t low = 0, high = glibc->base.regions.count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct hf_heap_region *region = &glibc->base.regions.data[middle];
-		if (address < region->start)
-			high = middle;
-		else if (address >= region->end)
-			low = middle + 1;
-		else
-			return (uint32_t)middle;
-	}
-	return UINT32_MAX;
+	const struct hf_heap_region *all = glibc->base.regions.data;
+	const struct hf_heap_region *region = hf_range_at(all, glibc->base.regions.count, address);
+	return region ? (uint32_t)(region - all) : UINT32_MAX;
 }
 
 struct hf_error *glibc_find_regions(struct glibc *glibc)

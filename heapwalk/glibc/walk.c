@@ -13,6 +13,7 @@
  * Invariants: chunks come out ascending and disjoint; every step moves forward; the walk of a
  * region writes only that region's data, so different regions may be walked in parallel.
  */
+#include "core/base/search.h"
 #include "heapwalk/glibc/walk.h"
 
 #include <stdio.h>
@@ -193,15 +194,8 @@ static bool give(struct glibc_walker *walker, struct hf_chunk *chunk, uint64_t s
 
 static bool is_tcache_struct(const struct glibc *glibc, uint64_t mem)
 {
-	size_t low = 0, high = glibc->tcaches.count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (glibc->tcaches.data[middle] < mem)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < glibc->tcaches.count && glibc->tcaches.data[low] == mem;
+	size_t at = hf_first_not(0, glibc->tcaches.count, i, glibc->tcaches.data[i] < mem);
+	return at < glibc->tcaches.count && glibc->tcaches.data[at] == mem;
 }
 
 /* Foreign memory between two parts of a brk heap: what another sbrk caller took. */

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/search.h"
 #include "heapwalk/pymalloc/pymalloc.h"
 
 enum { FIRST_ENTRIES = 16, MAX_ENTRIES = 1 << 24, MAX_TABLES = 64, PROBED_POOLS = 8 };
@@ -172,16 +173,10 @@ static bool may_be_table(const struct search *search, uint64_t address)
 /* Does a region of @below overlap @arena? They are sorted. */
 static bool is_taken(const struct hf_allocator *below, const struct pymalloc_arena *arena)
 {
-	size_t low = 0, high = below->regions.count;
+	const struct hf_heap_region *all = below->regions.data;
+	size_t first = hf_first_not(0, below->regions.count, i, all[i].end <= arena->start);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (below->regions.data[middle].end <= arena->start)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < below->regions.count && below->regions.data[low].start < arena->end;
+	return first < below->regions.count && all[first].start < arena->end;
 }
 
 static struct hf_error *add_arena(const struct search *search, struct pymalloc_arena *arena)

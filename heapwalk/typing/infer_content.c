@@ -12,6 +12,7 @@
  */
 #include <stdlib.h>
 
+#include "core/base/search.h"
 #include "heapwalk/typing/propagate.h"
 
 enum {
@@ -186,16 +187,10 @@ static bool fits(const struct propagation *prop, uint32_t ctype, uint64_t usable
 static const struct pointer_place *first_place(const struct contents *contents, uint32_t target,
 					       uint64_t offset)
 {
-	size_t low = 0, high = contents->list.count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct pointer_place *at = &contents->list.data[middle];
-		if (at->target < target || (at->target == target && at->offset < offset))
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return contents->list.data + low;
+	const struct pointer_place *all = contents->list.data;
+	return all + hf_first_not(0, contents->list.count, i,
+				  all[i].target < target ||
+				      (all[i].target == target && all[i].offset < offset));
 }
 
 /* The structure for which most speaks and nothing against it; 0: none, or not by far. */

@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "core/base/search.h"
 #include "heapwalk/typing/propagate.h"
 
 enum { MAX_STRUCTURES = 1 << 16, MAX_OUTERS = 1 << 21, MAX_DEPTH = 8, MAX_PARTS = 512 };
@@ -104,16 +105,10 @@ static const struct outers *outers_of(struct propagation *prop)
 /* The first that is not before (inner, offset). */
 static size_t lower(const struct outers *outers, uint32_t inner, uint64_t offset)
 {
-	size_t low = 0, high = outers->list.count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct outer *at = &outers->list.data[middle];
-		if (at->inner < inner || (at->inner == inner && at->offset < offset))
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	const struct outer *all = outers->list.data;
+	return hf_first_not(0, outers->list.count, i,
+			    all[i].inner < inner ||
+				(all[i].inner == inner && all[i].offset < offset));
 }
 
 uint32_t propagation_outers(struct propagation *prop, uint32_t inner, uint64_t offset,

@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "core/base/search.h"
 #include "heapwalk/views/sections.h"
 
 enum { SHOWN = 8, HOLDERS = 3 };
@@ -48,18 +49,7 @@ static bool collect(const struct hf_process *process, struct places *places)
 
 static struct place *place_of(struct places *places, uint64_t address)
 {
-	size_t low = 0, high = places->list.count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		struct place *at = &places->list.data[middle];
-		if (address < at->start)
-			high = middle;
-		else if (address >= at->end)
-			low = middle + 1;
-		else
-			return at;
-	}
-	return NULL;
+	return hf_range_at(places->list.data, places->list.count, address);
 }
 
 static void note(struct places *places, uint64_t value, uint32_t holder)
