@@ -53,6 +53,26 @@ uint64_t hf_image_next(const struct hf_image *image, uint64_t address, uint64_t 
 	return end;
 }
 
+uint64_t hf_image_words(const struct hf_image *image, uint64_t *at, uint64_t end,
+			const uint8_t **ret)
+{
+	uint64_t word = image->word_bytes;
+
+	while (*at < end && end - *at >= word) {
+		uint64_t available = 0;
+		*ret = hf_image_at(image, *at, &available);
+		if (available > end - *at)
+			available = end - *at;
+		if (*ret && available >= word)
+			return available / word;
+		uint64_t next = *ret ? *at + word : hf_image_next(image, *at + word, end);
+		if (next >= end || end - next < word)
+			break;
+		*at = next + (word - next % word) % word;
+	}
+	return 0;
+}
+
 bool hf_image_read(const struct hf_image *image, uint64_t address, void *buffer, size_t size)
 {
 	uint8_t *to = buffer;

@@ -252,23 +252,18 @@ static struct hf_error *try_table(struct search *search, uint64_t address)
 
 static struct hf_error *search_words(struct search *search, uint64_t start, uint64_t end)
 {
+	const struct hf_image *image = search->python->image;
 	struct hf_error *err = NULL;
+	const uint8_t *data = NULL;
 
-	for (uint64_t at = start; at < end && !err && search->tables.count < MAX_TABLES;) {
-		uint64_t available = 0, value;
-		const uint8_t *data = hf_image_at(search->python->image, at, &available);
-		if (!data || available < 8) {
-			at = hf_image_next(search->python->image, at + 8, end) & ~UINT64_C(7);
-			continue;
-		}
-		if (available > end - at)
-			available = end - at;
-		for (uint64_t i = 0; i + 8 <= available && !err; i += 8) {
-			value = hf_image_word_at(search->python->image, data + i);
+	for (uint64_t at = start, words; !err && search->tables.count < MAX_TABLES &&
+					 (words = hf_image_words(image, &at, end, &data));
+	     at += words * 8) {
+		for (uint64_t i = 0; i < words && !err; i++) {
+			uint64_t value = hf_image_word_at(image, data + i * 8);
 			if (may_be_table(search, value))
 				err = try_table(search, value);
 		}
-		at += available & ~UINT64_C(7);
 	}
 	return err;
 }
