@@ -34,7 +34,6 @@ static int compare_chunks(const void *a, const void *b)
 	return (int)y->state - (int)x->state; /* a bin's word before a cache's */
 }
 
-/* Sort by chunk and drop doubles, which are double frees. */
 /* What free() says when it is given a block of @state again. */
 static const char *twice_text(uint8_t state)
 {
@@ -43,6 +42,7 @@ static const char *twice_text(uint8_t state)
 					   : "double free or corruption (!prev)";
 }
 
+/* Sort by chunk and drop doubles, which are double frees. */
 void glibc_sort_free(struct glibc *glibc)
 {
 	struct glibc_free_list *list = &glibc->free;
