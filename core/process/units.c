@@ -41,8 +41,7 @@ void hf_units_destroy(struct hf_units *units)
 	free(units);
 }
 
-/* ---- all of them ------------------------------------------------------------------------------
- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 static bool is_type_unit(uint8_t kind)
 {
@@ -97,8 +96,7 @@ bool hf_units_next(struct hf_unit_walk *walk, struct hf_unit *ret)
 	return true;
 }
 
-/* ---- by address -------------------------------------------------------------------------------
- */
+/* ---- by address ------------------------------------------------------------------------------ */
 
 static struct hf_units *units_of(struct hf_module *module)
 {
@@ -165,8 +163,7 @@ bool hf_units_at(struct hf_module *module, uint64_t address, struct hf_unit *ret
 	return true;
 }
 
-/* ---- places -----------------------------------------------------------------------------------
- */
+/* ---- places ---------------------------------------------------------------------------------- */
 
 static const struct hf_units *with_splits(struct hf_module *module, Dwarf *dwarf)
 {

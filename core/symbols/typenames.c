@@ -63,8 +63,7 @@ bool ctype_language_is_c(struct hf_symbols *symbols, uint32_t module, const Dwar
 	return is_c(ctype_names(symbols, module), &unit);
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static bool is_structure(int tag)
 {
@@ -288,8 +287,7 @@ void ctype_names_deinit(struct type_names *names)
 	*names = (struct type_names){0};
 }
 
-/* ---- asking -----------------------------------------------------------------------------------
- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 static const struct scope_unit *unit_of(const struct type_names *names, const uint8_t *addr)
 {

@@ -246,8 +246,7 @@ static struct hf_error *walk_fastbin(struct glibc *glibc, uint32_t arena, uint32
 	return count == 0 || hf_vec_push(&glibc->base.bins, row) ? NULL : hf_error_nomem();
 }
 
-/* ---- all
- * ------------------------------------------------------------------------------------------ */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 static void add_top(struct glibc *glibc, uint32_t index)
 {

@@ -50,8 +50,7 @@ static struct hf_error *add_own(struct glibc *glibc, uint64_t start, uint64_t en
 	return start >= end || hf_vec_push(&glibc->base.own, range) ? NULL : hf_error_nomem();
 }
 
-/* ---- arenas ------------------------------------------------------------------------------------
- */
+/* ---- arenas ---------------------------------------------------------------------------------- */
 
 static struct hf_error *add_arena(struct glibc *glibc, uint64_t address)
 {
@@ -279,8 +278,7 @@ static struct hf_error *add_thread_arena(struct glibc *glibc, uint32_t index)
 	return NULL;
 }
 
-/* ---- the main arena
- * ------------------------------------------------------------------------------ */
+/* ---- the main arena -------------------------------------------------------------------------- */
 
 /*
  * Follow chunks from @start while they are plausible. True if the chain ends at @top, or
@@ -411,8 +409,7 @@ static struct hf_error *add_main_arena(struct glibc *glibc)
 	return err;
 }
 
-/* ---- without the main arena
- * ---------------------------------------------------------------------- */
+/* ---- without the main arena ------------------------------------------------------------------ */
 
 /*
  * May a brk heap's chunks begin at @start? They must lead to @limit, whose last one is the top, or
@@ -481,8 +478,7 @@ static struct hf_error *find_without_main(struct glibc *glibc)
 	return err;
 }
 
-/* ---- all ----------------------------------------------------------------------------------------
- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 static int compare_starts(const void *a, const void *b)
 {

@@ -26,8 +26,7 @@ enum {
 	PLAUSIBLE_STEPS = 24,	 /* chunks that a resumed chain must make sense for */
 };
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static bool refill(struct glibc_walker *walker, uint64_t address)
 {
@@ -61,8 +60,7 @@ static bool size_word(struct glibc_walker *walker, uint64_t chunk, uint64_t *ret
 	return true;
 }
 
-/* ---- plausibility
- * -------------------------------------------------------------------------------- */
+/* ---- plausibility ---------------------------------------------------------------------------- */
 
 static bool good_size(const struct glibc_walker *walker, uint64_t at, uint64_t word)
 {
@@ -149,8 +147,7 @@ static uint64_t resume_after(struct glibc_walker *walker, uint64_t at)
 	return limit;
 }
 
-/* ---- the walk
- * ------------------------------------------------------------------------------------- */
+/* ---- the walk -------------------------------------------------------------------------------- */
 
 void glibc_walker_init(struct glibc_walker *walker, const struct glibc *glibc, uint32_t region,
 		       uint64_t from, bool quiet)
@@ -540,8 +537,7 @@ bool glibc_walker_next(struct glibc_walker *walker, struct hf_chunk *chunk)
 	return true;
 }
 
-/* ---- the ops
- * ---------------------------------------------------------------------------------------- */
+/* ---- the ops --------------------------------------------------------------------------------- */
 
 static void count_chunk(struct glibc_region *walk, const struct hf_chunk *chunk)
 {

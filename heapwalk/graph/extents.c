@@ -18,8 +18,7 @@
 #include "core/base/search.h"
 #include "heapwalk/graph/extents_private.h"
 
-/* ---- counting bits
- * -------------------------------------------------------------------------------------------- */
+/* ---- counting bits --------------------------------------------------------------------------- */
 
 /* Number of bits at or before @bit in @block, plus the objects before the block. */
 static inline __attribute__((always_inline)) uint64_t count_through(const uint64_t *block,
@@ -351,8 +350,7 @@ void hf_extents_destroy(struct hf_extents *extents)
 	free(extents);
 }
 
-/* ---- looking up --------------------------------------------------------------------------------
- */
+/* ---- looking up ------------------------------------------------------------------------------ */
 
 static uint32_t region_of(const struct hf_extents *extents, uint64_t address)
 {
@@ -428,8 +426,7 @@ uint32_t hf_extents_before(const struct hf_extents *extents, uint64_t address)
 	return behind ? behind - 1 : HF_NO_OBJECT;
 }
 
-/* ---- facts of one object
- * -------------------------------------------------------------------------- */
+/* ---- facts of one object --------------------------------------------------------------------- */
 
 uint32_t hf_extents_count(const struct hf_extents *extents)
 {

@@ -167,8 +167,7 @@ static bool may_be_table(const struct search *search, uint64_t address)
 	return true;
 }
 
-/* ---- the arenas of a table --------------------------------------------------------------------
- */
+/* ---- the arenas of a table ------------------------------------------------------------------- */
 
 /* Does a region of @below overlap @arena? They are sorted. */
 static bool is_taken(const struct hf_allocator *below, const struct pymalloc_arena *arena)
@@ -247,8 +246,7 @@ static struct hf_error *try_table(struct search *search, uint64_t address)
 	return NULL;
 }
 
-/* ---- where to look ----------------------------------------------------------------------------
- */
+/* ---- where to look --------------------------------------------------------------------------- */
 
 static struct hf_error *search_words(struct search *search, uint64_t start, uint64_t end)
 {

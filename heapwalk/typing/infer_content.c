@@ -7,8 +7,8 @@
  * the object holds (check.c) must find nothing wrong, and no other candidate may come near. One
  * such pointer is too little where nothing else speaks for it: other memory may begin like this.
  *
- *	offset 0: -> struct dict_type (a variable)   }   the structures with both of these, of 56
- *bytes: offset 8: -> struct entry *[]                }   struct dict alone
+ *	offset 0: -> struct dict_type (a variable)   }   the structures with both of these,
+ *	offset 8: -> struct entry *[]                }   of 56 bytes: struct dict alone
  */
 #include <stdlib.h>
 
@@ -76,8 +76,7 @@ static struct contents *open_contents(struct propagation *prop)
 	return NULL;
 }
 
-/* ---- what may be pointed at -------------------------------------------------------------------
- */
+/* ---- what may be pointed at ------------------------------------------------------------------ */
 
 static uint64_t mark_of(const struct contents *contents, uint64_t address)
 {
@@ -142,8 +141,7 @@ static bool mark_all(const struct propagation *prop, struct contents *contents)
 	return true;
 }
 
-/* ---- one object -------------------------------------------------------------------------------
- */
+/* ---- one object ------------------------------------------------------------------------------ */
 
 static bool fits(const struct propagation *prop, uint32_t ctype, uint64_t usable)
 {

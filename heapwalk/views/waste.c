@@ -20,8 +20,7 @@
 
 enum { MAX_NAME = 2048, MIN_TABLE_WORDS = 64, MOSTLY_EMPTY_PERCENT = 75 };
 
-/* ---- containers -------------------------------------------------------------------------------
- */
+/* ---- containers ------------------------------------------------------------------------------ */
 
 static const struct hf_column container_columns[] = {
     {"type", "container", HF_COLUMN_ELASTIC},
