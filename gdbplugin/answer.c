@@ -24,8 +24,7 @@
 /* At a prompt more commands will follow: seconds of analysis from which on an index pays. */
 #define KEEP_AFTER 0.1
 
-/* ---- catching what a command writes ------------------------------------------------------------
- */
+/* ---- catching what a command writes ---------------------------------------------------------- */
 
 struct caught {
 	int to[2];    /* memory files for standard output and standard error */
@@ -89,8 +88,7 @@ static void close_caught(const struct caught *caught)
 	}
 }
 
-/* ---- the run -----------------------------------------------------------------------------------
- */
+/* ---- the run --------------------------------------------------------------------------------- */
 
 struct run {
 	const struct hf_gdb_request *request;
@@ -206,8 +204,7 @@ static int run_command(struct run *run)
 	return status;
 }
 
-/* ---- the script --------------------------------------------------------------------------------
- */
+/* ---- the script ------------------------------------------------------------------------------ */
 
 /* A file that is sourced as C; its output and the warning that C is not the frame's go nowhere. */
 static void source_variables(const struct hf_gdb_folder *folder, FILE *next)

@@ -23,8 +23,7 @@ enum { FRESH_SECONDS = 10, OWNER_TEXT = 128, BIG_PATH = 4096 };
 
 static const char BIG_FILE[] = "big"; /* names the snapshot's folder */
 
-/* ---- files ------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 struct hf_error *hf_gdb_read_all(int fd, char **ret)
 {
@@ -132,8 +131,7 @@ void hf_gdb_folder_remove(const struct hf_gdb_folder *folder, const char *name)
 	unlink(path);
 }
 
-/* ---- removing ----------------------------------------------------------------------------------
- */
+/* ---- removing -------------------------------------------------------------------------------- */
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *walk)
 {
@@ -213,8 +211,7 @@ static void start_janitor(const struct hf_gdb_folder *folder, uint32_t pid)
 	_exit(0);
 }
 
-/* ---- whose folder ------------------------------------------------------------------------------
- */
+/* ---- whose folder ---------------------------------------------------------------------------- */
 
 /* "PID STARTTIME NAMESPACE": no other process ever has the same. */
 static bool owner_text(uint32_t pid, char ret[OWNER_TEXT])

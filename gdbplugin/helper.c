@@ -74,8 +74,7 @@ static struct hf_error *load(struct stage *stage)
 	return err;
 }
 
-/* ---- answering ---------------------------------------------------------------------------------
- */
+/* ---- answering ------------------------------------------------------------------------------- */
 
 static struct hf_error *forget(const struct stage *stage)
 {
@@ -175,8 +174,7 @@ static struct hf_error *answer(struct stage *stage)
 	return err;
 }
 
-/* ---- stages ------------------------------------------------------------------------------------
- */
+/* ---- stages ---------------------------------------------------------------------------------- */
 
 /* This program, if its path is plain enough for a shell's quotes; else by its name. */
 static void own_path(char ret[PATH_MAX])

@@ -24,8 +24,7 @@ static const char KEY[] = "key";	   /* the process's key at this command */
 
 enum { KEY_BYTES = 128, MAX_TASKS = 100000 };
 
-/* ---- keys --------------------------------------------------------------------------------------
- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 /* Add up the two counts of context switches of every task in @text; returns how many there were. */
 static unsigned add_switches(const char *text, uint64_t *sum)
@@ -78,8 +77,7 @@ static void native_key(uint32_t pid, char ret[KEY_BYTES])
 		snprintf(ret, KEY_BYTES, "native %u %u %" PRIu64 "\n", pid, threads, switches);
 }
 
-/* ---- processes behind a stub --------------------------------------------------------------------
- */
+/* ---- processes behind a stub ----------------------------------------------------------------- */
 
 /* "[Current thread is 1 (Thread 1234.1235)]", "(Thread 0x7f12 (LWP 1235))", "(LWP 7)" */
 static unsigned long task_of(const char *line, const char *end)
@@ -130,8 +128,7 @@ struct hf_error *hf_gdb_live_tasks(const struct hf_gdb_folder *folder,
 	return hf_gdb_folder_write(folder, KEY, key);
 }
 
-/* ---- snapshots ---------------------------------------------------------------------------------
- */
+/* ---- snapshots ------------------------------------------------------------------------------- */
 
 static struct hf_error *core_file(const struct hf_gdb_context *context, char **ret)
 {

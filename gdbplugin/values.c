@@ -17,8 +17,7 @@
 
 enum { MAX_VALUES = 9999, MAX_TYPED = 256, MAX_TYPE_NAME = 512 };
 
-/* ---- addresses in a text -----------------------------------------------------------------------
- */
+/* ---- addresses in a text --------------------------------------------------------------------- */
 
 /* "  0x55d0c0de2a0  e0 e2 61 .." */
 static bool is_hexdump(const char *line, const char *address, const char *end)
@@ -62,8 +61,7 @@ static bool known_already(const struct hf_gdb_values *values, uint64_t address)
 	return false;
 }
 
-/* ---- types -------------------------------------------------------------------------------------
- */
+/* ---- types ----------------------------------------------------------------------------------- */
 
 /* A name that can stand in a cast, or NULL; see the head of this file. */
 static char *castable(const char *name)
@@ -133,8 +131,7 @@ void hf_gdb_values_scan(struct hf_gdb_values *values, const char *text,
 	}
 }
 
-/* ---- figures -----------------------------------------------------------------------------------
- */
+/* ---- figures --------------------------------------------------------------------------------- */
 
 void hf_gdb_values_figures(struct hf_gdb_values *values, struct hf_analysis *analysis)
 {
@@ -161,8 +158,7 @@ void hf_gdb_values_figures(struct hf_gdb_values *values, struct hf_analysis *ana
 	}
 }
 
-/* ---- the script --------------------------------------------------------------------------------
- */
+/* ---- the script ------------------------------------------------------------------------------ */
 
 /* C's tags are C; other names may be C++'s, which knows C's typedefs as well. */
 static void write_typed(const struct hf_gdb_value *value, size_t number, const char *thread,

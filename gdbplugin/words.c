@@ -119,8 +119,7 @@ bool hf_gdb_plain_name(const char *text)
 	return !*text;
 }
 
-/* ---- places ------------------------------------------------------------------------------------
- */
+/* ---- places ---------------------------------------------------------------------------------- */
 
 static bool starts(const char *text, const char *with)
 {

@@ -84,8 +84,7 @@ static struct hf_error *probe_allocator(struct hf_analysis *analysis)
 	return hf_layered_create(malloc_of, pools, &analysis->allocator);
 }
 
-/* ---- from an index ------------------------------------------------------------------------------
- */
+/* ---- from an index --------------------------------------------------------------------------- */
 
 static void unload(struct hf_analysis *analysis)
 {
@@ -213,8 +212,7 @@ double hf_analysis_seconds(const struct hf_analysis *analysis)
 	return seconds;
 }
 
-/* ---- stages ------------------------------------------------------------------------------------
- */
+/* ---- stages ---------------------------------------------------------------------------------- */
 
 static struct hf_error *open_heap(struct hf_analysis *analysis,
 				  const struct hf_analysis_options *options, unsigned threads,

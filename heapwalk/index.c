@@ -18,8 +18,7 @@
 #include "core/base/cleanup.h"
 #include "heapwalk/index_private.h"
 
-/* ---- identities -------------------------------------------------------------------------------
- */
+/* ---- identities ------------------------------------------------------------------------------ */
 
 /* "WHAT device:inode:size:mtime\n", or "WHAT -\n". */
 static void add_identity(FILE *to, const char *what, const char *path)
@@ -135,8 +134,7 @@ static bool files_agree(const char *text, size_t bytes)
 	return fclose(to) == 0 && at == bytes && now_bytes == bytes && !memcmp(now, text, bytes);
 }
 
-/* ---- where ------------------------------------------------------------------------------------
- */
+/* ---- where ----------------------------------------------------------------------------------- */
 
 static char *default_folder(const char *given)
 {
@@ -196,8 +194,7 @@ const char *hf_index_folder(const struct hf_index *index)
 	return index->folder;
 }
 
-/* ---- files ------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static char *path_of(const struct hf_index *index, const char *name)
 {

@@ -56,8 +56,7 @@ static void layered_destroy(struct hf_allocator *allocator)
 	free(layered);
 }
 
-/* ---- joining ----------------------------------------------------------------------------------
- */
+/* ---- joining --------------------------------------------------------------------------------- */
 
 static bool join_findings(struct layered *layered)
 {
@@ -122,8 +121,7 @@ static struct hf_error *join(struct layered *layered)
 	return join_arenas(layered) && join_findings(layered) ? NULL : hf_error_nomem();
 }
 
-/* ---- the contract -----------------------------------------------------------------------------
- */
+/* ---- the contract ---------------------------------------------------------------------------- */
 
 struct renumber {
 	const struct layered *layered;
@@ -245,8 +243,7 @@ static const struct hf_allocator_ops layered_ops = {
     .check = layered_check,
 };
 
-/* ---- making it --------------------------------------------------------------------------------
- */
+/* ---- making it ------------------------------------------------------------------------------- */
 
 /* Both lists are sorted. */
 static bool join_regions(struct layered *layered)

@@ -3,6 +3,7 @@
  *
  * Invariant after hf_spans_normalize(): data[i].end < data[i + 1].start.
  */
+#include "core/base/search.h"
 #include "heapwalk/spans.h"
 
 #include <stdlib.h>
@@ -39,15 +40,7 @@ void hf_spans_normalize(struct hf_spans *spans)
 /* Index of the first span that ends after @address. */
 static size_t first_ending_after(const struct hf_spans *spans, uint64_t address)
 {
-	size_t low = 0, high = spans->count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (spans->data[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return hf_first_not(0, spans->count, i, spans->data[i].end <= address);
 }
 
 bool hf_spans_outside(const struct hf_spans *spans, uint64_t start, uint64_t end, hf_span_fn *fn,

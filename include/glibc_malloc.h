@@ -5,9 +5,11 @@
  *
  *	chunk ->  +-----------------------------+
  *	          | prev_size (if prev is free) |	else the previous chunk's last user word
- *	          | size              | A | M | P |	A: not main arena, M: mmapped, P: prev in
- *use mem   ->  | fd                          |	user data while in use | bk | | fd_nextsize,
- *bk_nextsize    |	large bins only next  ->  | prev_size = size if free    |
+ *	          | size              | A | M | P |	A: not main arena, M: mmapped, P: prev used
+ *	mem   ->  | fd                          |	user data while in use
+ *	          | bk                          |
+ *	          | fd_nextsize, bk_nextsize    |	large bins only
+ *	next  ->  | prev_size = size if free    |
  *
  * struct malloc_state, relative to B = &bins[0]; only what stands before `top` varies:
  *

@@ -5,7 +5,7 @@
  *		std::io::Write::write::h0123456789abcdef; the hash goes, and
  *		_$LT$T$u20$as$u20$a..B$GT$ is <T as a::B>
  *	v0	_R N<kind> N<kind> C<crate> <name> <name>: a path of plain names; paths with types
- *in them (generic arguments, impls) stay as they are (Rust RFC 2603)
+ *		in them (generic arguments, impls) stay as they are (Rust RFC 2603)
  */
 #include "core/base/demangle_rust.h"
 

@@ -3,8 +3,8 @@
  * in pieces.
  *
  *	fill   0 1 2 3 | 4 5 6 7 | ...		any thread, any order, each into a slot
- *	emit             0 1 2 3 | 4 5 6 7	one thread at a time, in order, while the next are
- *filled
+ *	emit             0 1 2 3 | 4 5 6 7	one thread at a time, in order, while
+ *						the next are filled
  *
  * Pieces come in rounds, because no task of hf_parallel_for() may wait for another: one task of a
  * round emits what the last one filled. So the slots are the bound of the memory, and the

@@ -82,8 +82,7 @@ static uint32_t this_boot(void)
 	return got > 0 ? (uint32_t)XXH64(id, (size_t)got, 0) : 0;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void put(struct hf_stash_writer *writer, const void *data, size_t bytes)
 {
@@ -304,8 +303,7 @@ void hf_stash_abort(struct hf_stash_writer *writer)
 	release(writer);
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* Header and table hold together, and every section lies in the file. */
 static bool sound(const struct hf_stash *stash, const struct header *header)

@@ -138,8 +138,7 @@ static struct hf_error *check_room(const struct capture *capture)
 			       path, (unsigned long long)(needed >> 20));
 }
 
-/* ---- freezing ---------------------------------------------------------------------------------
- */
+/* ---- freezing -------------------------------------------------------------------------------- */
 
 /*
  * A frozen cgroup stays frozen when we die: a process of its own thaws it when our end of a pipe
@@ -191,8 +190,7 @@ static void thaw(struct capture *capture)
 		continue;
 }
 
-/* ---- the pause
- * ----------------------------------------------------------------------------------- */
+/* ---- the pause ------------------------------------------------------------------------------- */
 
 static void resume(struct capture *capture)
 {
@@ -296,8 +294,7 @@ struct hf_error *capture_read(struct capture *capture)
 	return err;
 }
 
-/* ---- the end
- * ---------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void judge(struct capture *capture)
 {

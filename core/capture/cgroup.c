@@ -52,8 +52,7 @@ static bool read_number(const char *folder, const char *name, uint64_t *ret)
 	return end != text;
 }
 
-/* ---- finding it ---------------------------------------------------------------------------------
- */
+/* ---- finding it ------------------------------------------------------------------------------ */
 
 /* Is @word one of the comma-separated @list? */
 static bool has_word(const char *list, size_t length, const char *word)
@@ -206,8 +205,7 @@ void hf_cgroup_deinit(struct hf_cgroup *cgroup)
 	*cgroup = (struct hf_cgroup){0};
 }
 
-/* ---- its memory ---------------------------------------------------------------------------------
- */
+/* ---- its memory ------------------------------------------------------------------------------ */
 
 /* Version 1 says "no limit" as the greatest multiple of a page. */
 static uint64_t limit_at(const struct hf_cgroup *cgroup, const char *folder)
@@ -395,8 +393,7 @@ bool hf_cgroup_shared(pid_t pid, pid_t other)
 	return shared;
 }
 
-/* ---- freezing
- * ------------------------------------------------------------------------------------ */
+/* ---- freezing -------------------------------------------------------------------------------- */
 
 static bool write_freeze(const char *folder, const char *value)
 {

@@ -64,8 +64,7 @@ struct hf_error *capture_layout(struct capture_plan *plan, uint64_t note_bytes)
 	return NULL;
 }
 
-/* ---- program headers ----------------------------------------------------------------------------
- */
+/* ---- program headers ------------------------------------------------------------------------- */
 
 struct writer {
 	const struct capture_plan *plan;
@@ -166,8 +165,7 @@ static bool fit_headers(struct writer *writer)
 	return true;
 }
 
-/* ---- the head
- * ------------------------------------------------------------------------------------- */
+/* ---- the head -------------------------------------------------------------------------------- */
 
 static void fill_head(const struct capture_plan *plan, const struct capture_elf *elf,
 		      const struct headers *headers, const struct capture_bytes *notes,

@@ -19,8 +19,7 @@
 #include "core/base/cleanup.h"
 #include "core/capture/watch_private.h"
 
-/* ---- files -------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static uint64_t kept_bytes(const struct watch *watch)
 {
@@ -103,8 +102,7 @@ void jobs_make_spare(struct watch *watch, uint64_t bytes)
 	hf_error_destroy(err); /* then one is made when it is needed, and that error is told */
 }
 
-/* ---- threads ------------------------------------------------------------------------------------
- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 static void *run_part(void *arg)
 {
@@ -176,8 +174,7 @@ static struct watch_job *new_job(struct watch *watch, const struct watch_target 
 	return job;
 }
 
-/* ---- captures
- * ------------------------------------------------------------------------------------ */
+/* ---- captures -------------------------------------------------------------------------------- */
 
 void jobs_start(struct watch *watch, struct watch_target *target, char *reason, const char *kind)
 {

@@ -6,7 +6,7 @@
  *	HEAPFORENSICS: the sidecar as JSON, padded with spaces; the threads' names
  *
  * The first thread is the one that a deadly signal has reached, else the leader, as gdb and people
- *expect.
+ * expect.
  */
 #include <elf.h>
 #include <inttypes.h>
@@ -129,8 +129,7 @@ static bool add_files(const struct capture_notes *notes, struct capture_bytes *t
 	return done;
 }
 
-/* ---- threads ------------------------------------------------------------------------------------
- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 static const char *owner_of(uint32_t type)
 {

@@ -132,8 +132,7 @@ static struct hf_error *scan_area(struct planner *planner, const struct capture_
 	return NULL;
 }
 
-/* ---- runs ---------------------------------------------------------------------------------------
- */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
 struct verdict { /* on a page */
 	uint8_t state, reason;
@@ -253,8 +252,7 @@ static bool add_area(struct planner *planner, const struct capture_area *area)
 	return add_by_rules(planner, area, &own);
 }
 
-/* ---- worth
- * --------------------------------------------------------------------------------------- */
+/* ---- worth ----------------------------------------------------------------------------------- */
 
 /*
  * In which order memory is read when it may vanish meanwhile: 0 modules' data, 1 the first pages
@@ -294,8 +292,7 @@ static bool mark_worth(struct planner *planner, size_t first_run)
 	return true;
 }
 
-/* ---- the plan
- * ------------------------------------------------------------------------------------ */
+/* ---- the plan -------------------------------------------------------------------------------- */
 
 static struct hf_error *plan_areas(struct planner *planner)
 {

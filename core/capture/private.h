@@ -123,8 +123,7 @@ void capture_read_vmflags(pid_t pid, struct capture_vmflags *ret);
 /* Has the mapping a file (a line in NT_FILE)? */
 bool capture_area_has_file(const struct capture_area *area);
 
-/* ---- pages (pages.c) --------------------------------------------------------------------------
- */
+/* ---- pages (pages.c) ------------------------------------------------------------------------- */
 
 enum capture_state { CAPTURE_DATA, CAPTURE_ZERO, CAPTURE_MISSING };
 
@@ -231,8 +230,7 @@ struct hf_error *capture_make_head(const struct capture_plan *plan, const struct
 /* Machine and class of the target's program; an error for what we cannot write. */
 struct hf_error *capture_read_elf(pid_t pid, struct capture_elf *ret);
 
-/* ---- one capture (capture.c) -------------------------------------------------------------------
- */
+/* ---- one capture (capture.c) ----------------------------------------------------------------- */
 
 struct capture_request {
 	struct hf_snapshot_options options;

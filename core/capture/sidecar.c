@@ -38,8 +38,7 @@ static void put_bool(json *object, const char *key, bool value)
 	json_object_object_add(object, key, json_object_new_boolean(value));
 }
 
-/* ---- modules ------------------------------------------------------------------------------------
- */
+/* ---- modules --------------------------------------------------------------------------------- */
 
 static void put_build_id(json *module, const struct hf_elf_view *view)
 {
@@ -91,8 +90,7 @@ static json *read_modules(pid_t pid)
 	return modules;
 }
 
-/* ---- the cgroup
- * ---------------------------------------------------------------------------------- */
+/* ---- the cgroup ------------------------------------------------------------------------------ */
 
 /* All memory.* files of the target's own level that can be read. */
 static json *read_cgroup_files(const char *folder)
@@ -179,8 +177,7 @@ void capture_sidecar_during(struct capture_sidecar *sidecar)
 	read_command(sidecar);
 }
 
-/* ---- the text
- * ------------------------------------------------------------------------------------ */
+/* ---- the text -------------------------------------------------------------------------------- */
 
 /* Lines of "Key:  value" as an object; "N kB" becomes the number of bytes. */
 static json *parse_lines(const char *text)

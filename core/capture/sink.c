@@ -49,8 +49,7 @@ struct capture_sink {
 	uint8_t *out, *zeros;
 };
 
-/* ---- writing (in the thread) --------------------------------------------------------------------
- */
+/* ---- writing (in the thread) ----------------------------------------------------------------- */
 
 static int write_all(struct capture_sink *sink, const uint8_t *data, size_t size, uint64_t offset)
 {
@@ -163,8 +162,7 @@ static void *run_sink(void *arg)
 	return NULL;
 }
 
-/* ---- life
- * ------------------------------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static bool init_zstd(struct capture_sink *sink)
 {

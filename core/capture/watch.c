@@ -41,8 +41,7 @@ void watch_tell(struct watch *watch, enum hf_watch_event_kind kind, pid_t pid, c
 		watch->options->event(watch->options->ctx, &event);
 }
 
-/* ---- being woken -------------------------------------------------------------------------------
- */
+/* ---- being woken ----------------------------------------------------------------------------- */
 
 /* cgroup v2: wake when tasks stalled for memory 100 ms of a second. */
 static int open_pressure(const struct hf_cgroup *cgroup)
@@ -93,8 +92,7 @@ static void open_wakers(struct watch *watch)
 	watch->pressure_fd = open_pressure(&watch->cgroup);
 }
 
-/* ---- targets ------------------------------------------------------------------------------------
- */
+/* ---- targets --------------------------------------------------------------------------------- */
 
 static void read_name(struct watch_target *target)
 {
@@ -209,8 +207,7 @@ static void scan(struct watch *watch)
 	}
 }
 
-/* ---- thresholds ---------------------------------------------------------------------------------
- */
+/* ---- thresholds ------------------------------------------------------------------------------ */
 
 static struct watch_target *biggest(struct watch *watch)
 {
@@ -371,8 +368,7 @@ static double measure(struct watch *watch)
 	return next_wait(watch, &now);
 }
 
-/* ---- waiting ------------------------------------------------------------------------------------
- */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
 static void drain(struct watch *watch)
 {
@@ -399,8 +395,7 @@ static void wait_for(struct watch *watch, double seconds)
 	drain(watch);
 }
 
-/* ---- life ---------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static struct hf_error *check(const struct hf_watch_options *options)
 {

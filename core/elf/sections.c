@@ -69,8 +69,7 @@ static bool needs_copy(Elf *elf)
 	return smallest && (bytes > MIN_BELIEVED || elf_compress(smallest, 0, 0) < 0);
 }
 
-/* ---- decompressing ----------------------------------------------------------------------------
- */
+/* ---- decompressing --------------------------------------------------------------------------- */
 
 struct section_sink {
 	int fd, write_error;
@@ -144,8 +143,7 @@ static struct hf_error *copy_rest(const struct copy *copy)
 	return NULL;
 }
 
-/* ---- headers ----------------------------------------------------------------------------------
- */
+/* ---- headers --------------------------------------------------------------------------------- */
 
 static struct hf_error *write_native(const struct copy *copy, uint64_t offset, void *native,
 				     size_t bytes, Elf_Type type)
@@ -214,8 +212,7 @@ static struct hf_error *write_header(const struct copy *copy)
 	return hf_error_create(HF_ERR_FORMAT, "%s", elf_errmsg(-1));
 }
 
-/* ---- the whole --------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static struct hf_error *fill_copy(struct copy *copy)
 {

@@ -4,6 +4,7 @@
  * Lookup is a binary search over the sorted segments. Segments that were made from a
  * damaged file may overlap: hf_image_finish() lets the earlier one keep its bytes.
  */
+#include "core/base/search.h"
 #include "core/image/image.h"
 
 #include <elf.h>
@@ -19,18 +20,7 @@ static const uint8_t zero_view[ZERO_VIEW_BYTES];
 
 const struct hf_segment *hf_image_find(const struct hf_image *image, uint64_t address)
 {
-	size_t low = 0, high = image->segments.count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct hf_segment *segment = &image->segments.data[middle];
-		if (address < segment->start)
-			high = middle;
-		else if (address >= segment->end)
-			low = middle + 1;
-		else
-			return segment;
-	}
-	return NULL;
+	return hf_range_at(image->segments.data, image->segments.count, address);
 }
 
 const void *hf_image_at(const struct hf_image *image, uint64_t address, uint64_t *ret_available)
@@ -51,21 +41,36 @@ const void *hf_image_at(const struct hf_image *image, uint64_t address, uint64_t
 
 uint64_t hf_image_next(const struct hf_image *image, uint64_t address, uint64_t end)
 {
-	size_t low = 0, high = image->segments.count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (image->segments.data[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < image->segments.count && image->segments.data[low].start < end; low++) {
-		const struct hf_segment *segment = &image->segments.data[low];
+	size_t first =
+	    hf_first_not(0, image->segments.count, at, image->segments.data[at].end <= address);
+	for (size_t i = first; i < image->segments.count && image->segments.data[i].start < end;
+	     i++) {
+		const struct hf_segment *segment = &image->segments.data[i];
 		uint64_t from = segment->start > address ? segment->start : address;
 		if (from - segment->start < segment->present)
 			return from < end ? from : end;
 	}
 	return end;
+}
+
+uint64_t hf_image_words(const struct hf_image *image, uint64_t *at, uint64_t end,
+			const uint8_t **ret)
+{
+	uint64_t word = image->word_bytes;
+
+	while (*at < end && end - *at >= word) {
+		uint64_t available = 0;
+		*ret = hf_image_at(image, *at, &available);
+		if (available > end - *at)
+			available = end - *at;
+		if (*ret && available >= word)
+			return available / word;
+		uint64_t next = *ret ? *at + word : hf_image_next(image, *at + word, end);
+		if (next >= end || end - next < word)
+			break;
+		*at = next + (word - next % word) % word;
+	}
+	return 0;
 }
 
 bool hf_image_read(const struct hf_image *image, uint64_t address, void *buffer, size_t size)

@@ -67,6 +67,16 @@ const void *hf_image_at(const struct hf_image *image, uint64_t address, uint64_t
  */
 uint64_t hf_image_next(const struct hf_image *image, uint64_t address, uint64_t end);
 
+/*
+ * The words of [*@at, @end) that are there, piece by piece: *@at is moved to the next of them, the
+ * number of those in one piece is returned, 0 at the end, and *@ret is their host view. A word that
+ * is partly absent, or lies in two segments, is left out.
+ *
+ *	for (uint64_t count; (count = hf_image_words(image, &at, end, &data)); at += count * word)
+ */
+uint64_t hf_image_words(const struct hf_image *image, uint64_t *at, uint64_t end,
+			const uint8_t **ret);
+
 /* Copy @size bytes, across segments; false if any byte is absent (@buffer then undefined). */
 bool hf_image_read(const struct hf_image *image, uint64_t address, void *buffer, size_t size);
 

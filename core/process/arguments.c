@@ -24,7 +24,6 @@ enum {
 	VECTOR_WITHIN = 8192,  /* bytes between the vector's start and AT_RANDOM's bytes */
 	WORDS_MOST = 1u << 20, /* of envp and argv: more than ARG_MAX leaves room for */
 	TEXT_MOST = 4096,      /* bytes of command line that are told */
-	NOTE_BYTES = 79,       /* of pr_psargs */
 };
 
 /* Where the vector of AT_ pairs begins; false if it is not found. */
@@ -105,7 +104,8 @@ struct hf_error *process_complete_arguments(struct hf_process *process)
 	uint64_t vector = 0, argv = 0, count = 0;
 	char text[TEXT_MOST] = "";
 
-	bool cut = !*note || strlen(note) >= NOTE_BYTES || process->info.core_kind == HF_CORE_GCORE;
+	bool cut =
+	    !*note || strlen(note) >= PSARGS_BYTES - 1 || process->info.core_kind == HF_CORE_GCORE;
 	if (!cut || !find_vector(process, &vector) ||
 	    !find_argv(&process->image, vector, &argv, &count) ||
 	    !join(&process->image, argv, count, text) || strncmp(text, note, strlen(note)) != 0)

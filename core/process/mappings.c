@@ -19,24 +19,14 @@
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/search.h"
 #include "core/process/private.h"
 
 enum { MAX_UNTOUCHED_BYTES = 1 << 20 };
 
 static const struct file_entry *file_at(const struct hf_process_private *priv, uint64_t address)
 {
-	size_t low = 0, high = priv->files.count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct file_entry *entry = &priv->files.data[middle];
-		if (address < entry->start)
-			high = middle;
-		else if (address >= entry->end)
-			low = middle + 1;
-		else
-			return entry;
-	}
-	return NULL;
+	return hf_range_at(priv->files.data, priv->files.count, address);
 }
 
 /* Files that are memory: nobody's module, and their pages are heap or data like any other. */
@@ -237,18 +227,7 @@ struct hf_error *process_read_mappings(struct hf_process *process)
 
 const struct hf_mapping *hf_process_mapping(const struct hf_process *process, uint64_t address)
 {
-	size_t low = 0, high = process->mappings.count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct hf_mapping *mapping = &process->mappings.data[middle];
-		if (address < mapping->start)
-			high = middle;
-		else if (address >= mapping->end)
-			low = middle + 1;
-		else
-			return mapping;
-	}
-	return NULL;
+	return hf_range_at(process->mappings.data, process->mappings.count, address);
 }
 
 struct hf_error *process_split_mapping(struct hf_process *process, uint64_t address)

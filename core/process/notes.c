@@ -119,10 +119,10 @@ static bool read_prpsinfo(struct hf_process *process, struct hf_cursor *at)
 	process->info.ppid = hf_cursor_u32(at);
 	hf_cursor_seek(at, wide ? 40 : 28);
 	copy_text(at, process->info.command, 16);
-	char arguments[81];
-	copy_text(at, arguments, 80);
+	char arguments[PSARGS_BYTES + 1];
+	copy_text(at, arguments, PSARGS_BYTES);
 	size_t end = strlen(arguments);
-	while (end > 0 && end < 79 && arguments[end - 1] == ' ')
+	while (end > 0 && end < PSARGS_BYTES - 1 && arguments[end - 1] == ' ')
 		arguments[--end] = '\0';
 	const char *kept = hf_strpool_dup(process->priv->strings, arguments);
 	if (kept)

@@ -12,6 +12,8 @@
 #include "core/process/machine.h"
 #include "core/process/process.h"
 
+enum { PSARGS_BYTES = 80 }; /* of pr_psargs in NT_PRPSINFO, its end included */
+
 struct file_entry { /* one line of NT_FILE */
 	uint64_t start, end, offset;
 	const char *path;

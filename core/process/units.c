@@ -11,6 +11,7 @@
 #include <elfutils/libdwfl.h>
 #include <stdlib.h>
 
+#include "core/base/search.h"
 #include "core/base/vec.h"
 
 enum { MAX_RANGES = 1 << 22 };
@@ -40,8 +41,7 @@ void hf_units_destroy(struct hf_units *units)
 	free(units);
 }
 
-/* ---- all of them ------------------------------------------------------------------------------
- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 static bool is_type_unit(uint8_t kind)
 {
@@ -96,8 +96,7 @@ bool hf_units_next(struct hf_unit_walk *walk, struct hf_unit *ret)
 	return true;
 }
 
-/* ---- by address -------------------------------------------------------------------------------
- */
+/* ---- by address ------------------------------------------------------------------------------ */
 
 static struct hf_units *units_of(struct hf_module *module)
 {
@@ -138,15 +137,10 @@ static Dwarf_CU *cu_at(struct hf_units *units, Dwarf *dwarf, Dwarf_Addr pc)
 		units->ranges_ready = true;
 		read_ranges(units, dwarf);
 	}
-	size_t low = 0, high = units->ranges.count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (units->ranges.data[middle].start <= pc)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low && pc < units->ranges.data[low - 1].end ? units->ranges.data[low - 1].cu : NULL;
+	size_t behind =
+	    hf_first_not(0, units->ranges.count, at, units->ranges.data[at].start <= pc);
+	return behind && pc < units->ranges.data[behind - 1].end ? units->ranges.data[behind - 1].cu
+								 : NULL;
 }
 
 bool hf_units_at(struct hf_module *module, uint64_t address, struct hf_unit *ret,
@@ -169,8 +163,7 @@ bool hf_units_at(struct hf_module *module, uint64_t address, struct hf_unit *ret
 	return true;
 }
 
-/* ---- places -----------------------------------------------------------------------------------
- */
+/* ---- places ---------------------------------------------------------------------------------- */
 
 static const struct hf_units *with_splits(struct hf_module *module, Dwarf *dwarf)
 {

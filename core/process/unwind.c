@@ -94,8 +94,7 @@ static bool set_registers(Dwfl_Thread *dwfl_thread, void *thread_arg)
 	return true;
 }
 
-/* ---- one frame ---------------------------------------------------------------------------------
- */
+/* ---- one frame ------------------------------------------------------------------------------- */
 
 static const char *pooled_name(struct hf_process *process, const char *name)
 {
@@ -183,8 +182,7 @@ static int take_frame(Dwfl_Frame *state, void *arg)
 	return thread->frames.count < unwinding->max_frames ? DWARF_CB_OK : DWARF_CB_ABORT;
 }
 
-/* ---- all threads
- * ---------------------------------------------------------------------------------- */
+/* ---- all threads ----------------------------------------------------------------------------- */
 
 static int sp_register(const struct hf_machine *machine)
 {

@@ -128,8 +128,7 @@ uint32_t hf_ctype_field(struct hf_symbols *symbols, uint32_t type, uint64_t offs
 	return 0;
 }
 
-/* ---- all fields -------------------------------------------------------------------------------
- */
+/* ---- all fields ------------------------------------------------------------------------------ */
 
 enum { MAX_FIELD_NAME = 256, MAX_PARTS = 256 };
 

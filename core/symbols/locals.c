@@ -57,8 +57,7 @@ void ctype_locals_destroy(void *memory)
 	free(locals);
 }
 
-/* ---- locations --------------------------------------------------------------------------------
- */
+/* ---- locations ------------------------------------------------------------------------------- */
 
 /* The one operation of a location that holds at @pc. */
 static bool simple_location(Dwarf_Die *die, unsigned name, Dwarf_Addr pc, Dwarf_Op *ret)
@@ -109,8 +108,7 @@ static bool place_of(Dwarf_Die *die, Dwarf_Die *function, Dwarf_Addr pc, struct 
 	return !__builtin_add_overflow(ret->offset, (int64_t)op.number, &ret->offset);
 }
 
-/* ---- one pc -----------------------------------------------------------------------------------
- */
+/* ---- one pc ---------------------------------------------------------------------------------- */
 
 struct reading {
 	struct hf_symbols *symbols;
@@ -224,8 +222,7 @@ static bool read_pc(struct hf_symbols *symbols, struct locals *locals, const str
 	return fine;
 }
 
-/* ---- memory of pcs ----------------------------------------------------------------------------
- */
+/* ---- memory of pcs --------------------------------------------------------------------------- */
 
 static struct pc_entry *entry_of(struct pc_entry *entries, uint32_t count, uint64_t pc)
 {
@@ -280,8 +277,7 @@ static const struct pc_entry *locals_at(struct hf_symbols *symbols, const struct
 	return entry;
 }
 
-/* ---- one frame --------------------------------------------------------------------------------
- */
+/* ---- one frame ------------------------------------------------------------------------------- */
 
 static bool locate(const struct hf_frame *frame, const struct place *place, struct hf_local *local)
 {

@@ -47,8 +47,7 @@ void ctype_functions_destroy(void *functions)
 	free(at);
 }
 
-/* ---- the index --------------------------------------------------------------------------------
- */
+/* ---- the index ------------------------------------------------------------------------------- */
 
 static struct function_slot *slot_of(struct function_slot *slots, uint32_t count, uint64_t start)
 {
@@ -154,8 +153,7 @@ static bool next_hop(Dwarf_Die *die)
 	       dwarf_formref_die(&attribute, die);
 }
 
-/* ---- questions --------------------------------------------------------------------------------
- */
+/* ---- questions ------------------------------------------------------------------------------- */
 
 uint32_t hf_ctype_of_method(struct hf_symbols *symbols, uint64_t function)
 {

@@ -84,7 +84,7 @@ const char *symbols_source_path(struct hf_symbols *symbols, const Dwarf_Die *uni
  * there is a file 0, the unit's own. NULL: unknown. */
 const char *symbols_declaring_file(Dwarf_Die *die);
 
-/* variables.c: sort by address and let the best name win where symbols overlap. */
+/* symbols.c: sort by address and let the best name win where symbols overlap. */
 void symbols_make_disjoint(struct hf_variables *variables);
 struct hf_variable *symbols_variable_starting(struct hf_variables *variables, size_t sorted,
 					      uint64_t address, uint32_t module);

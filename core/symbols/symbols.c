@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/demangle.h"
+#include "core/base/search.h"
 #include "core/symbols/private.h"
 #include "core/symbols/types_private.h"
 
@@ -141,16 +142,11 @@ static int compare_variables(const void *a, const void *b)
 struct hf_variable *symbols_variable_starting(struct hf_variables *variables, size_t sorted,
 					      uint64_t address, uint32_t module)
 {
-	size_t low = 0, high = sorted;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct hf_variable *at = &variables->data[middle];
-		if (at->module < module || (at->module == module && at->address < address))
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	struct hf_variable *found = low < sorted ? &variables->data[low] : NULL;
+	struct hf_variable *all = variables->data;
+	size_t first = hf_first_not(0, sorted, i,
+				    all[i].module < module ||
+					(all[i].module == module && all[i].address < address));
+	struct hf_variable *found = first < sorted ? &all[first] : NULL;
 	return found && found->module == module && found->address == address ? found : NULL;
 }
 
@@ -286,18 +282,10 @@ const struct hf_variables *hf_symbols_tls_variables(const struct hf_symbols *sym
 /* Modules are in address order and so are their variables: one array, one search. */
 const struct hf_variable *hf_symbols_variable_at(const struct hf_symbols *symbols, uint64_t address)
 {
-	size_t low = 0, high = symbols->variables.count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct hf_variable *at = &symbols->variables.data[middle];
-		if (address < at->address)
-			high = middle;
-		else if (address - at->address >= at->size)
-			low = middle + 1;
-		else
-			return at;
-	}
-	return NULL;
+	const struct hf_variable *all = symbols->variables.data;
+	size_t behind = hf_first_not(0, symbols->variables.count, i, all[i].address <= address);
+	return behind && address - all[behind - 1].address < all[behind - 1].size ? &all[behind - 1]
+										  : NULL;
 }
 
 static bool find_symbol(const struct hf_symbols *symbols, uint32_t module, const char *name,

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/search.h"
 #include "core/process/units.h"
 #include "core/symbols/types_private.h"
 
@@ -62,8 +63,7 @@ bool ctype_language_is_c(struct hf_symbols *symbols, uint32_t module, const Dwar
 	return is_c(ctype_names(symbols, module), &unit);
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static bool is_structure(int tag)
 {
@@ -84,22 +84,17 @@ struct name_walk {
 static uint32_t named_in(const struct name_walk *walk, Dwarf_Die *die)
 {
 	const struct type_names *names = walk->names;
-	uint32_t low = walk->first, high = (uint32_t)names->scopes.count;
+	uint32_t count = (uint32_t)names->scopes.count;
 	Dwarf_Attribute attribute;
 	Dwarf_Die declared;
 
 	if (!dwarf_attr(die, DW_AT_specification, &attribute) ||
 	    !dwarf_formref_die(&attribute, &declared))
 		return walk->scopes[walk->depth];
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (names->scopes.data[middle].start < (const uint8_t *)declared.addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < names->scopes.count && names->scopes.data[low].start == declared.addr
-		   ? names->scopes.data[low].outer
+	uint32_t found = hf_first_not(
+	    walk->first, count, at, names->scopes.data[at].start < (const uint8_t *)declared.addr);
+	return found < count && names->scopes.data[found].start == declared.addr
+		   ? names->scopes.data[found].outer
 		   : walk->scopes[walk->depth];
 }
 
@@ -292,20 +287,13 @@ void ctype_names_deinit(struct type_names *names)
 	*names = (struct type_names){0};
 }
 
-/* ---- asking -----------------------------------------------------------------------------------
- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 static const struct scope_unit *unit_of(const struct type_names *names, const uint8_t *addr)
 {
-	size_t low = 0, high = names->units.count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (names->units.data[middle].start <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low ? &names->units.data[low - 1] : NULL;
+	size_t behind =
+	    hf_first_not(0, names->units.count, at, names->units.data[at].start <= addr);
+	return behind ? &names->units.data[behind - 1] : NULL;
 }
 
 /* Does the scope, which starts before @addr, end behind it? A last child ends with its parent. */
@@ -320,18 +308,12 @@ static bool inside(const struct type_names *names, uint32_t scope, const uint8_t
 static uint32_t scope_around(const struct type_names *names, const struct scope_unit *unit,
 			     const uint8_t *addr)
 {
-	uint32_t low = unit->first, high = unit->first + unit->count;
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (names->scopes.data[middle].start < addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	uint32_t at = low > unit->first ? low - 1 : HF_NO_INDEX;
+	uint32_t end = unit->first + unit->count;
+	uint32_t next = hf_first_not(unit->first, end, i, names->scopes.data[i].start < addr);
+	uint32_t at = next > unit->first ? next - 1 : HF_NO_INDEX;
 	/* A scope itself knows better where it is named. */
-	if (low < unit->first + unit->count && names->scopes.data[low].start == addr)
-		return names->scopes.data[low].outer;
+	if (next < end && names->scopes.data[next].start == addr)
+		return names->scopes.data[next].outer;
 	while (at != HF_NO_INDEX && !inside(names, at, addr))
 		at = names->scopes.data[at].parent;
 	return at;

@@ -100,8 +100,7 @@ void hf_help_command(const struct hf_command *command, FILE *to)
 		print_figures(to);
 }
 
-/* ---- manual pages
- * ------------------------------------------------------------------------------------ */
+/* ---- manual pages ---------------------------------------------------------------------------- */
 
 /* Text for man(7): backslashes, hyphens and leading dots must not be obeyed. */
 static void roff(FILE *to, const char *text)

@@ -13,8 +13,7 @@
 #include "core/base/cleanup.h"
 #include "heapwalk/cli/commands.h"
 
-/* ---- numbers ------------------------------------------------------------------------------------
- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 static struct hf_error *parse_count(const char *name, const char *text, uint64_t max, uint64_t *ret)
 {
@@ -109,8 +108,7 @@ struct hf_error *hf_option_take(const struct hf_option *option, const char *text
 	}
 }
 
-/* ---- options of their own -----------------------------------------------------------------------
- */
+/* ---- options of their own -------------------------------------------------------------------- */
 
 struct hf_error *hf_take_roots(const char *list, struct hf_options *options)
 {

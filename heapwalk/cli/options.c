@@ -18,8 +18,7 @@
 #include "heapwalk/cli/option_values.h"
 #include "heapwalk/cli/similar.h"
 
-/* ---- positional words
- * --------------------------------------------------------------------------------- */
+/* ---- positional words ------------------------------------------------------------------------ */
 
 enum word_kind { WORD_CORE, WORD_BINARY, WORD_PID, WORD_FILE, WORD_OTHER };
 

@@ -115,8 +115,7 @@ static void tell_timing(const struct hf_analysis *analysis)
 				hf_extents_memory(analysis->extents)));
 }
 
-/* ---- where output goes --------------------------------------------------------------------------
- */
+/* ---- where output goes ----------------------------------------------------------------------- */
 
 static const char *pager_command(void)
 {
@@ -198,8 +197,7 @@ struct hf_error *hf_sink_close(struct hf_sink *sink, const struct hf_options *op
 	return options->output ? hf_whole_file_end(&sink->file, err) : err;
 }
 
-/* ---- gates
- * --------------------------------------------------------------------------------------- */
+/* ---- gates ----------------------------------------------------------------------------------- */
 
 struct hf_error *hf_run_test_gates(const struct hf_options *options, hf_gate_test_fn *test,
 				   void *ctx, struct hf_gate_results *ret)
@@ -251,8 +249,7 @@ int hf_run_gates(const struct hf_options *options, struct hf_analysis *analysis)
 	return status;
 }
 
-/* ---- commands
- * ------------------------------------------------------------------------------------ */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 /* @word is neither the core nor the program, and @command has no use for it. */
 static struct hf_error *one_too_many(const struct hf_command *command, const char *word)
@@ -435,8 +432,7 @@ int hf_run_view(const struct hf_command *command, struct hf_options *options)
 	return status;
 }
 
-/* ---- query
- * ---------------------------------------------------------------------------------------- */
+/* ---- query ----------------------------------------------------------------------------------- */
 
 static struct hf_error *print_log_alone(const struct hf_oomlog *log,
 					const struct hf_options *options)

@@ -120,8 +120,7 @@ static struct hf_error *print_pair(const struct hf_command *command, struct hf_o
 	return err;
 }
 
-/* ---- gates --------------------------------------------------------------------------------------
- */
+/* ---- gates ----------------------------------------------------------------------------------- */
 
 static struct hf_error *growth_of(const struct hf_gate *gate, const struct hf_diff *diff,
 				  struct hf_diff_growth *ret)

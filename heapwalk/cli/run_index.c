@@ -68,8 +68,7 @@ struct hf_index *hf_run_index(const struct hf_options *options)
 	return index;
 }
 
-/* ---- answers ----------------------------------------------------------------------------------
- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 /* Does the answer depend on nothing but the analysis and these options? */
 static bool can_be_kept(const struct hf_command *command, const struct hf_view_options *view)
@@ -213,8 +212,7 @@ static void wait_for_helpers(const struct keeping *keeping)
 	}
 }
 
-/* ---- the analysis -----------------------------------------------------------------------------
- */
+/* ---- the analysis ---------------------------------------------------------------------------- */
 
 static bool is_worth_it(const struct hf_options *options, const struct hf_analysis *analysis)
 {

@@ -30,8 +30,7 @@ struct watcher {
 	unsigned hook_count;
 };
 
-/* ---- what happens
- * -------------------------------------------------------------------------------- */
+/* ---- what happens ---------------------------------------------------------------------------- */
 
 static const char *kind_name(enum hf_watch_event_kind kind)
 {
@@ -122,8 +121,7 @@ static void on_event(void *ctx, const struct hf_watch_event *event)
 		run_hook(watcher, event);
 }
 
-/* ---- a command of our own
- * ------------------------------------------------------------------------ */
+/* ---- a command of our own -------------------------------------------------------------------- */
 
 struct started {
 	pid_t pid;
@@ -172,8 +170,7 @@ static int status_of(const struct hf_watch_result *result)
 					 : EXIT_SIGNAL + WTERMSIG(result->status);
 }
 
-/* ---- the command
- * ------------------------------------------------------------------------------------ */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static struct hf_error *check(const struct hf_options *options)
 {

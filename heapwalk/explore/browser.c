@@ -56,8 +56,7 @@ static bool is_object(const struct hf_browser *browser, uint32_t node)
 	return node < hf_graph_objects(browser->analysis->graph);
 }
 
-/* ---- levels -------------------------------------------------------------------------------------
- */
+/* ---- levels ---------------------------------------------------------------------------------- */
 
 /* What a list is of, for the line of where one is: the caller frees it. */
 static char *title_of(const struct hf_browser *browser, const struct hf_list *list, uint32_t focus)
@@ -160,8 +159,7 @@ void hf_browser_destroy(struct hf_browser *browser)
 	free(browser);
 }
 
-/* ---- the cursor ---------------------------------------------------------------------------------
- */
+/* ---- the cursor ------------------------------------------------------------------------------ */
 
 struct hf_error *hf_browser_line(struct hf_browser *browser, uint64_t index, struct hf_line *ret)
 {
@@ -203,8 +201,7 @@ struct hf_error *hf_browser_selected(struct hf_browser *browser, uint32_t *ret)
 	return err;
 }
 
-/* ---- going --------------------------------------------------------------------------------------
- */
+/* ---- going ----------------------------------------------------------------------------------- */
 
 struct hf_error *hf_browser_open(struct hf_browser *browser, enum hf_list_kind kind, bool *ret)
 {
@@ -288,8 +285,7 @@ struct hf_error *hf_browser_jump(struct hf_browser *browser, const char *text, u
 	return NULL;
 }
 
-/* ---- how it is shown ----------------------------------------------------------------------------
- */
+/* ---- how it is shown ------------------------------------------------------------------------- */
 
 static struct hf_error *refresh(struct hf_browser *browser)
 {

@@ -90,8 +90,7 @@ static char *make_name(const struct hf_lines *lines, const struct hf_list *list,
 	return escaped(text);
 }
 
-/* ---- notes --------------------------------------------------------------------------------------
- */
+/* ---- notes ----------------------------------------------------------------------------------- */
 
 struct pointer {
 	uint32_t target;
@@ -199,8 +198,7 @@ static char *make_note(const struct hf_lines *lines, const struct hf_list *list,
 	return text ? escaped(text) : strdup("");
 }
 
-/* ---- lines --------------------------------------------------------------------------------------
- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 struct hf_error *hf_lines_make(struct hf_lines *lines, const struct hf_level *level, uint32_t row,
 			       struct hf_line *ret)

@@ -17,8 +17,7 @@ static bool is_object(const struct hf_analysis *analysis, uint32_t node)
 	return node < hf_graph_objects(analysis->graph);
 }
 
-/* ---- members ------------------------------------------------------------------------------------
- */
+/* ---- members --------------------------------------------------------------------------------- */
 
 /* @node or the next of its siblings that is an object of @type; HF_NO_NODE. */
 static uint32_t same_type(const struct hf_analysis *analysis, uint32_t node, uint32_t type,
@@ -72,8 +71,7 @@ void hf_subject_each(const struct hf_analysis *analysis, const struct hf_subject
 	}
 }
 
-/* ---- names --------------------------------------------------------------------------------------
- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 struct hf_error *hf_names_create(const struct hf_analysis *analysis, struct hf_names **ret)
 {
@@ -116,8 +114,7 @@ const char *hf_names_of(struct hf_names *names, uint32_t node)
 	return *name ? *name : "?";
 }
 
-/* ---- reading rows -------------------------------------------------------------------------------
- */
+/* ---- reading rows ---------------------------------------------------------------------------- */
 
 struct reader {
 	struct hf_list *list;
@@ -313,8 +310,7 @@ static struct hf_error *read_rows(struct hf_list *list)
 	return err;
 }
 
-/* ---- figures and order --------------------------------------------------------------------------
- */
+/* ---- figures and order ----------------------------------------------------------------------- */
 
 static const struct hf_group *group_of(const struct hf_list *list, uint32_t row)
 {
@@ -381,8 +377,7 @@ static bool row_before(const void *ctx, uint32_t a, uint32_t b)
 	return order ? (list->reverse ? order > 0 : order < 0) : a < b;
 }
 
-/* ---- lists --------------------------------------------------------------------------------------
- */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 struct hf_error *hf_list_refresh(struct hf_list *list)
 {

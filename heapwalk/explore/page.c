@@ -87,8 +87,7 @@ struct hf_page *hf_page_text(const char *title, const char *text)
 	return page;
 }
 
-/* ---- views --------------------------------------------------------------------------------------
- */
+/* ---- views ----------------------------------------------------------------------------------- */
 
 static struct hf_error *print_doc(const struct hf_doc *doc, unsigned width, char **ret)
 {
@@ -151,8 +150,7 @@ struct hf_error *hf_page_view(struct hf_analysis *analysis, hf_view_fn *view, co
 	return err;
 }
 
-/* ---- dumps --------------------------------------------------------------------------------------
- */
+/* ---- dumps ----------------------------------------------------------------------------------- */
 
 struct hf_error *hf_page_dump(struct hf_analysis *analysis, uint32_t node, struct hf_page **ret)
 {
@@ -256,8 +254,7 @@ static void word_line(const struct hf_page *page, uint64_t offset, char *to, con
 		snprintf(to, (size_t)(end - to), "%s + %" PRIu64, safe, into);
 }
 
-/* ---- lines --------------------------------------------------------------------------------------
- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 const char *hf_page_title(const struct hf_page *page)
 {

@@ -58,8 +58,7 @@ static void show_page(struct screen *screen, struct hf_page *page)
 	screen->page_top = screen->page_left = 0;
 }
 
-/* ---- prompts ------------------------------------------------------------------------------------
- */
+/* ---- prompts --------------------------------------------------------------------------------- */
 
 static void ask(struct screen *screen, enum prompt_kind kind, const char *typed)
 {
@@ -122,8 +121,7 @@ void screen_answer(struct screen *screen)
 	}
 }
 
-/* ---- pages --------------------------------------------------------------------------------------
- */
+/* ---- pages ----------------------------------------------------------------------------------- */
 
 static void scroll_page(struct screen *screen, uint64_t up, uint64_t down)
 {
@@ -194,8 +192,7 @@ static void act_on_page(struct screen *screen, enum screen_action action)
 	}
 }
 
-/* ---- the list -----------------------------------------------------------------------------------
- */
+/* ---- the list -------------------------------------------------------------------------------- */
 
 static void move(struct screen *screen, uint64_t up, uint64_t down)
 {

@@ -101,8 +101,7 @@ static void put_strip(const struct screen *screen, int row, const char *text, co
 	attroff(A_REVERSE);
 }
 
-/* ---- the list -----------------------------------------------------------------------------------
- */
+/* ---- the list -------------------------------------------------------------------------------- */
 
 static void draw_title(const struct screen *screen)
 {
@@ -293,8 +292,7 @@ static void draw_status(const struct screen *screen)
 	put_strip(screen, screen->rows - 2, left, right);
 }
 
-/* ---- the last line ------------------------------------------------------------------------------
- */
+/* ---- the last line --------------------------------------------------------------------------- */
 
 static void draw_last(const struct screen *screen)
 {
@@ -334,8 +332,7 @@ void screen_draw_message(const struct screen *screen, const char *message)
 	refresh();
 }
 
-/* ---- pages --------------------------------------------------------------------------------------
- */
+/* ---- pages ----------------------------------------------------------------------------------- */
 
 static const char *skip_columns(const char *text, unsigned columns)
 {

@@ -240,8 +240,7 @@ static bool choose_class(struct glibc *glibc, uint64_t bins, uint64_t symbol_par
 	return true;
 }
 
-/* ---- libc's version ---------------------------------------------------------------------------
- */
+/* ---- libc's version -------------------------------------------------------------------------- */
 
 static int version_in(const uint8_t *data, uint64_t size)
 {
@@ -279,8 +278,7 @@ static int libc_version(const struct glibc *glibc, const struct hf_module *modul
 	return version >= 17 && version < 100 ? version : 0;
 }
 
-/* ---- where to look ----------------------------------------------------------------------------
- */
+/* ---- where to look --------------------------------------------------------------------------- */
 
 static bool bins_by_symbol(struct glibc *glibc, uint32_t module, uint64_t *ret_bins,
 			   uint64_t *ret_par)
@@ -345,8 +343,7 @@ static bool find_bins(struct glibc *glibc, uint64_t *ret_bins, uint64_t *ret_par
 	return false;
 }
 
-/* ---- the layout by DWARF ------------------------------------------------------------------------
- */
+/* ---- the layout by DWARF --------------------------------------------------------------------- */
 
 /* Offsets that libc's own DWARF gives must agree; where they do not, DWARF is right. */
 static bool layout_from_dwarf(struct glibc *glibc)
@@ -421,8 +418,7 @@ static void read_par(struct glibc *glibc)
 		glibc->layout.heap_max = 4 * huge;
 }
 
-/* ---- without the main arena
- * ---------------------------------------------------------------------- */
+/* ---- without the main arena ------------------------------------------------------------------ */
 
 /* Is memory missing where the main arena would be? */
 static bool main_arena_missing(const struct glibc *glibc)

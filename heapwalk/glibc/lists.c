@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/search.h"
 #include "heapwalk/glibc/brent.h"
 #include "heapwalk/glibc/glibc.h"
 
@@ -33,7 +34,6 @@ static int compare_chunks(const void *a, const void *b)
 	return (int)y->state - (int)x->state; /* a bin's word before a cache's */
 }
 
-/* Sort by chunk and drop doubles, which are double frees. */
 /* What free() says when it is given a block of @state again. */
 static const char *twice_text(uint8_t state)
 {
@@ -42,6 +42,7 @@ static const char *twice_text(uint8_t state)
 					   : "double free or corruption (!prev)";
 }
 
+/* Sort by chunk and drop doubles, which are double frees. */
 void glibc_sort_free(struct glibc *glibc)
 {
 	struct glibc_free_list *list = &glibc->free;
@@ -78,15 +79,7 @@ void glibc_sort_free(struct glibc *glibc)
 
 size_t glibc_free_from(const struct glibc *glibc, uint64_t chunk)
 {
-	size_t low = 0, high = glibc->free.count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (glibc->free.data[middle].chunk < chunk)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return hf_first_not(0, glibc->free.count, i, glibc->free.data[i].chunk < chunk);
 }
 
 bool glibc_plausible_node(const struct glibc *glibc, uint64_t chunk, uint32_t arena)
@@ -253,8 +246,7 @@ static struct hf_error *walk_fastbin(struct glibc *glibc, uint32_t arena, uint32
 	return count == 0 || hf_vec_push(&glibc->base.bins, row) ? NULL : hf_error_nomem();
 }
 
-/* ---- all
- * ------------------------------------------------------------------------------------------ */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 static void add_top(struct glibc *glibc, uint32_t index)
 {

@@ -88,8 +88,7 @@ bool glibc_mmapped_at(const struct glibc *glibc, uint64_t start, uint64_t limit,
 	return plain.length <= limit - start;
 }
 
-/* ---- where to look ----------------------------------------------------------------------------
- */
+/* ---- where to look --------------------------------------------------------------------------- */
 
 /* Writable memory without a module: huge pages of malloc appear as a file. */
 static bool may_hold(const struct hf_mapping *mapping)
@@ -189,8 +188,7 @@ static struct hf_error *each_part(const struct glibc *glibc, hf_span_fn *fn, voi
 	return err;
 }
 
-/* ---- a header that is broken ------------------------------------------------------------------
- */
+/* ---- a header that is broken ----------------------------------------------------------------- */
 
 struct gap_search {
 	uint64_t length, start;

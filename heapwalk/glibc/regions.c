@@ -9,6 +9,7 @@
  */
 #include <stdlib.h>
 
+#include "core/base/search.h"
 #include "heapwalk/glibc/glibc.h"
 
 enum {
@@ -49,8 +50,7 @@ static struct hf_error *add_own(struct glibc *glibc, uint64_t start, uint64_t en
 	return start >= end || hf_vec_push(&glibc->base.own, range) ? NULL : hf_error_nomem();
 }
 
-/* ---- arenas ------------------------------------------------------------------------------------
- */
+/* ---- arenas ---------------------------------------------------------------------------------- */
 
 static struct hf_error *add_arena(struct glibc *glibc, uint64_t address)
 {
@@ -278,8 +278,7 @@ static struct hf_error *add_thread_arena(struct glibc *glibc, uint32_t index)
 	return NULL;
 }
 
-/* ---- the main arena
- * ------------------------------------------------------------------------------ */
+/* ---- the main arena -------------------------------------------------------------------------- */
 
 /*
  * Follow chunks from @start while they are plausible. True if the chain ends at @top, or
@@ -410,8 +409,7 @@ static struct hf_error *add_main_arena(struct glibc *glibc)
 	return err;
 }
 
-/* ---- without the main arena
- * ---------------------------------------------------------------------- */
+/* ---- without the main arena ------------------------------------------------------------------ */
 
 /*
  * May a brk heap's chunks begin at @start? They must lead to @limit, whose last one is the top, or
@@ -480,8 +478,7 @@ static struct hf_error *find_without_main(struct glibc *glibc)
 	return err;
 }
 
-/* ---- all ----------------------------------------------------------------------------------------
- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 static int compare_starts(const void *a, const void *b)
 {
@@ -526,18 +523,9 @@ void glibc_sort_regions(struct glibc *glibc)
 
 uint32_t glibc_region_at(const struct glibc *glibc, uint64_t address)
 {
-	size_t low = 0, high = glibc->base.regions.count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct hf_heap_region *region = &glibc->base.regions.data[middle];
-		if (address < region->start)
-			high = middle;
-		else if (address >= region->end)
-			low = middle + 1;
-		else
-			return (uint32_t)middle;
-	}
-	return UINT32_MAX;
+	const struct hf_heap_region *all = glibc->base.regions.data;
+	const struct hf_heap_region *region = hf_range_at(all, glibc->base.regions.count, address);
+	return region ? (uint32_t)(region - all) : UINT32_MAX;
 }
 
 struct hf_error *glibc_find_regions(struct glibc *glibc)

@@ -20,8 +20,7 @@ struct saved_heap {
 	struct hf_mallinfo2 info;
 };
 
-/* ---- walks --------------------------------------------------------------------------------------
- */
+/* ---- walks ----------------------------------------------------------------------------------- */
 
 void glibc_save(const struct hf_allocator *allocator, struct hf_stash_writer *writer)
 {

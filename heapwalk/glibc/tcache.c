@@ -144,8 +144,7 @@ static bool slot_valid(const struct glibc *glibc, const struct cache *cache, uns
 	       (evidence.used > 0 || cache->layout->inverted || first);
 }
 
-/* ---- finding
- * -------------------------------------------------------------------------------------- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 static bool tls_word(const struct glibc *glibc, const struct hf_thread *thread, uint64_t offset,
 		     uint64_t *ret)
@@ -196,8 +195,7 @@ static bool known_cache(const struct glibc *glibc, uint64_t mem)
 	return false;
 }
 
-/* ---- walking
- * -------------------------------------------------------------------------------------- */
+/* ---- walking --------------------------------------------------------------------------------- */
 
 /*
  * Entries bear a key from 2.29 on; a backport may have it, but need not. Where nothing tells the
@@ -468,8 +466,7 @@ static struct hf_error *walk_thread(struct glibc *glibc, uint32_t index, const s
 	return err;
 }
 
-/* ---- by content
- * -------------------------------------------------------------------------------------- */
+/* ---- by content ------------------------------------------------------------------------------ */
 
 struct candidates {
 	const struct glibc *glibc;

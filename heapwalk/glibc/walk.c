@@ -13,6 +13,7 @@
  * Invariants: chunks come out ascending and disjoint; every step moves forward; the walk of a
  * region writes only that region's data, so different regions may be walked in parallel.
  */
+#include "core/base/search.h"
 #include "heapwalk/glibc/walk.h"
 
 #include <stdio.h>
@@ -25,8 +26,7 @@ enum {
 	PLAUSIBLE_STEPS = 24,	 /* chunks that a resumed chain must make sense for */
 };
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static bool refill(struct glibc_walker *walker, uint64_t address)
 {
@@ -60,8 +60,7 @@ static bool size_word(struct glibc_walker *walker, uint64_t chunk, uint64_t *ret
 	return true;
 }
 
-/* ---- plausibility
- * -------------------------------------------------------------------------------- */
+/* ---- plausibility ---------------------------------------------------------------------------- */
 
 static bool good_size(const struct glibc_walker *walker, uint64_t at, uint64_t word)
 {
@@ -148,8 +147,7 @@ static uint64_t resume_after(struct glibc_walker *walker, uint64_t at)
 	return limit;
 }
 
-/* ---- the walk
- * ------------------------------------------------------------------------------------- */
+/* ---- the walk -------------------------------------------------------------------------------- */
 
 void glibc_walker_init(struct glibc_walker *walker, const struct glibc *glibc, uint32_t region,
 		       uint64_t from, bool quiet)
@@ -193,15 +191,8 @@ static bool give(struct glibc_walker *walker, struct hf_chunk *chunk, uint64_t s
 
 static bool is_tcache_struct(const struct glibc *glibc, uint64_t mem)
 {
-	size_t low = 0, high = glibc->tcaches.count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (glibc->tcaches.data[middle] < mem)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < glibc->tcaches.count && glibc->tcaches.data[low] == mem;
+	size_t at = hf_first_not(0, glibc->tcaches.count, i, glibc->tcaches.data[i] < mem);
+	return at < glibc->tcaches.count && glibc->tcaches.data[at] == mem;
 }
 
 /* Foreign memory between two parts of a brk heap: what another sbrk caller took. */
@@ -546,8 +537,7 @@ bool glibc_walker_next(struct glibc_walker *walker, struct hf_chunk *chunk)
 	return true;
 }
 
-/* ---- the ops
- * ---------------------------------------------------------------------------------------- */
+/* ---- the ops --------------------------------------------------------------------------------- */
 
 static void count_chunk(struct glibc_region *walk, const struct hf_chunk *chunk)
 {

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "core/base/parallel.h"
+#include "core/base/search.h"
 
 enum { TASK_OBJECTS = 1 << 16 };
 
@@ -33,18 +34,11 @@ struct search {
 /* Index of the block that holds @value, or UINT32_MAX. */
 static uint32_t block_at(const struct hf_free_blocks *blocks, uint64_t value)
 {
-	size_t low = 0, high = blocks->count;
+	size_t behind = hf_first_not(0, blocks->count, i, blocks->data[i].start <= value);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (blocks->data[middle].start <= value)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == 0 || value >= blocks->data[low - 1].end)
+	if (behind == 0 || value >= blocks->data[behind - 1].end)
 		return UINT32_MAX;
-	return (uint32_t)(low - 1);
+	return (uint32_t)(behind - 1);
 }
 
 static void offer(const struct search *search, struct task *task, struct hf_dangling pointer)

@@ -59,8 +59,7 @@ bool hf_big_grow(struct hf_bigmem_account *account, void **data, size_t *capacit
 	return true;
 }
 
-/* ---- numbering ----------------------------------------------------------------------------------
- */
+/* ---- numbering ------------------------------------------------------------------------------- */
 
 static uint32_t give_number(struct search *search, uint32_t row, uint32_t parent, uint32_t source)
 {
@@ -143,8 +142,7 @@ static void number_all(struct search *search)
 	}
 }
 
-/* ---- in-edges that are not in the tree, by target
- * ---------------------------------------------------- */
+/* ---- in-edges that are not in the tree, by target -------------------------------------------- */
 
 struct in_edges {
 	uint32_t *start;  /* number -> first; count + 2 entries */
@@ -183,8 +181,7 @@ static void in_edges_free(struct search *search, struct in_edges *in)
 	hf_bigmem_free(account, in->source, in->pairs * sizeof(uint32_t));
 }
 
-/* ---- Semi-NCA
- * ------------------------------------------------------------------------------------------- */
+/* ---- Semi-NCA -------------------------------------------------------------------------------- */
 
 struct semi_nca {
 	uint32_t *ancestor, *label, *semi;
@@ -257,8 +254,7 @@ static struct hf_error *compute_idoms(struct search *search, const struct in_edg
 	return search->failed ? hf_error_nomem() : NULL;
 }
 
-/* ---- results
- * -------------------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 /* Into @order's sources: those of nodes without many are immediate dominators already. */
 static void write_idoms(struct search *search, struct hf_order *order)

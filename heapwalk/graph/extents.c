@@ -15,10 +15,10 @@
 #include <string.h>
 
 #include "core/base/parallel.h"
+#include "core/base/search.h"
 #include "heapwalk/graph/extents_private.h"
 
-/* ---- counting bits
- * -------------------------------------------------------------------------------------------- */
+/* ---- counting bits --------------------------------------------------------------------------- */
 
 /* Number of bits at or before @bit in @block, plus the objects before the block. */
 static inline __attribute__((always_inline)) uint64_t count_through(const uint64_t *block,
@@ -350,22 +350,13 @@ void hf_extents_destroy(struct hf_extents *extents)
 	free(extents);
 }
 
-/* ---- looking up --------------------------------------------------------------------------------
- */
+/* ---- looking up ------------------------------------------------------------------------------ */
 
 static uint32_t region_of(const struct hf_extents *extents, uint64_t address)
 {
-	uint32_t low = 0, high = extents->region_count;
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (address < extents->regions[middle].start)
-			high = middle;
-		else if (address >= extents->regions[middle].end)
-			low = middle + 1;
-		else
-			return middle;
-	}
-	return UINT32_MAX;
+	const struct region_index *region =
+	    hf_range_at(extents->regions, extents->region_count, address);
+	return region ? (uint32_t)(region - extents->regions) : UINT32_MAX;
 }
 
 void hf_extents_locate(const struct hf_extents *extents, uint64_t address, uint32_t *region_hint,
@@ -430,19 +421,12 @@ uint32_t hf_extents_find(const struct hf_extents *extents, uint64_t address)
 
 uint32_t hf_extents_before(const struct hf_extents *extents, uint64_t address)
 {
-	uint32_t low = 0, high = extents->count;
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (hf_extents_address(extents, middle) <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low ? low - 1 : HF_NO_OBJECT;
+	uint32_t behind =
+	    hf_first_not(0, extents->count, id, hf_extents_address(extents, id) <= address);
+	return behind ? behind - 1 : HF_NO_OBJECT;
 }
 
-/* ---- facts of one object
- * -------------------------------------------------------------------------- */
+/* ---- facts of one object --------------------------------------------------------------------- */
 
 uint32_t hf_extents_count(const struct hf_extents *extents)
 {
@@ -462,15 +446,8 @@ void hf_extents_prefetch_size(const struct hf_extents *extents, uint32_t id)
 
 static uint64_t far_address(const struct hf_extents *extents, uint32_t id)
 {
-	size_t low = 0, high = extents->far.count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (extents->far.data[middle].id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < extents->far.count ? extents->far.data[low].address : 0;
+	size_t at = hf_first_not(0, extents->far.count, i, extents->far.data[i].id < id);
+	return at < extents->far.count ? extents->far.data[at].address : 0;
 }
 
 uint64_t hf_extents_address(const struct hf_extents *extents, uint32_t id)
@@ -493,15 +470,10 @@ uint64_t hf_extents_chunk_bytes(const struct hf_extents *extents, uint32_t id)
 
 static bool is_allocators(const struct hf_extents *extents, uint32_t id)
 {
-	size_t low = 0, high = extents->allocator_ids.count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (extents->allocator_ids.data[middle] < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < extents->allocator_ids.count && extents->allocator_ids.data[low] == id;
+	const uint32_t *ids = extents->allocator_ids.data;
+	size_t count = extents->allocator_ids.count;
+	size_t at = hf_first_not(0, count, i, ids[i] < id);
+	return at < count && ids[at] == id;
 }
 
 /* The region that holds object @id: the last whose first id is not above it. */

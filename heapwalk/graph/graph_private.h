@@ -7,8 +7,9 @@
  * among the block's long rows:
  *
  *	link[object].row   HF_NO_NODE            no target
- *	                   HF_ROW_LONG + k       targets[rows[k]] .. targets[rows[k + 1]] of its
- *block else                  the only target, with HF_EDGE_INTERIOR
+ *	                   HF_ROW_LONG + k       targets[rows[k]] .. targets[rows[k + 1]]
+ *	                                         of its block
+ *	                   else                  the only target, with HF_EDGE_INTERIOR
  *
  * Ids of objects end before HF_ROW_LONG, so the three cannot be taken for one another. `mark`
  * stands beside it, so that a visit costs one memory access: while the search runs it is the

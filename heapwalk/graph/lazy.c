@@ -13,8 +13,7 @@ enum {
 	AHEAD = 32
 }; /* so much earlier memory is asked for: a miss costs as long as dozens of steps */
 
-/* ---- who points here
- * ------------------------------------------------------------------------------ */
+/* ---- who points here ------------------------------------------------------------------------- */
 
 typedef void row_fn(struct hf_graph *graph, uint32_t source, uint32_t target);
 typedef void fetch_fn(const struct hf_graph *graph, uint32_t target);
@@ -96,8 +95,7 @@ struct hf_error *hf_graph_in(struct hf_graph *graph, uint32_t object, const uint
 	return NULL;
 }
 
-/* ---- the dominator tree downward
- * --------------------------------------------------------------------- */
+/* ---- the dominator tree downward ------------------------------------------------------------- */
 
 static struct hf_error *make_children(struct hf_graph *graph)
 {
@@ -212,8 +210,7 @@ struct hf_error *hf_graph_children(struct hf_graph *graph, uint32_t node, uint64
 	return NULL;
 }
 
-/* ---- depths -------------------------------------------------------------------------------------
- */
+/* ---- depths ---------------------------------------------------------------------------------- */
 
 /* From @node up to one whose depth is known (not 0: the root's is kept as 1), and down again. */
 static void climb(const struct hf_graph *graph, uint32_t node, uint32_t *depth)

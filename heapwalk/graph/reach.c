@@ -97,8 +97,7 @@ static inline void fetch_ahead(const struct reach *reach)
 		__builtin_prefetch(&graph->link[HF_EDGE_NODE(targets[i])], 1);
 }
 
-/* ---- what the roots reach -----------------------------------------------------------------------
- */
+/* ---- what the roots reach -------------------------------------------------------------------- */
 
 /* Follow the edges of a row that are interior, or that are not; returns whether others are left. */
 static bool follow_some(struct reach *reach, uint32_t position, const uint32_t *targets,
@@ -206,8 +205,7 @@ static bool tell_kinds(struct reach *reach, uint32_t possible)
 	return any_lost;
 }
 
-/* ---- the lost
- * -------------------------------------------------------------------------------------- */
+/* ---- the lost -------------------------------------------------------------------------------- */
 
 static void lead(struct reach *reach, uint32_t leader)
 {
@@ -266,8 +264,7 @@ static struct hf_error *reach_lost(struct reach *reach)
 	return err;
 }
 
-/* ---- joins
- * ----------------------------------------------------------------------------------------- */
+/* ---- joins ----------------------------------------------------------------------------------- */
 
 /* A second pointer from the same source joins nothing, nor does any to the super root's children.
  */

@@ -144,8 +144,7 @@ static void scanner_init(struct scanner *scanner, const struct hf_graph *graph, 
 	scanner->window_bytes = scanner->window_start = 0;
 }
 
-/* ---- objects
- * ------------------------------------------------------------------------------------- */
+/* ---- objects --------------------------------------------------------------------------------- */
 
 struct object_rows {
 	struct hf_graph *graph;
@@ -283,8 +282,7 @@ static struct hf_error *scan_objects(struct hf_graph *graph)
 	return NULL;
 }
 
-/* ---- roots
- * ---------------------------------------------------------------------------------------- */
+/* ---- roots ----------------------------------------------------------------------------------- */
 
 struct root_edge {
 	uint32_t holder, target;

@@ -6,8 +6,8 @@
  *
  * A segment's length stands before it: small records are collected up to SEGMENT_BYTES; a long
  * array has a segment of its own, whose length is known. Objects are written on all processors.
- *Bytes that the core does not hold are zero. Pointers from lost objects to reachable ones are left
- *out: they would change what the viewer finds retained.
+ * Bytes that the core does not hold are zero. Pointers from lost objects to reachable ones are left
+ * out: they would change what the viewer finds retained.
  */
 #include "heapwalk/output/export_hprof.h"
 

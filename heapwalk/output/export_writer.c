@@ -36,7 +36,7 @@ void hf_writer_deinit(struct hf_writer *writer)
 
 /*
  * A file of gigabytes would push the core out of the page cache, and each of its pages would have
- *to be found first. So the window before the last is let go when it is on the disk.
+ * to be found first. So the window before the last is let go when it is on the disk.
  *
  *	0 ......... written back, dropped | being written back | filled now
  *					   started - WINDOW     started

@@ -47,8 +47,7 @@ static const char *const kinds[] = {
     [HF_VALUE_CHANGE_COUNT] = "change_count",
 };
 
-/* ---- strings ------------------------------------------------------------------------------------
- */
+/* ---- strings --------------------------------------------------------------------------------- */
 
 static size_t hash(const char *text)
 {
@@ -137,8 +136,7 @@ static bool find_string(struct strings *strings, const char *text, long *ret)
 	return true;
 }
 
-/* ---- values -------------------------------------------------------------------------------------
- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static bool put_value(struct strings *strings, const struct hf_value *value, FILE *to)
 {
@@ -221,8 +219,7 @@ static bool put_table(struct strings *strings, const struct hf_item *item, FILE 
 	return fine;
 }
 
-/* ---- the object ---------------------------------------------------------------------------------
- */
+/* ---- the object ------------------------------------------------------------------------------ */
 
 static bool put_items(struct strings *strings, const struct hf_doc *doc, enum hf_item_kind kind,
 		      FILE *to)

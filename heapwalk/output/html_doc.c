@@ -51,8 +51,7 @@ void html_text(FILE *to, const char *text)
 	}
 }
 
-/* ---- headings -----------------------------------------------------------------------------------
- */
+/* ---- headings -------------------------------------------------------------------------------- */
 
 static bool all_capitals(const char *text, size_t length)
 {
@@ -88,8 +87,7 @@ void html_heading(FILE *to, const char *label, const char *element)
 	fprintf(to, "</%s>", element);
 }
 
-/* ---- tables -------------------------------------------------------------------------------------
- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 static bool is_numeric(const struct hf_table *table, uint32_t column)
 {
@@ -226,8 +224,7 @@ static void put_table(const struct hf_item *item, FILE *to)
 	fputs("</tbody></table></div>\n", to);
 }
 
-/* ---- items --------------------------------------------------------------------------------------
- */
+/* ---- items ----------------------------------------------------------------------------------- */
 
 uint32_t html_group_end(const struct hf_doc *doc, uint32_t first)
 {

@@ -78,8 +78,7 @@ static void figure(struct writer *writer, const char *name, const char *unit, co
 	sample(writer, NULL, NULL, NULL, NULL, number);
 }
 
-/* ---- the process and its memory ---------------------------------------------------------------
- */
+/* ---- the process and its memory -------------------------------------------------------------- */
 
 static void put_info(struct writer *writer)
 {
@@ -173,8 +172,7 @@ static void put_heap(struct writer *writer)
 		       totals.leaks[kind].count);
 }
 
-/* ---- series by name ----------------------------------------------------------------------------
- */
+/* ---- series by name -------------------------------------------------------------------------- */
 
 struct series {
 	char *name;

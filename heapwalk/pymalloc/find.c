@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/search.h"
 #include "heapwalk/pymalloc/pymalloc.h"
 
 enum { FIRST_ENTRIES = 16, MAX_ENTRIES = 1 << 24, MAX_TABLES = 64, PROBED_POOLS = 8 };
@@ -166,22 +167,15 @@ static bool may_be_table(const struct search *search, uint64_t address)
 	return true;
 }
 
-/* ---- the arenas of a table --------------------------------------------------------------------
- */
+/* ---- the arenas of a table ------------------------------------------------------------------- */
 
 /* Does a region of @below overlap @arena? They are sorted. */
 static bool is_taken(const struct hf_allocator *below, const struct pymalloc_arena *arena)
 {
-	size_t low = 0, high = below->regions.count;
+	const struct hf_heap_region *all = below->regions.data;
+	size_t first = hf_first_not(0, below->regions.count, i, all[i].end <= arena->start);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (below->regions.data[middle].end <= arena->start)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < below->regions.count && below->regions.data[low].start < arena->end;
+	return first < below->regions.count && all[first].start < arena->end;
 }
 
 static struct hf_error *add_arena(const struct search *search, struct pymalloc_arena *arena)
@@ -252,28 +246,22 @@ static struct hf_error *try_table(struct search *search, uint64_t address)
 	return NULL;
 }
 
-/* ---- where to look ----------------------------------------------------------------------------
- */
+/* ---- where to look --------------------------------------------------------------------------- */
 
 static struct hf_error *search_words(struct search *search, uint64_t start, uint64_t end)
 {
+	const struct hf_image *image = search->python->image;
 	struct hf_error *err = NULL;
+	const uint8_t *data = NULL;
 
-	for (uint64_t at = start; at < end && !err && search->tables.count < MAX_TABLES;) {
-		uint64_t available = 0, value;
-		const uint8_t *data = hf_image_at(search->python->image, at, &available);
-		if (!data || available < 8) {
-			at = hf_image_next(search->python->image, at + 8, end) & ~UINT64_C(7);
-			continue;
-		}
-		if (available > end - at)
-			available = end - at;
-		for (uint64_t i = 0; i + 8 <= available && !err; i += 8) {
-			value = hf_image_word_at(search->python->image, data + i);
+	for (uint64_t at = start, words; !err && search->tables.count < MAX_TABLES &&
+					 (words = hf_image_words(image, &at, end, &data));
+	     at += words * 8) {
+		for (uint64_t i = 0; i < words && !err; i++) {
+			uint64_t value = hf_image_word_at(image, data + i * 8);
 			if (may_be_table(search, value))
 				err = try_table(search, value);
 		}
-		at += available & ~UINT64_C(7);
 	}
 	return err;
 }

@@ -6,7 +6,7 @@
  *				   3.11 on      if the type has GC ^ what everybody holds
  *
  * The debug head is there with PYTHONMALLOC=debug and -X dev: size, 'o', 'm' or 'r', 7 x 0xfd. What
- *is too big for pymalloc has two: that of the raw allocator before its own.
+ * is too big for pymalloc has two: that of the raw allocator before its own.
  */
 #ifndef HF_HEAPWALK_PYMALLOC_PYTHON_H
 #define HF_HEAPWALK_PYMALLOC_PYTHON_H

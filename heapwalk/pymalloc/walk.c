@@ -7,23 +7,14 @@
  * sys._debugmallocstats() calls available); `unused` are pools without any. Overhead is the
  * pools' headers, what is left over behind their last block, and at arenas' ends.
  */
+#include "core/base/search.h"
 #include "heapwalk/pymalloc/pymalloc.h"
 
 enum { BATCH = 256 };
 
 const struct pymalloc_arena *pymalloc_arena_at(const struct pymalloc *python, uint64_t address)
 {
-	size_t low = 0, high = python->arenas.count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (python->arenas.data[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	const struct pymalloc_arena *arena = &python->arenas.data[low];
-	return low < python->arenas.count && arena->start <= address ? arena : NULL;
+	return hf_range_at(python->arenas.data, python->arenas.count, address);
 }
 
 /* Up to @max chunks of @view from *@at on; *@at is moved behind them. */

@@ -50,8 +50,7 @@ static unsigned put_varint(uint8_t *to, uint64_t number)
 	return bytes;
 }
 
-/* ---- the file -----------------------------------------------------------------------------------
- */
+/* ---- the file -------------------------------------------------------------------------------- */
 
 void btree_file_init(struct btree_file *file, int fd, uint32_t pages)
 {
@@ -173,8 +172,7 @@ struct hf_error *btree_file_finish(struct btree_file *file, const char *name)
 	return file->error ? hf_error_errno(file->error, "%s", name) : NULL;
 }
 
-/* ---- records ------------------------------------------------------------------------------------
- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 static void add_type(struct btree_record *record, uint64_t type)
 {
@@ -225,8 +223,7 @@ static void put_record(uint8_t *to, const struct btree_record *record)
 	memcpy(to + 1 + record->type_bytes, record->body, record->body_bytes);
 }
 
-/* ---- pages --------------------------------------------------------------------------------------
- */
+/* ---- pages ----------------------------------------------------------------------------------- */
 
 struct page {
 	uint8_t *data;
@@ -258,8 +255,7 @@ static void seal(const struct page *page, unsigned type, uint32_t right)
 		put_big(page->data + 8, right, CHILD);
 }
 
-/* ---- leaves -------------------------------------------------------------------------------------
- */
+/* ---- leaves ---------------------------------------------------------------------------------- */
 
 void btree_begin(struct btree *tree, struct btree_file *file, uint32_t root, bool index)
 {
@@ -394,8 +390,7 @@ static void place_pending(struct btree *tree)
 	tree->content = page.content;
 }
 
-/* ---- interior pages -----------------------------------------------------------------------------
- */
+/* ---- interior pages -------------------------------------------------------------------------- */
 
 static uint32_t interior_bytes(const struct btree *tree, const struct btree_child *child)
 {

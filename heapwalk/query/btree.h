@@ -12,7 +12,7 @@
  *
  * Several trees may be built at once, each by a thread of its own: they share only the file, which
  * hands out extents. What is left of a tree's last one is the interior pages' or the next tree's,
- *and in the end goes to the file's list of free pages.
+ * and in the end goes to the file's list of free pages.
  *
  * No page but an empty root may be without a cell: SQLite takes that for corruption.
  */
@@ -47,8 +47,7 @@ void btree_file_init(struct btree_file *file, int fd, uint32_t pages);
 struct hf_error *btree_file_finish(struct btree_file *file, const char *name);
 void btree_file_deinit(struct btree_file *file);
 
-/* ---- records -----------------------------------------------------------------------------------
- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 enum { BTREE_MAX_FIELDS = 24, BTREE_MAX_RECORD = 3 * BTREE_MAX_TEXT };
 
@@ -66,8 +65,7 @@ void btree_add_number(struct btree_record *record, int64_t number);
 /* At most BTREE_MAX_TEXT bytes. */
 void btree_add_text(struct btree_record *record, const char *text, uint32_t bytes);
 
-/* ---- trees --------------------------------------------------------------------------------------
- */
+/* ---- trees ----------------------------------------------------------------------------------- */
 
 struct btree_child {
 	uint32_t page;

@@ -184,8 +184,7 @@ static void collect(struct query_cursor *cursor, uint32_t object)
 	put_in_order(cursor->fields);
 }
 
-/* ---- the table --------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 uint64_t query_fields_rows(const struct hf_analysis *analysis)
 {

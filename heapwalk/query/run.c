@@ -34,8 +34,7 @@ static struct hf_error *sql_error(struct hf_query *query)
 	return hf_error_create(HF_ERR_USAGE, "SQL: %s", sqlite3_errmsg(query_db(query)));
 }
 
-/* ---- text and CSV: a document a batch
- * ------------------------------------------------------------- */
+/* ---- text and CSV: a document a batch -------------------------------------------------------- */
 
 static struct hf_value cell(const struct result *result, int column)
 {
@@ -180,8 +179,7 @@ struct hf_error *hf_query_run(struct hf_query *query, const char *sql,
 	return err;
 }
 
-/* ---- the shell
- * ------------------------------------------------------------------------------------------ */
+/* ---- the shell ------------------------------------------------------------------------------- */
 
 static void print_tables(FILE *to, bool schema)
 {

@@ -104,8 +104,7 @@ static void add_optional(struct btree_record *record, uint32_t number, uint32_t 
 		btree_add_number(record, number);
 }
 
-/* ---- rows ---------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 /* The columns of object_rows: those of objects, names as numbers; the id is the row's. */
 static void make_object(struct hf_analysis *analysis, uint32_t id, uint32_t depth,
@@ -227,8 +226,7 @@ static struct hf_error *fill_ref_rows(struct task *task, struct query_names *nam
 	return err || !failed ? err : hf_error_nomem();
 }
 
-/* ---- sorted indexes -----------------------------------------------------------------------------
- */
+/* ---- sorted indexes -------------------------------------------------------------------------- */
 
 /* @sorted holds row ids, less @first_row, by ascending key; it is used up. */
 static struct hf_error *fill_sorted(struct task *task, enum save_tree which,
@@ -320,8 +318,7 @@ static struct hf_error *fill_retained(struct task *task)
 	return btree_end(&tree);
 }
 
-/* ---- all ----------------------------------------------------------------------------------------
- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 /* The longest first. */
 static struct hf_error *(*const tasks[])(struct task *task) = {

@@ -9,8 +9,7 @@
 
 enum { CHUNK_BATCH = 1024, EDGE_BATCH = 256 };
 
-/* ---- chunks
- * -------------------------------------------------------------------------------------- */
+/* ---- chunks ---------------------------------------------------------------------------------- */
 
 static void fill_chunks(struct query_cursor *cursor)
 {
@@ -72,8 +71,7 @@ void query_chunks_column(struct query_cursor *cursor, struct query_cell *ctx, in
 	}
 }
 
-/* ---- refs
- * ----------------------------------------------------------------------------------------- */
+/* ---- refs ------------------------------------------------------------------------------------ */
 
 static bool take_edge(void *ctx, const struct hf_edge *edge)
 {

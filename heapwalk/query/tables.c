@@ -25,8 +25,7 @@ static void name_column(const struct hf_analysis *analysis, struct query_cell *c
 	query_own_text(ctx, hf_analysis_describe(analysis, node));
 }
 
-/* ---- objects
- * --------------------------------------------------------------------------------------- */
+/* ---- objects --------------------------------------------------------------------------------- */
 
 static uint64_t objects_rows(const struct hf_analysis *analysis)
 {
@@ -94,8 +93,7 @@ static void objects_column(struct query_cursor *cursor, struct query_cell *ctx, 
 	}
 }
 
-/* ---- nodes and holders
- * --------------------------------------------------------------------------------- */
+/* ---- nodes and holders ----------------------------------------------------------------------- */
 
 static uint64_t nodes_rows(const struct hf_analysis *analysis)
 {
@@ -195,8 +193,7 @@ static void holders_column(struct query_cursor *cursor, struct query_cell *ctx, 
 	}
 }
 
-/* ---- the process
- * ---------------------------------------------------------------------------------------- */
+/* ---- the process ----------------------------------------------------------------------------- */
 
 static uint64_t arenas_rows(const struct hf_analysis *analysis)
 {
@@ -414,8 +411,7 @@ static void findings_column(struct query_cursor *cursor, struct query_cell *ctx,
 	}
 }
 
-/* ---- the list
- * --------------------------------------------------------------------------------------------- */
+/* ---- the list -------------------------------------------------------------------------------- */
 
 const struct query_table query_tables[] = {
     {"objects",

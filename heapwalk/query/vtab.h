@@ -84,8 +84,7 @@ struct hf_query;
 sqlite3 *query_db(struct hf_query *query);
 bool query_partial(const struct hf_query *query);
 
-/* ---- cells ------------------------------------------------------------------------------------
- */
+/* ---- cells ----------------------------------------------------------------------------------- */
 
 static inline void query_text(struct query_cell *cell, const char *text)
 {
@@ -106,8 +105,7 @@ static inline void query_number(struct query_cell *cell, uint64_t number)
 	cell->number = (int64_t)number;
 }
 
-/* ---- rows without SQLite ----------------------------------------------------------------------
- */
+/* ---- rows without SQLite --------------------------------------------------------------------- */
 
 /*
  * The rows of @table from row @first on and before @end (of refs: those of the sources so

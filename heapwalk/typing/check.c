@@ -110,8 +110,7 @@ struct verdict propagation_check(struct propagation *prop, uint32_t object, uint
 	return verdict;
 }
 
-/* ---- all words ---------------------------------------------------------------------------------
- */
+/* ---- all words ------------------------------------------------------------------------------- */
 
 enum { MAX_WORDS = 256, RIGHT_TYPE = 4 };
 

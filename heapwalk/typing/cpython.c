@@ -60,8 +60,7 @@ static struct hf_error *cpython_open(struct hf_typing *typing, void **ret)
 	return NULL;
 }
 
-/* ---- type objects -----------------------------------------------------------------------------
- */
+/* ---- type objects ---------------------------------------------------------------------------- */
 
 static bool is_name(const char *name)
 {
@@ -132,8 +131,7 @@ struct class_slot cpython_class(struct cpython *python, uint64_t address)
 	return made;
 }
 
-/* ---- objects ----------------------------------------------------------------------------------
- */
+/* ---- objects --------------------------------------------------------------------------------- */
 
 /* Of an object that CPython keeps for later: its count is zero, its type still there. */
 static uint32_t kept_type(struct cpython *python, uint32_t type)

@@ -85,8 +85,7 @@ static void own_chain(struct cpython *python, const struct chain *chain, uint64_
 		;
 }
 
-/* ---- keys that a class keeps ------------------------------------------------------------------
- */
+/* ---- keys that a class keeps ----------------------------------------------------------------- */
 
 /* Bytes of a table of keys at @address, by what it says of itself; 0: it is none. */
 static uint64_t keys_bytes(const struct hf_image *image, uint64_t address)
@@ -132,8 +131,7 @@ static void own_cached_keys(struct cpython *python, uint64_t class, uint64_t byt
 	}
 }
 
-/* ---- all of it --------------------------------------------------------------------------------
- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 /* Attributes that have no dict: 3.11 points at them first, 3.12 second, and by an odd address. */
 static void own_attributes(struct cpython *python, uint64_t block)

@@ -13,8 +13,7 @@ static bool starts(const char *text, const char *prefix)
 	return !strncmp(text, prefix, strlen(prefix));
 }
 
-/* ---- holders ----------------------------------------------------------------------------------
- */
+/* ---- holders --------------------------------------------------------------------------------- */
 
 struct holder_rule {
 	const char *name; /* of the class; up to "<" where it ends in that */
@@ -76,8 +75,7 @@ bool stdlib_holder(struct hf_symbols *symbols, uint32_t type, struct stdlib_hold
 	return false;
 }
 
-/* ---- managers ---------------------------------------------------------------------------------
- */
+/* ---- managers -------------------------------------------------------------------------------- */
 
 enum manager_argument { OF_CLASS, OF_FUNCTION };
 

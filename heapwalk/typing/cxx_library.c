@@ -158,8 +158,7 @@ bool stdlib_is_pointer_to(struct hf_symbols *symbols, uint32_t type, uint32_t ta
 	       hf_ctype_target(symbols, type) == target;
 }
 
-/* ---- shapes -----------------------------------------------------------------------------------
- */
+/* ---- shapes ---------------------------------------------------------------------------------- */
 
 enum { MAX_SEARCH = 64, MAX_SHAPE_WORDS = STDLIB_WORDS };
 

@@ -5,9 +5,9 @@
  *	hash_func +56, key_equal_func +64, ref_count, ...
  *
  * A table is known by its figures, which say the same thing several times: mask is size - 1, mod
- *the highest prime below size, keys, hashes and values are blocks with room for as many, and
- *hash_func is code. GLib's other containers have no such marks: two pointers and a length may be
- *anything.
+ * the highest prime below size, keys, hashes and values are blocks with room for as many, and
+ * hash_func is code. GLib's other containers have no such marks: two pointers and a length may be
+ * anything.
  */
 #include "heapwalk/typing/runtime.h"
 

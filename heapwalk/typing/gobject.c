@@ -53,8 +53,7 @@ static void gobject_close(void *state)
 	free(state);
 }
 
-/* ---- quarks -----------------------------------------------------------------------------------
- */
+/* ---- quarks ---------------------------------------------------------------------------------- */
 
 static bool read_name(const struct gobject *glib, uint64_t address, char *buffer, size_t size)
 {
@@ -120,8 +119,7 @@ static struct hf_error *gobject_open(struct hf_typing *typing, void **ret)
 	return NULL;
 }
 
-/* ---- classes ----------------------------------------------------------------------------------
- */
+/* ---- classes --------------------------------------------------------------------------------- */
 
 static void read_class(struct gobject *glib, struct class_slot *slot)
 {

@@ -166,8 +166,7 @@ static bool settle(struct groups *groups, const struct group *group, uint32_t ob
 	return true;
 }
 
-/* ---- pools ------------------------------------------------------------------------------------
- */
+/* ---- pools ----------------------------------------------------------------------------------- */
 
 /* Could @object be as many of @outer as there is room for, its part at @offset in one of them? */
 static bool is_pool(struct propagation *prop, uint32_t object, const struct outer *outer,

@@ -7,15 +7,14 @@
  * the object holds (check.c) must find nothing wrong, and no other candidate may come near. One
  * such pointer is too little where nothing else speaks for it: other memory may begin like this.
  *
- *	offset 0: -> struct dict_type (a variable)   }   the structures with both of these, of 56
- *bytes: offset 8: -> struct entry *[]                }   struct dict alone
+ *	offset 0: -> struct dict_type (a variable)   }   the structures with both of these,
+ *	offset 8: -> struct entry *[]                }   of 56 bytes: struct dict alone
  */
 #include <stdlib.h>
 
 #include "heapwalk/typing/propagate.h"
 
 enum {
-	MAX_STRUCTURES = 1 << 16,
 	MAX_PLACES = 1 << 21,
 	MAX_WORDS = 64,
 	MAX_CANDIDATES = 64,
@@ -25,15 +24,9 @@ enum {
 	MARKS_EACH = 16,   /* bits of the marks for each that is marked */
 };
 
-/* Structure @outer has a pointer to @target at @offset. */
-struct pointer_place {
-	uint32_t target, outer;
-	uint64_t offset;
-};
-
 struct contents {
-	HF_VEC(, struct pointer_place) list; /* sorted by target, offset, outer */
-	uint64_t *marks;		     /* see mark_all() */
+	struct outer_list list; /* of pointers to structures */
+	uint64_t *marks;	/* see mark_all() */
 	unsigned mark_bits;
 };
 
@@ -41,7 +34,7 @@ void contents_destroy(struct contents *contents)
 {
 	if (!contents)
 		return;
-	free(contents->list.data);
+	hf_vec_free(&contents->list);
 	free(contents->marks);
 	free(contents);
 }
@@ -52,62 +45,38 @@ static bool is_structure(struct propagation *prop, uint32_t ctype)
 	return of->kind == HF_CTYPE_STRUCT && of->size > 0;
 }
 
-static void add_structure(struct propagation *prop, struct contents *contents, uint32_t outer)
+static void add_pointers(struct propagation *prop, struct outer_list *list, uint32_t outer)
 {
+	if (hf_ctype_get(prop->symbols, outer)->size > MAX_BYTES)
+		return;
 	const struct layout *layout = layout_of(prop->typing->layouts, outer);
 
-	for (uint32_t i = 0; i < layout->pointers && contents->list.count < MAX_PLACES; i++) {
+	for (uint32_t i = 0; i < layout->pointers && list->count < MAX_PLACES; i++) {
 		const struct leaf *leaf = &layout->leaves[i];
-		struct pointer_place place = {leaf->target, outer, leaf->offset};
+		struct outer place = {leaf->target, outer, leaf->offset};
 		if (leaf->flags & (LEAF_IN_UNION | LEAF_FLEXIBLE) ||
 		    !is_structure(prop, leaf->target))
 			continue;
 		for (uint64_t n = 0; n < leaf->count && n < MAX_WORDS; n++) {
-			if (!hf_vec_push(&contents->list, place))
+			if (!hf_vec_push(list, place))
 				prop->failed = true;
 			place.offset += leaf->stride;
 		}
 	}
 }
 
-static int compare_places(const void *a, const void *b)
-{
-	const struct pointer_place *x = a, *y = b;
-	if (x->target != y->target)
-		return x->target < y->target ? -1 : 1;
-	if (x->offset != y->offset)
-		return x->offset < y->offset ? -1 : 1;
-	return (x->outer > y->outer) - (x->outer < y->outer);
-}
-
 static struct contents *open_contents(struct propagation *prop)
 {
 	struct contents *contents = calloc(1, sizeof(*contents));
-	uint32_t *types = NULL, count = 0;
-	struct hf_error *err = hf_ctype_structures(prop->symbols, propagation_module_counts,
-						   MAX_STRUCTURES, &types, &count);
 
-	if (err || !contents) {
-		hf_error_destroy(err);
-		free(types);
-		contents_destroy(contents);
-		prop->failed = true;
-		return NULL;
-	}
-	for (uint32_t i = 0; i < count && !prop->failed; i++) {
-		uint64_t size = hf_ctype_get(prop->symbols, types[i])->size;
-		if (size > 0 && size <= MAX_BYTES)
-			add_structure(prop, contents, types[i]);
-	}
-	free(types);
-	if (contents->list.count)
-		qsort(contents->list.data, contents->list.count, sizeof(*contents->list.data),
-		      compare_places);
-	return contents;
+	if (contents && propagation_list_outers(prop, add_pointers, &contents->list))
+		return contents;
+	contents_destroy(contents);
+	prop->failed = true;
+	return NULL;
 }
 
-/* ---- what may be pointed at -------------------------------------------------------------------
- */
+/* ---- what may be pointed at ------------------------------------------------------------------ */
 
 static uint64_t mark_of(const struct contents *contents, uint64_t address)
 {
@@ -172,8 +141,7 @@ static bool mark_all(const struct propagation *prop, struct contents *contents)
 	return true;
 }
 
-/* ---- one object -------------------------------------------------------------------------------
- */
+/* ---- one object ------------------------------------------------------------------------------ */
 
 static bool fits(const struct propagation *prop, uint32_t ctype, uint64_t usable)
 {
@@ -183,32 +151,18 @@ static bool fits(const struct propagation *prop, uint32_t ctype, uint64_t usable
 							      usable <= FORM_MIN_USABLE));
 }
 
-static const struct pointer_place *first_place(const struct contents *contents, uint32_t target,
-					       uint64_t offset)
-{
-	size_t low = 0, high = contents->list.count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct pointer_place *at = &contents->list.data[middle];
-		if (at->target < target || (at->target == target && at->offset < offset))
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return contents->list.data + low;
-}
-
 /* The structure for which most speaks and nothing against it; 0: none, or not by far. */
 static uint32_t best_candidate(struct propagation *prop, uint32_t object, uint32_t target,
 			       uint64_t offset)
 {
-	const struct contents *contents = prop->contents;
-	const struct pointer_place *end = contents->list.data + contents->list.count;
+	const struct outer_list *list = &prop->contents->list;
 	uint64_t usable = hf_extents_usable(prop->extents, object);
 	uint32_t best = 0, best_good = 0, second_good = 0, tried = 0;
 
-	for (const struct pointer_place *at = first_place(contents, target, offset);
-	     at < end && at->target == target && at->offset == offset; at++) {
+	for (size_t i = propagation_first_outer(list, target, offset); i < list->count; i++) {
+		const struct outer *at = &list->data[i];
+		if (at->inner != target || at->offset != offset)
+			break;
 		if (!fits(prop, at->outer, usable))
 			continue;
 		if (++tried > MAX_CANDIDATES)

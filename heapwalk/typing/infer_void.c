@@ -38,8 +38,7 @@ struct voids {
 	HF_VEC(, struct pending) pending;
 };
 
-/* ---- groups -----------------------------------------------------------------------------------
- */
+/* ---- groups ---------------------------------------------------------------------------------- */
 
 static uint64_t mix(uint64_t hash, uint64_t value)
 {
@@ -94,8 +93,7 @@ static struct void_group *group_of(struct voids *voids, uint64_t key)
 	return group;
 }
 
-/* ---- what tells the kinds apart ---------------------------------------------------------------
- */
+/* ---- what tells the kinds apart -------------------------------------------------------------- */
 
 struct mark {
 	uint64_t hash, code;
@@ -132,8 +130,7 @@ static struct mark mark_of(const struct propagation *prop, const struct layout *
 	return mark;
 }
 
-/* ---- collecting -------------------------------------------------------------------------------
- */
+/* ---- collecting ------------------------------------------------------------------------------ */
 
 static void collect(struct voids *voids, uint64_t place, uint32_t leaf, const struct mark *mark,
 		    uint64_t value)
@@ -195,8 +192,7 @@ static void collect_memory(void *ctx, const struct typed_memory *memory)
 	}
 }
 
-/* ---- deciding ---------------------------------------------------------------------------------
- */
+/* ---- deciding -------------------------------------------------------------------------------- */
 
 static bool suits(struct propagation *prop, uint32_t object, uint32_t ctype)
 {

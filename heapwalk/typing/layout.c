@@ -50,8 +50,7 @@ void layouts_destroy(struct layouts *layouts)
 	free(layouts);
 }
 
-/* ---- opening ----------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 struct part { /* something that is still to be opened */
 	uint32_t type;
@@ -321,8 +320,7 @@ const struct layout *layout_of(struct layouts *layouts, uint32_t type)
 	return *slot ? *slot : &layouts->empty;
 }
 
-/* ---- forms ------------------------------------------------------------------------------------
- */
+/* ---- forms ----------------------------------------------------------------------------------- */
 
 enum form layout_form(const struct layout *layout, uint64_t usable, bool mmapped)
 {

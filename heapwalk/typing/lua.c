@@ -112,8 +112,7 @@ struct lua {
 	char meta_name[MAX_NAME + 16];
 };
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static uint64_t word_at(const struct lua *lua, uint64_t address)
 {
@@ -138,8 +137,7 @@ static enum kind kind_of(const struct lua *lua, uint8_t tag)
 	return (tag & 15) == lua->layout->proto_tag ? PROTO : kinds[tag & 15];
 }
 
-/* ---- the name of a userdata -------------------------------------------------------------------
- */
+/* ---- the name of a userdata ------------------------------------------------------------------ */
 
 static bool string_at(const struct lua *lua, uint64_t string, char *buffer, size_t size)
 {
@@ -182,8 +180,7 @@ static const char *userdata_name(struct lua *lua, uint64_t userdata)
 	return lua->meta_name;
 }
 
-/* ---- objects and what they own ----------------------------------------------------------------
- */
+/* ---- objects and what they own --------------------------------------------------------------- */
 
 static bool type_string(const struct lua *lua, uint64_t at, uint8_t tag)
 {
@@ -274,8 +271,7 @@ static bool type_object(struct lua *lua, uint64_t at)
 	return false;
 }
 
-/* ---- states -----------------------------------------------------------------------------------
- */
+/* ---- states ---------------------------------------------------------------------------------- */
 
 /* The global state, if @block holds it and the main thread. */
 static uint64_t global_in(struct lua *lua, uint64_t block, uint64_t usable)

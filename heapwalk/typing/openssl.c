@@ -1,15 +1,17 @@
 /*
- * openssl.c - OpenSSL 3's BIOs, SSL and SSL_CTX by their method tables, and its hash tables (64
- *bits).
+ * openssl.c - OpenSSL 3's BIOs, SSL and SSL_CTX by their method tables, and its hash tables
+ * (64 bits).
  *
  *	BIO:	  libctx, method -> { type (32 bits), name, 9 functions of which ctrl is at +64 }
- *	SSL:	  version (32 bits), 0, method -> { version, flags, mask, functions }, rbio,
- *wbio	3.0, 3.1 SSL_CTX:  libctx, method, cipher_list, ... LHASH:	  buckets, compare, hash,
- *num_nodes, num_alloc_nodes, p, pmax, up_load, down_load, ...
+ *	SSL:	  version (32 bits), 0, method -> { version, flags, mask, functions }, rbio, wbio
+ *		  (3.0, 3.1)
+ *	SSL_CTX:  libctx, method, cipher_list, ...
+ *	LHASH:	  buckets, compare, hash, num_nodes, num_alloc_nodes, p, pmax, up_load,
+ *		  down_load, ...
  *
  * A method table is data of a module that has text or figures of OpenSSL's, and functions of the
- *same module. A hash table has the two loads that OpenSSL gives to all: 512 and 256. Keys,
- *certificates and the rest have no such mark, and are left.
+ * same module. A hash table has the two loads that OpenSSL gives to all: 512 and 256. Keys,
+ * certificates and the rest have no such mark, and are left.
  */
 #include <stdio.h>
 #include <string.h>
@@ -68,8 +70,7 @@ static void openssl_begin(void *state)
 	openssl->table = typing_intern(typing, HF_TYPE_RUNTIME, "OpenSSL LHASH", 0);
 }
 
-/* ---- method tables ----------------------------------------------------------------------------
- */
+/* ---- method tables --------------------------------------------------------------------------- */
 
 /* The module at @address, HF_NO_INDEX for none; *@ret_code: it is code. */
 static uint32_t module_at(const struct openssl *openssl, uint64_t address, bool *ret_code)
@@ -145,8 +146,7 @@ static const struct method *method_at(struct openssl *openssl, uint64_t address)
 	return method;
 }
 
-/* ---- objects ----------------------------------------------------------------------------------
- */
+/* ---- objects --------------------------------------------------------------------------------- */
 
 static bool is_bio(struct openssl *openssl, uint64_t address)
 {

@@ -7,23 +7,20 @@
  */
 #include <stdlib.h>
 
+#include "core/base/search.h"
 #include "heapwalk/typing/propagate.h"
 
 enum { MAX_STRUCTURES = 1 << 16, MAX_OUTERS = 1 << 21, MAX_DEPTH = 8, MAX_PARTS = 512 };
 
-struct outers {
-	HF_VEC(, struct outer) list; /* sorted by inner, offset, outer */
-};
-
-void outers_destroy(struct outers *outers)
+void outers_destroy(struct outer_list *outers)
 {
 	if (!outers)
 		return;
-	free(outers->list.data);
+	hf_vec_free(outers);
 	free(outers);
 }
 
-bool propagation_module_counts(const struct hf_module *module)
+static bool module_counts(const struct hf_module *module)
 {
 	return module->has_dwarf && (module->is_executable || !module->is_libc);
 }
@@ -33,13 +30,13 @@ struct part {
 	uint64_t offset;
 };
 
-static void add_members(struct propagation *prop, struct outers *outers, uint32_t outer)
+static void add_members(struct propagation *prop, struct outer_list *list, uint32_t outer)
 {
 	struct part parts[MAX_PARTS];
 	uint32_t count = 1;
 
 	parts[0] = (struct part){outer, 0, 0};
-	while (count > 0 && outers->list.count < MAX_OUTERS) {
+	while (count > 0 && list->count < MAX_OUTERS) {
 		struct part part = parts[--count];
 		const struct hf_cmember *members = NULL;
 		uint32_t number = hf_ctype_members(prop->symbols, part.ctype, &members);
@@ -51,7 +48,7 @@ static void add_members(struct propagation *prop, struct outers *outers, uint32_
 			struct outer found = {type, outer, part.offset + members[i].offset};
 			if (kind != HF_CTYPE_STRUCT && kind != HF_CTYPE_UNION)
 				continue;
-			if (!hf_vec_push(&outers->list, found))
+			if (!hf_vec_push(list, found))
 				prop->failed = true;
 			if (count < MAX_PARTS && part.depth < MAX_DEPTH)
 				parts[count++] = (struct part){type, part.depth + 1, found.offset};
@@ -69,68 +66,72 @@ static int compare_outer(const void *a, const void *b)
 	return (x->outer > y->outer) - (x->outer < y->outer);
 }
 
-static struct outers *open_outers(struct propagation *prop)
+bool propagation_list_outers(struct propagation *prop,
+			     void (*add)(struct propagation *prop, struct outer_list *list,
+					 uint32_t outer),
+			     struct outer_list *ret)
 {
-	struct outers *outers = calloc(1, sizeof(*outers));
 	uint32_t *types = NULL, count = 0;
-	struct hf_error *err = hf_ctype_structures(prop->symbols, propagation_module_counts,
-						   MAX_STRUCTURES, &types, &count);
+	struct hf_error *err =
+	    hf_ctype_structures(prop->symbols, module_counts, MAX_STRUCTURES, &types, &count);
 
-	if (err || !outers) {
+	if (err) {
 		hf_error_destroy(err);
 		free(types);
-		outers_destroy(outers);
 		prop->failed = true;
-		return NULL;
+		return false;
 	}
 	for (uint32_t i = 0; i < count && !prop->failed; i++) {
 		if (hf_ctype_get(prop->symbols, types[i])->size)
-			add_members(prop, outers, types[i]);
+			add(prop, ret, types[i]);
 	}
 	free(types);
-	if (outers->list.count)
-		qsort(outers->list.data, outers->list.count, sizeof(*outers->list.data),
-		      compare_outer);
-	return outers;
+	if (ret->count)
+		qsort(ret->data, ret->count, sizeof(*ret->data), compare_outer);
+	return true;
 }
 
-static const struct outers *outers_of(struct propagation *prop)
+size_t propagation_first_outer(const struct outer_list *list, uint32_t inner, uint64_t offset)
+{
+	const struct outer *all = list->data;
+	return hf_first_not(0, list->count, i,
+			    all[i].inner < inner ||
+				(all[i].inner == inner && all[i].offset < offset));
+}
+
+static struct outer_list *open_outers(struct propagation *prop)
+{
+	struct outer_list *outers = calloc(1, sizeof(*outers));
+
+	if (outers && propagation_list_outers(prop, add_members, outers))
+		return outers;
+	outers_destroy(outers);
+	prop->failed = true;
+	return NULL;
+}
+
+static const struct outer_list *outers_of(struct propagation *prop)
 {
 	if (!prop->outers && !prop->failed)
 		prop->outers = open_outers(prop);
 	return prop->outers;
 }
 
-/* The first that is not before (inner, offset). */
-static size_t lower(const struct outers *outers, uint32_t inner, uint64_t offset)
-{
-	size_t low = 0, high = outers->list.count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct outer *at = &outers->list.data[middle];
-		if (at->inner < inner || (at->inner == inner && at->offset < offset))
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 uint32_t propagation_outers(struct propagation *prop, uint32_t inner, uint64_t offset,
 			    const struct outer **ret)
 {
-	const struct outers *outers = outers_of(prop);
+	const struct outer_list *outers = outers_of(prop);
 	uint32_t count = 0;
 
 	if (!outers)
 		return 0;
-	size_t first = lower(outers, inner, offset == UINT64_MAX ? 0 : offset);
-	for (size_t i = first; i < outers->list.count; i++, count++) {
-		const struct outer *at = &outers->list.data[i];
+	size_t first = propagation_first_outer(outers, inner, offset == UINT64_MAX ? 0 : offset);
+	for (size_t i = first; i < outers->count; i++, count++) {
+		const struct outer *at = &outers->data[i];
 		if (at->inner != inner || (offset != UINT64_MAX && at->offset != offset))
 			break;
 	}
-	*ret = outers->list.data + first;
+	*ret = outers->data + first;
 	return count;
 }
 

@@ -22,8 +22,7 @@ const uint8_t *propagation_view(struct propagation *prop, uint64_t address, uint
 	return last->data + (address - last->start);
 }
 
-/* ---- queues -----------------------------------------------------------------------------------
- */
+/* ---- queues ---------------------------------------------------------------------------------- */
 
 void propagation_push(struct propagation *prop, uint32_t object, enum rank rank)
 {
@@ -82,8 +81,7 @@ static bool is_opened(const struct propagation *prop, uint32_t object)
 	return prop->opened[object / 64] >> (object % 64) & 1;
 }
 
-/* ---- candidates -------------------------------------------------------------------------------
- */
+/* ---- candidates ------------------------------------------------------------------------------ */
 
 struct candidate {
 	uint32_t type;
@@ -296,8 +294,7 @@ void propagation_assign(struct propagation *prop, uint32_t object, uint32_t type
 	take(prop, object, &candidate, true);
 }
 
-/* ---- the whole --------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static bool pop_best(struct propagation *prop, uint32_t *ret)
 {

@@ -57,7 +57,7 @@ struct propagation {
 	struct limits *limits;	   /* NULL: there are none */
 	struct closures *closures; /* the same */
 	uint64_t parts, rejected;
-	struct outers *outers;	   /* made when first asked; NULL: not yet */
+	struct outer_list *outers; /* made when first asked; NULL: not yet */
 	struct contents *contents; /* the same */
 	bool failed;		   /* out of memory */
 };
@@ -108,17 +108,27 @@ void propagation_limit(const struct propagation *prop, uint32_t object, uint64_t
 		       uint64_t *to);
 void limits_destroy(struct limits *limits);
 
-/* outers.c: structures that have a @inner among their members, at any depth. */
+/*
+ * outers.c: structure @outer has at @offset a member of type @inner, at any depth (or, in a list
+ * of infer_content.c, a pointer to one). Lists are sorted by inner, offset, outer.
+ */
 struct outer {
 	uint32_t inner, outer;
 	uint64_t offset;
 };
+HF_VEC(outer_list, struct outer);
+
+/* What @add says of each structure with a size that counts, sorted; false: nothing was made. */
+bool propagation_list_outers(struct propagation *prop,
+			     void (*add)(struct propagation *prop, struct outer_list *list,
+					 uint32_t outer),
+			     struct outer_list *ret);
+/* Index of the first that is not before (@inner, @offset). */
+size_t propagation_first_outer(const struct outer_list *list, uint32_t inner, uint64_t offset);
 /* Those with @inner at @offset (UINT64_MAX: anywhere) into *@ret; returns their number. */
 uint32_t propagation_outers(struct propagation *prop, uint32_t inner, uint64_t offset,
 			    const struct outer **ret);
-void outers_destroy(struct outers *outers);
-/* Are the structures of this module candidates? */
-bool propagation_module_counts(const struct hf_module *module);
+void outers_destroy(struct outer_list *outers);
 
 /* Is there a bigger structure that starts with @inner, and would fill @usable bytes? */
 bool propagation_may_be_outer(struct propagation *prop, uint32_t inner, uint64_t usable);

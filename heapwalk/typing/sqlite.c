@@ -64,8 +64,7 @@ static bool own(const struct sqlite *sqlite, uint64_t address, const char *name,
 		typing_own(sqlite->typing, address - SIZE_PREFIX, name, bytes + SIZE_PREFIX));
 }
 
-/* ---- connections ------------------------------------------------------------------------------
- */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 static bool is_connection(const struct sqlite *sqlite, uint64_t address)
 {
@@ -131,8 +130,7 @@ static void sqlite_begin(void *state)
 	}
 }
 
-/* ---- pages ------------------------------------------------------------------------------------
- */
+/* ---- pages ----------------------------------------------------------------------------------- */
 
 /* Bytes of the page at @at of a block at @base, told by the header behind it; 0: it is none. */
 static uint64_t page_at(const struct sqlite *sqlite, const uint8_t *data, uint64_t bytes,

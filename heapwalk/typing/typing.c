@@ -37,8 +37,7 @@ const uint8_t *typing_bytes(const struct hf_typing *typing, uint32_t object, uin
 	return data;
 }
 
-/* ---- the passes -------------------------------------------------------------------------------
- */
+/* ---- the passes ------------------------------------------------------------------------------ */
 
 /* The allocator's own objects, and those with a vtable. */
 static struct hf_error *type_marked(struct hf_typing *typing, const struct hf_progress *progress)

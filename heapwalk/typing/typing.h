@@ -108,8 +108,7 @@ bool hf_typing_field(const struct hf_typing *typing, uint32_t object, uint64_t o
 bool hf_typing_root_field(const struct hf_typing *typing, const struct hf_holder *holder,
 			  uint64_t address, char *buffer, size_t size, uint32_t *ret_ctype);
 
-/* ---- containers of the C++ library ------------------------------------------------------------
- */
+/* ---- containers of the C++ library ----------------------------------------------------------- */
 
 enum hf_container_kind {
 	HF_CONTAINER_VECTOR,

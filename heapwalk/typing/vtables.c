@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/search.h"
 #include "core/symbols/types.h"
 #include "heapwalk/typing/private.h"
 
@@ -57,17 +58,7 @@ void typing_vtables_destroy(struct typing_vtables *vtables)
 
 static bool in_module(const struct typing_vtables *vtables, uint64_t word)
 {
-	size_t low = 0, high = vtables->module_count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (word < vtables->modules[middle].start)
-			high = middle;
-		else if (word >= vtables->modules[middle].end)
-			low = middle + 1;
-		else
-			return true;
-	}
-	return false;
+	return hf_range_at(vtables->modules, vtables->module_count, word);
 }
 
 static struct vtable_slot *slot_of(const struct vtable_slot *slots, uint32_t capacity,

@@ -43,8 +43,7 @@ static const struct hf_column owner_columns[] = {
     {"count", "roots", HF_COLUMN_OPTIONAL},
 };
 
-/* ---- by type ----------------------------------------------------------------------------------
- */
+/* ---- by type --------------------------------------------------------------------------------- */
 
 struct type_line {
 	uint32_t type;
@@ -93,8 +92,7 @@ static struct hf_error *by_type(struct hf_analysis *analysis, const struct hf_vi
 	return NULL;
 }
 
-/* ---- by holder, by module -----------------------------------------------------------------------
- */
+/* ---- by holder, by module -------------------------------------------------------------------- */
 
 static const struct hf_holder *holder_of(const struct hf_analysis *analysis, uint32_t node)
 {

@@ -157,8 +157,7 @@ static const char *pointers_text(struct hf_analysis *analysis, struct hf_doc *do
 	return text;
 }
 
-/* ---- one finding ------------------------------------------------------------------------------
- */
+/* ---- one finding ----------------------------------------------------------------------------- */
 
 static const char *hex(struct hf_doc *doc, uint64_t value)
 {
@@ -454,8 +453,7 @@ static struct hf_error *tell_dangling(struct hf_analysis *analysis,
 	return err;
 }
 
-/* ---- the command, and the head of the report ---------------------------------------------------
- */
+/* ---- the command, and the head of the report ------------------------------------------------- */
 
 void hf_section_abort(struct hf_analysis *analysis, struct hf_doc *doc)
 {

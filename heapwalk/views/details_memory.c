@@ -45,8 +45,7 @@ struct survey {
 	struct region *regions; /* one each, by index */
 };
 
-/* ---- size classes -----------------------------------------------------------------------------
- */
+/* ---- size classes ---------------------------------------------------------------------------- */
 
 static unsigned class_of(uint64_t bytes)
 {
@@ -92,8 +91,7 @@ static void tell_sizes(const struct survey *survey, struct hf_doc *doc)
 	}
 }
 
-/* ---- the walk ---------------------------------------------------------------------------------
- */
+/* ---- the walk -------------------------------------------------------------------------------- */
 
 static int cell_of(const struct hf_chunk *chunk)
 {
@@ -197,8 +195,7 @@ static struct hf_error *walk(struct survey *survey)
 	return NULL;
 }
 
-/* ---- arenas -----------------------------------------------------------------------------------
- */
+/* ---- arenas ---------------------------------------------------------------------------------- */
 
 static void tell_arenas(const struct survey *survey, struct hf_doc *doc)
 {
@@ -233,8 +230,7 @@ static void tell_arenas(const struct survey *survey, struct hf_doc *doc)
 	hf_doc_field(doc, "mmapped_bytes", NULL, hf_bytes(allocator->mmapped_bytes));
 }
 
-/* ---- regions ----------------------------------------------------------------------------------
- */
+/* ---- regions --------------------------------------------------------------------------------- */
 
 static int bigger_region(const void *a, const void *b)
 {

@@ -32,8 +32,7 @@ static const struct hf_column columns[] = {
     {"content", NULL, 0},	    /* of the biggest member, where it is text */
 };
 
-/* ---- pruning ----------------------------------------------------------------------------------
- */
+/* ---- pruning --------------------------------------------------------------------------------- */
 
 static int descending(const void *a, const void *b)
 {
@@ -128,8 +127,7 @@ struct hf_error *hf_tree_prune(struct hf_tree *tree, size_t max, uint64_t *ret_m
 	return NULL;
 }
 
-/* ---- rows -------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 struct teller {
 	struct hf_analysis *analysis;
@@ -207,8 +205,7 @@ static void tell_node(struct teller *teller, const struct hf_tree_node *node, ui
 		tell_holder(teller, node);
 }
 
-/* ---- both parts -------------------------------------------------------------------------------
- */
+/* ---- both parts ------------------------------------------------------------------------------ */
 
 static struct hf_error *build(struct hf_analysis *analysis, enum hf_tree_lost lost,
 			      struct hf_tree *ret, uint64_t *ret_merged)

@@ -90,8 +90,7 @@ uint32_t diff_label(struct diff_labels *labels, enum diff_label_kind kind, const
 	return (uint32_t)labels->list.count - 1;
 }
 
-/* ---- what stands in them ------------------------------------------------------------------------
- */
+/* ---- what stands in them --------------------------------------------------------------------- */
 
 /* "in libfoo.so", or nothing for the program's own. */
 static const char *place(const struct hf_holder *holder, const struct hf_process *process,

@@ -17,8 +17,7 @@
 
 enum { AT_SYSINFO_EHDR_ = 33, AT_RANDOM_ = 25, AT_ENTRY_ = 9, RANDOM_BYTES = 16 };
 
-/* ---- types --------------------------------------------------------------------------------------
- */
+/* ---- types ----------------------------------------------------------------------------------- */
 
 static struct hf_error *type_rows(struct hf_diff *diff, struct diff_labels *names,
 				  enum diff_when when)
@@ -80,8 +79,7 @@ void diff_sort_types(struct hf_diff *diff)
 		qsort(diff->types.data, diff->types.count, sizeof(*diff->types.data), by_growth);
 }
 
-/* ---- size classes -------------------------------------------------------------------------------
- */
+/* ---- size classes ---------------------------------------------------------------------------- */
 
 static uint32_t class_of(uint64_t bytes)
 {
@@ -114,8 +112,7 @@ void diff_count_classes(struct hf_diff *diff)
 	}
 }
 
-/* ---- objects ------------------------------------------------------------------------------------
- */
+/* ---- objects --------------------------------------------------------------------------------- */
 
 /* The 16 random bytes that the kernel gave the process; false if they are not there. */
 static bool random_bytes(const struct hf_process *process, uint8_t ret[RANDOM_BYTES])

@@ -22,8 +22,7 @@ struct diff_amount {
 	uint64_t count, bytes;
 };
 
-/* ---- labels: one number for what means the same on both sides --------------------------------
- */
+/* ---- labels: one number for what means the same on both sides -------------------------------- */
 
 enum diff_label_kind {
 	DIFF_LABEL_TYPE,   /* objects, by type, big sizes masked */
@@ -50,8 +49,7 @@ void diff_labels_deinit(struct diff_labels *labels);
 /* The label's number, DIFF_NONE when out of memory. */
 uint32_t diff_label(struct diff_labels *labels, enum diff_label_kind kind, const char *name);
 
-/* ---- one side --------------------------------------------------------------------------------
- */
+/* ---- one side -------------------------------------------------------------------------------- */
 
 struct diff_side {
 	struct hf_analysis *analysis;
@@ -71,8 +69,7 @@ static inline bool diff_is_object(const struct diff_side *side, uint32_t node)
 	return node < hf_graph_objects(side->analysis->graph);
 }
 
-/* ---- the tree --------------------------------------------------------------------------------
- */
+/* ---- the tree -------------------------------------------------------------------------------- */
 
 struct diff_sum {
 	uint64_t count, retained, objects;
@@ -100,8 +97,7 @@ struct diff_tree_options {
 struct hf_error *diff_build_tree(const struct diff_labels *labels, const struct diff_side *sides,
 				 const struct diff_tree_options *options, struct diff_tree *ret);
 
-/* ---- types, sizes, objects -------------------------------------------------------------------
- */
+/* ---- types, sizes, objects ------------------------------------------------------------------- */
 
 struct diff_type {
 	const char *name, *source;

@@ -74,8 +74,7 @@ static struct hf_value example(const struct teller *teller, const struct diff_no
 	return hf_address(hf_extents_address(side->analysis->extents, object));
 }
 
-/* ---- both sides, totals -------------------------------------------------------------------------
- */
+/* ---- both sides, totals ---------------------------------------------------------------------- */
 
 static void tell_side(const struct teller *teller, enum diff_when when, const char *key,
 		      const char *label)
@@ -134,8 +133,7 @@ static void tell_totals(const struct teller *teller)
 	hf_doc_end(teller->doc);
 }
 
-/* ---- suspects -----------------------------------------------------------------------------------
- */
+/* ---- suspects -------------------------------------------------------------------------------- */
 
 /* The child of @at (its index in the tree) that grew most; the tree's size if there is none. */
 static size_t grown_child(const struct diff_tree *tree, size_t at)
@@ -239,8 +237,7 @@ static void tell_suspects(const struct teller *teller)
 	hf_doc_end(teller->doc);
 }
 
-/* ---- holders and paths --------------------------------------------------------------------------
- */
+/* ---- holders and paths ----------------------------------------------------------------------- */
 
 static void tell_holders(const struct teller *teller)
 {
@@ -338,8 +335,7 @@ static void tell_paths(const struct teller *teller)
 	hf_doc_end(doc);
 }
 
-/* ---- types, sizes, objects ----------------------------------------------------------------------
- */
+/* ---- types, sizes, objects ------------------------------------------------------------------- */
 
 static void tell_types(const struct teller *teller)
 {
@@ -451,8 +447,7 @@ static void tell_objects(const struct teller *teller)
 	hf_doc_end(doc);
 }
 
-/* ---- the verdict --------------------------------------------------------------------------------
- */
+/* ---- the verdict ----------------------------------------------------------------------------- */
 
 static bool nothing_changed(const struct hf_diff *diff)
 {

@@ -75,8 +75,7 @@ const struct hf_item *hf_doc_item(const struct hf_doc *doc, uint32_t index)
 	return &doc->items.data[index];
 }
 
-/* ---- strings ------------------------------------------------------------------------------------
- */
+/* ---- strings --------------------------------------------------------------------------------- */
 
 const char *hf_doc_dup(struct hf_doc *doc, const char *text)
 {
@@ -119,8 +118,7 @@ const char *hf_doc_count_text(struct hf_doc *doc, uint64_t count)
 	return hf_doc_printf(doc, "%s", hf_human_count(count, buffer));
 }
 
-/* ---- items
- * ---------------------------------------------------------------------------------------- */
+/* ---- items ----------------------------------------------------------------------------------- */
 
 static void add(struct hf_doc *doc, struct hf_item item)
 {
@@ -240,8 +238,7 @@ void hf_doc_raw(struct hf_doc *doc, const char *key, const char *text)
 	add(doc, (struct hf_item){.kind = HF_ITEM_RAW, .key = key, .value = hf_text(text)});
 }
 
-/* ---- tables
- * ----------------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 struct hf_table *hf_doc_table(struct hf_doc *doc, const char *key, const char *label,
 			      const struct hf_column *columns, uint32_t column_count)

@@ -93,8 +93,7 @@ static inline struct hf_value hf_change_count(int64_t change)
 	return (struct hf_value){.kind = HF_VALUE_CHANGE_COUNT, .change = change};
 }
 
-/* ---- tables -----------------------------------------------------------------------------------
- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 enum hf_column_flags {
 	HF_COLUMN_TREE = 1,	  /* text: indented by the row's depth, with branches */
@@ -125,8 +124,7 @@ struct hf_table {
 	uint32_t next_cell; /* while filling */
 };
 
-/* ---- documents ---------------------------------------------------------------------------------
- */
+/* ---- documents ------------------------------------------------------------------------------- */
 
 enum hf_item_kind {
 	HF_ITEM_GROUP_BEGIN, /* key, label: a section; label NULL: no heading in text */

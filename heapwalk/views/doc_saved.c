@@ -97,8 +97,7 @@ struct hf_error *hf_doc_save(const struct hf_doc *doc, struct hf_stash_writer *w
 	return saver.failed ? hf_error_nomem() : NULL;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 struct loader {
 	const uint8_t *at;

@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "core/base/search.h"
 #include "heapwalk/views/sections.h"
 
 enum { SHOWN = 8, HOLDERS = 3 };
@@ -48,18 +49,7 @@ static bool collect(const struct hf_process *process, struct places *places)
 
 static struct place *place_of(struct places *places, uint64_t address)
 {
-	size_t low = 0, high = places->list.count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		struct place *at = &places->list.data[middle];
-		if (address < at->start)
-			high = middle;
-		else if (address >= at->end)
-			low = middle + 1;
-		else
-			return at;
-	}
-	return NULL;
+	return hf_range_at(places->list.data, places->list.count, address);
 }
 
 static void note(struct places *places, uint64_t value, uint32_t holder)
@@ -84,18 +74,15 @@ static void note(struct places *places, uint64_t value, uint32_t holder)
 
 static void count_pointers(const struct hf_image *image, struct places *places)
 {
-	uint64_t word = image->word_bytes, value;
+	uint64_t word = image->word_bytes;
+	const uint8_t *data = NULL;
 
 	hf_vec_foreach (range, &places->roots->ranges) {
-		for (uint64_t at = hf_image_next(image, range->start, range->end);
-		     at < range->end && range->end - at >= word;) {
-			if (hf_image_word(image, at, &value)) {
-				note(places, value, range->holder);
-				at += word;
-			} else {
-				uint64_t next = hf_image_next(image, at + word, range->end);
-				at = next + (word - next % word) % word;
-			}
+		for (uint64_t at = range->start, words;
+		     (words = hf_image_words(image, &at, range->end, &data)); at += words * word) {
+			for (uint64_t i = 0; i < words; i++)
+				note(places, hf_image_word_at(image, data + i * word),
+				     range->holder);
 		}
 	}
 	hf_vec_foreach (value_of, &places->roots->values)

@@ -121,8 +121,7 @@ static uint32_t link_of(struct merge *merge, uint32_t object)
 	return link;
 }
 
-/* ---- telling ----------------------------------------------------------------------------------
- */
+/* ---- telling --------------------------------------------------------------------------------- */
 
 static const struct hf_column columns[] = {
     {"what", "", HF_COLUMN_TREE | HF_COLUMN_ELASTIC},

@@ -160,8 +160,7 @@ static void tell_tasks(const struct hf_oom_kill *kill, uint32_t page_size, struc
 	free(sorted);
 }
 
-/* ---- the resident set
- * ---------------------------------------------------------------------------- */
+/* ---- the resident set ------------------------------------------------------------------------ */
 
 enum resident { RESIDENT_HEAP, RESIDENT_STACKS, RESIDENT_ANONYMOUS, RESIDENT_DATA, RESIDENTS };
 
@@ -274,8 +273,7 @@ static void tell_residents(const struct hf_oom_kill *kill, const struct hf_analy
 		    hf_doc_bytes_text(doc, sum - kill->anon_rss));
 }
 
-/* ---- what can be done
- * ------------------------------------------------------------------------------ */
+/* ---- what can be done ------------------------------------------------------------------------ */
 
 static void tell_levers(const struct hf_analysis *analysis, struct hf_doc *doc)
 {

@@ -15,12 +15,12 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/search.h"
 #include "heapwalk/views/waste.h"
 
 enum { MAX_NAME = 2048, MIN_TABLE_WORDS = 64, MOSTLY_EMPTY_PERCENT = 75 };
 
-/* ---- containers -------------------------------------------------------------------------------
- */
+/* ---- containers ------------------------------------------------------------------------------ */
 
 static const struct hf_column container_columns[] = {
     {"type", "container", HF_COLUMN_ELASTIC},
@@ -45,26 +45,19 @@ struct container_sums {
 
 static struct container_sum *sum_of(struct container_sums *sums, uint32_t ctype)
 {
-	size_t low = 0, high = sums->list.count;
+	size_t at = hf_first_not(0, sums->list.count, i, sums->list.data[i].ctype < ctype);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (sums->list.data[middle].ctype < ctype)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low < sums->list.count && sums->list.data[low].ctype == ctype)
-		return &sums->list.data[low];
+	if (at < sums->list.count && sums->list.data[at].ctype == ctype)
+		return &sums->list.data[at];
 	struct container_sum made = {.ctype = ctype};
 	if (!hf_vec_push(&sums->list, made)) {
 		sums->failed = true;
 		return NULL;
 	}
-	memmove(&sums->list.data[low + 1], &sums->list.data[low],
-		(sums->list.count - 1 - low) * sizeof(made));
-	sums->list.data[low] = made;
-	return &sums->list.data[low];
+	memmove(&sums->list.data[at + 1], &sums->list.data[at],
+		(sums->list.count - 1 - at) * sizeof(made));
+	sums->list.data[at] = made;
+	return &sums->list.data[at];
 }
 
 static void add_container(void *ctx, const struct hf_container *container)

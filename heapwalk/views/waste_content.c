@@ -55,8 +55,7 @@ static uint64_t hash_bytes(const uint8_t *data, uint64_t bytes)
 	return hash ^ hash >> 29;
 }
 
-/* ---- duplicates -------------------------------------------------------------------------------
- */
+/* ---- duplicates ------------------------------------------------------------------------------ */
 
 struct hashed {
 	uint64_t hash;
@@ -187,8 +186,7 @@ struct hf_error *waste_duplicates(struct hf_analysis *analysis, uint64_t top, st
 	return fine ? NULL : hf_error_nomem();
 }
 
-/* ---- zeros ------------------------------------------------------------------------------------
- */
+/* ---- zeros ----------------------------------------------------------------------------------- */
 
 static const struct hf_column zero_columns[] = {
     {"type", "type", HF_COLUMN_ELASTIC},
@@ -249,8 +247,7 @@ struct hf_error *waste_zeros(struct hf_analysis *analysis, uint64_t top, struct 
 	return NULL;
 }
 
-/* ---- the view ---------------------------------------------------------------------------------
- */
+/* ---- the view -------------------------------------------------------------------------------- */
 
 struct hf_error *hf_view_waste(struct hf_analysis *analysis, const struct hf_view_options *options,
 			       struct hf_doc *doc)

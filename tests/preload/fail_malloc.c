@@ -5,8 +5,8 @@
  *
  *	program ... | call 1 | call 2 | call 3 ...		none fails here
  *		        |        |
- *		      fork     fork				two children a call: in the first
- *this fails, ends  fails, ends			call fails, in the second those after it too
+ *		      fork     fork		two children a call: in the first this
+ *		 fails, ends  fails, ends	call fails, in the second those after it too
  *
  * A child must end by itself, with one of the program's exit statuses; with the status of an error
  * it must speak of memory. What did not is written to the report, and in the end a line

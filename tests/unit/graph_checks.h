@@ -293,8 +293,7 @@ static inline void check_holders(struct checked *checked)
 	}
 }
 
-/* ---- pointers to free blocks -------------------------------------------------------------------
- */
+/* ---- pointers to free blocks ----------------------------------------------------------------- */
 
 struct dangling_truth {
 	const struct hf_free_blocks *blocks;
@@ -379,8 +378,7 @@ static inline void check_dangling(const struct checked *checked, unsigned thread
 	hf_vec_free(&blocks);
 }
 
-/* ---- all of it ---------------------------------------------------------------------------------
- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static inline void check_answers(struct checked *checked)
 {

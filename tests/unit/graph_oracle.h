@@ -44,8 +44,7 @@ struct oracle {
 	uint32_t found_count;
 };
 
-/* ---- edges -------------------------------------------------------------------------------------
- */
+/* ---- edges ----------------------------------------------------------------------------------- */
 
 static inline uint32_t oracle_find(const struct oracle *oracle, uint64_t value)
 {
@@ -136,8 +135,7 @@ static inline void oracle_link_sources(struct oracle *oracle)
 	}
 }
 
-/* ---- leak kinds --------------------------------------------------------------------------------
- */
+/* ---- leak kinds ------------------------------------------------------------------------------ */
 
 /* From those that @mark has on, along start edges or all; @queue has room for all objects. */
 static inline void oracle_close(const struct oracle *oracle, bool start_only, uint8_t *mark,
@@ -296,8 +294,7 @@ static inline void oracle_find_kinds(struct oracle *oracle)
 	free(queue);
 }
 
-/* ---- dominators --------------------------------------------------------------------------------
- */
+/* ---- dominators ------------------------------------------------------------------------------ */
 
 static inline uint32_t oracle_meet(const struct oracle *oracle, uint32_t a, uint32_t b)
 {
@@ -372,8 +369,7 @@ static inline void oracle_sum(struct oracle *oracle)
 	}
 }
 
-/* ---- shortest chains ---------------------------------------------------------------------------
- */
+/* ---- shortest chains ------------------------------------------------------------------------- */
 
 /* A start pointer before an interior one, then the stronger holder. */
 static inline uint8_t oracle_step_rank(const struct oracle *oracle, const struct oracle_edge *edge)
@@ -418,8 +414,7 @@ static inline void oracle_find_chains(struct oracle *oracle)
 	oracle_chains_on(oracle, lost);
 }
 
-/* ---- all ---------------------------------------------------------------------------------------
- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 static inline void oracle_init(struct oracle *oracle, const struct shaped_heap *shaped)
 {

@@ -78,8 +78,7 @@ static bool is_lost(const struct world *world, uint32_t node)
 	return hf_graph_is_leader(world->analysis.graph, node);
 }
 
-/* ---- the lazy sort ------------------------------------------------------------------------------
- */
+/* ---- the lazy sort --------------------------------------------------------------------------- */
 
 struct ranks {
 	const uint64_t *value;
@@ -131,8 +130,7 @@ static void test_lazy_sort(void **state)
 	free(value);
 }
 
-/* ---- lists against brute force ------------------------------------------------------------------
- */
+/* ---- lists against brute force --------------------------------------------------------------- */
 
 /* The group's rule, told again in the simplest way: is @node folded into what is above it? */
 static bool folded(const struct world *world, uint32_t node, uint32_t type)
@@ -389,8 +387,7 @@ static void test_lists(void **state)
 	}
 }
 
-/* ---- the cursor and pages -----------------------------------------------------------------------
- */
+/* ---- the cursor and pages -------------------------------------------------------------------- */
 
 static void test_cursor(void **state)
 {

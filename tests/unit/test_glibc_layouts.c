@@ -285,8 +285,7 @@ static void words_of_others(void **state)
 	model_destroy(model);
 }
 
-/* ---- what malloc would say ---------------------------------------------------------------------
- */
+/* ---- what malloc would say ------------------------------------------------------------------- */
 
 static const struct hf_finding *finding(const struct model *model, const char *code)
 {

@@ -169,8 +169,7 @@ static void check_small(const struct fake_heap *heap, struct truth *truth)
 	hf_extents_destroy(extents);
 }
 
-/* ---- Cooper, Harvey, Kennedy, "A simple, fast dominance algorithm" (2001)
- * ------------- */
+/* ---- Cooper, Harvey, Kennedy, "A simple, fast dominance algorithm" (2001) -------------------- */
 
 struct chk {
 	const struct hf_graph *graph;
@@ -309,8 +308,7 @@ static void test_big_random_graph(void **state)
 	}
 }
 
-/* ---- shapes that break naive code
- * -------------------------------------------------------------------- */
+/* ---- shapes that break naive code ------------------------------------------------------------ */
 
 /* A list of all objects, held at one end, with a pointer back to the start in each. */
 static void test_long_list(void **state)
@@ -460,8 +458,7 @@ static void test_edges_in_pieces(void **state)
 	fake_deinit(&heap);
 }
 
-/* ---- objects of 20 GiB each in a region of its own
- * -------------------------------------------- */
+/* ---- objects of 20 GiB each in a region of its own ------------------------------------------- */
 
 enum { HUGE_OBJECTS = 5, HUGE_WORDS = 8 };
 #define HUGE_BYTES (UINT64_C(20) << 30)
