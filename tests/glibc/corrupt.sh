@@ -22,7 +22,8 @@ for suite in ${HF_SUITES:-bullseye bookworm trixie sid}; do
 			"$work/program" --sysroot="$root" \
 			--debuginfo-path="$root/usr/lib/debug" || status=1
 		case $name in
-		tcache-link* | tcache-double* | tcache-counter | tcache-size | fastbin* | abort-*) # told by structure, and by malloc's words, alone
+		tcache-link* | tcache-double* | tcache-counter | tcache-size | fastbin* | abort-*)
+			# Told by structure, and by malloc's words, alone.
 			printf '%s, %s, no symbols: ' "$version" "$name"
 			python3 tests/oracle/check_corrupt.py --nameless "$HF" "$work/dumped" \
 				"$work/$name" --sysroot="$work/none" \
