@@ -66,9 +66,13 @@ static struct hf_error *by_type(struct hf_analysis *analysis, const struct hf_vi
 	uint64_t top = options->all ? UINT64_MAX : options->top ? options->top : DEFAULT_TOP;
 	HF_AUTO(free_ptr) uint64_t *retained = calloc((size_t)types + 1, sizeof(*retained));
 	HF_AUTO(free_ptr) struct type_line *lines = calloc((size_t)types + 1, sizeof(*lines));
-	struct hf_error *err =
-	    retained && lines ? hf_retained_by_type(analysis, retained) : hf_error_nomem();
+	HF_AUTO(free_ptr) uint32_t *all = calloc((size_t)types + 1, sizeof(*all));
 
+	for (uint32_t i = 0; all && i < types; i++)
+		all[i] = i;
+	struct hf_error *err = retained && lines && all
+				   ? hf_retained_by_type(analysis, all, types, retained)
+				   : hf_error_nomem();
 	if (err)
 		return err;
 	for (uint32_t i = 0; i < types; i++)

@@ -91,8 +91,12 @@ void hf_section_fields(struct hf_analysis *analysis, struct hf_doc *doc, uint32_
 /* Groups of untyped objects by what they hide. */
 struct hf_error *hf_section_untyped(struct hf_analysis *analysis, struct hf_doc *doc);
 
-/* What each type keeps alive is added to its place in @retained. */
-struct hf_error *hf_retained_by_type(struct hf_analysis *analysis, uint64_t *retained);
+/*
+ * What each of the @count @types keeps alive is added to its place in @retained, in which every
+ * type has one; others may be filled in as well.
+ */
+struct hf_error *hf_retained_by_type(struct hf_analysis *analysis, const uint32_t *types,
+				     uint32_t count, uint64_t *retained);
 
 /* dominators --by=WHAT */
 struct hf_error *hf_view_by(struct hf_analysis *analysis, const struct hf_view_options *options,

@@ -11,7 +11,7 @@
 
 #include "heapwalk/views/sections.h"
 
-enum { MOST_VISITS = 1 << 20, MOST_VISITS_BY_SHARED = 1 << 17 };
+enum { MOST_VISITS = 1 << 20, MOST_VISITS_BY_SHARED = 1 << 16 };
 
 struct visit {
 	uint32_t node, holder;

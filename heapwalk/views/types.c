@@ -25,7 +25,7 @@ static const struct hf_column columns[] = {
 
 struct line {
 	uint32_t type;
-	uint64_t retained, bytes;
+	uint64_t bytes;
 };
 
 static int by_bytes(const void *a, const void *b)
@@ -36,41 +36,50 @@ static int by_bytes(const void *a, const void *b)
 	return (x->type > y->type) - (x->type < y->type);
 }
 
-static struct hf_error *make_lines(struct hf_analysis *analysis, struct line **ret)
+/* At most @top types with objects, those with most bytes first. */
+static struct hf_error *list_types(const struct hf_analysis *analysis, uint64_t top,
+				   uint32_t **ret_types, uint32_t *ret_count)
 {
-	uint32_t types = hf_typing_types(analysis->typing);
-	HF_AUTO(free_ptr) uint64_t *retained = calloc((size_t)types + 1, sizeof(*retained));
-	struct line *lines = calloc((size_t)types + 1, sizeof(*lines));
-	struct hf_error *err =
-	    retained && lines ? hf_retained_by_type(analysis, retained) : hf_error_nomem();
+	uint32_t types = hf_typing_types(analysis->typing), count = 0;
+	HF_AUTO(free_ptr) struct line *lines = calloc((size_t)types + 1, sizeof(*lines));
+	uint32_t *list = calloc((size_t)types + 1, sizeof(*list));
 
-	if (err) {
-		free(lines);
-		return err;
+	if (!lines || !list) {
+		free(list);
+		return hf_error_nomem();
 	}
 	for (uint32_t type = 0; type < types; type++)
-		lines[type] = (struct line){type, retained[type],
-					    hf_typing_type(analysis->typing, type)->bytes};
+		lines[type] = (struct line){type, hf_typing_type(analysis->typing, type)->bytes};
 	qsort(lines, types, sizeof(*lines), by_bytes);
-	*ret = lines;
+	for (uint32_t i = 0; i < types && i < top; i++) {
+		if (hf_typing_type(analysis->typing, lines[i].type)->count)
+			list[count++] = lines[i].type;
+	}
+	*ret_types = list;
+	*ret_count = count;
 	return NULL;
 }
 
 struct hf_error *hf_section_types(struct hf_analysis *analysis, uint64_t top, struct hf_doc *doc)
 {
 	uint64_t whole = hf_graph_retained(analysis->graph, hf_graph_root(analysis->graph));
-	uint32_t count = hf_typing_types(analysis->typing);
-	struct line *lines = NULL;
-	struct hf_error *err = make_lines(analysis, &lines);
+	HF_AUTO(free_ptr)
+	uint64_t *retained =
+	    calloc((size_t)hf_typing_types(analysis->typing) + 1, sizeof(*retained));
+	HF_AUTO(free_ptr) uint32_t *types = NULL;
+	uint32_t count = 0;
+	struct hf_error *err = retained ? NULL : hf_error_nomem();
 
+	if (!err)
+		err = list_types(analysis, top ? top : UINT64_MAX, &types, &count);
+	if (!err)
+		err = hf_retained_by_type(analysis, types, count, retained);
 	if (err)
 		return err;
 	struct hf_table *table =
 	    hf_doc_table(doc, "types", NULL, columns, sizeof(columns) / sizeof(columns[0]));
-	for (uint32_t i = 0; i < count && (top == 0 || i < top); i++) {
-		const struct hf_type *type = hf_typing_type(analysis->typing, lines[i].type);
-		if (type->count == 0)
-			continue;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct hf_type *type = hf_typing_type(analysis->typing, types[i]);
 		hf_doc_row(doc, table, 0);
 		hf_doc_cell(doc, table, hf_text(type->name));
 		hf_doc_cell(doc, table, hf_text(hf_type_source_name(type->source)));
@@ -81,9 +90,8 @@ struct hf_error *hf_section_types(struct hf_analysis *analysis, uint64_t top, st
 		hf_doc_cell(doc, table, hf_count(type->count));
 		hf_doc_cell(doc, table, hf_bytes(type->bytes));
 		hf_doc_cell(doc, table, hf_share(type->bytes, whole));
-		hf_doc_cell(doc, table, hf_bytes(lines[i].retained));
+		hf_doc_cell(doc, table, hf_bytes(retained[types[i]]));
 	}
-	free(lines);
 	return NULL;
 }
 
