@@ -15,35 +15,51 @@
 #include <string.h>
 
 #include "heapwalk/views/findings.h"
+#include "heapwalk/views/from_above.h"
 #include "heapwalk/views/human.h"
 
 enum { MIN_FREE_BYTES = 16 << 20 };
+
+/* What hangs below a node of the dominator tree, itself included, by type. */
+struct below {
+	const struct hf_analysis *analysis;
+	uint32_t node;
+	uint64_t *count, *bytes;
+};
+
+static uint32_t is_top(void *ctx, uint32_t node)
+{
+	const struct below *below = ctx;
+	return node == below->node;
+}
+
+static uint32_t count_below(void *ctx, uint32_t object, uint32_t above)
+{
+	struct below *below = ctx;
+
+	if (!above && object != below->node)
+		return 0;
+	uint32_t type = hf_typing_of(below->analysis->typing, object);
+	below->count[type]++;
+	below->bytes[type] += hf_extents_chunk_bytes(below->analysis->extents, object);
+	return 1;
+}
 
 /* "mostly 2,411,022 x struct session": what most of @node's retained bytes are. */
 static const char *mostly(struct hf_analysis *analysis, struct hf_doc *doc, uint32_t node)
 {
 	uint32_t types = hf_typing_types(analysis->typing), best = 0;
 	uint64_t *count = calloc(2ull * types + 2, sizeof(*count)), *bytes = count + types;
-	uint32_t at = node;
+	struct below below = {analysis, node, count, bytes};
+	struct hf_from_above calls = {is_top, count_below, &below};
 
 	if (!count)
 		return "";
-	/* The subtree of @node, without recursion. */
-	for (;;) {
-		if (at < hf_graph_objects(analysis->graph)) {
-			uint32_t type = hf_typing_of(analysis->typing, at);
-			count[type]++;
-			bytes[type] += hf_extents_chunk_bytes(analysis->extents, at);
-		}
-		uint32_t next = hf_graph_first_child(analysis->graph, at);
-		while (next == HF_NO_NODE && at != node) {
-			next = hf_graph_next_sibling(analysis->graph, at);
-			if (next == HF_NO_NODE)
-				at = hf_graph_idom(analysis->graph, at);
-		}
-		if (next == HF_NO_NODE)
-			break;
-		at = next;
+	struct hf_error *err = hf_from_above(analysis->graph, &calls);
+	if (err) {
+		hf_error_destroy(err);
+		free(count);
+		return "";
 	}
 	for (uint32_t type = 0; type < types; type++)
 		best = bytes[type] > bytes[best] ? type : best;
