@@ -156,6 +156,15 @@ static bool header_fits(const struct search *search, uint64_t mem)
 	}
 }
 
+/*
+ * The backtrace that old ones print with their last words takes memory: perhaps that of the block
+ * which they name.
+ */
+static bool was_given_anew(const struct glibc *glibc, const struct hf_chunk *chunk)
+{
+	return glibc->named && hf_chunk_in_use(chunk);
+}
+
 /* Could malloc have complained so of the block at @mem? */
 static bool fits(const struct search *search, const struct candidate *one)
 {
@@ -163,15 +172,18 @@ static bool fits(const struct search *search, const struct candidate *one)
 	bool found = glibc_region_at(search->glibc, one->mem) != UINT32_MAX &&
 		     glibc_chunk_at(&search->glibc->base, one->mem, &chunk);
 	bool both = one->as_mem && one->as_chunk;
+	bool itself = found && chunk.object == one->mem;
+	bool given_anew = itself && both && was_given_anew(search->glibc, &chunk);
 
 	switch (search->complaint) {
 	case TCACHE_TWICE:
-		return found && chunk.object == one->mem && chunk.state == HF_CHUNK_TCACHE;
+		return given_anew || (itself && chunk.state == HF_CHUNK_TCACHE);
 	case FASTBIN_TWICE:
-		return found && chunk.object == one->mem && chunk.state == HF_CHUNK_FASTBIN;
+		return given_anew || (itself && chunk.state == HF_CHUNK_FASTBIN);
 	case BIN_TWICE: /* it may have been merged with its neighbours since */
-		return found && (both || chunk.object == one->mem) &&
-		       (glibc_is_binned(chunk.state) || chunk.state == HF_CHUNK_TOP);
+		return given_anew ||
+		       (found && (both || itself) &&
+			(glibc_is_binned(chunk.state) || chunk.state == HF_CHUNK_TOP));
 	case BAD_POINTER:
 	case BAD_MMAPPED:
 	case BAD_SIZE:
@@ -355,6 +367,13 @@ static void tell(const struct search *search, uint64_t mem, const char *caller)
 				     .abort_text = glibc->base.abort_message};
 	bool found = glibc_chunk_at(&glibc->base, mem, &chunk);
 
+	if (search->complaint < BAD_POINTER && was_given_anew(glibc, &chunk)) {
+		glibc_found(glibc, HF_NO_ARENA, finding,
+			    "this block was free already, and was freed again by %s; it has been "
+			    "given out anew since",
+			    caller);
+		return;
+	}
 	if (search->complaint < BAD_POINTER) {
 		glibc_found(glibc, HF_NO_ARENA, finding,
 			    "this block is free already (%s), and was freed again by %s",
