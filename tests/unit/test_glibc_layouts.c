@@ -227,34 +227,43 @@ static uint64_t chunk_of_state(const struct model *model, uint8_t state)
 	return 0;
 }
 
-/* To 2.26 the message names the program and the block: no stack is needed to tell which. */
+/* The message of @model names the first block of @state, and so does the one finding. */
+static void names_block_of(struct model *model, unsigned word, uint8_t state)
+{
+	uint64_t mem = chunk_of_state(model, state) + 2ull * word;
+	struct found found;
+	char words[160];
+
+	snprintf(words, sizeof(words),
+		 "*** Error in `./it's: 0x1': double free or corruption (fasttop): 0x%0*lx ***\n",
+		 (int)(2 * word), (unsigned long)mem);
+	abort_with(model, words);
+	analyse(model, &found);
+	const struct hf_allocator *allocator = model->allocator;
+	assert_true(allocator->aborted);
+	assert_string_equal(allocator->abort_message, "double free or corruption (fasttop)");
+	assert_int_equal(allocator->findings.count, 1);
+	assert_string_equal(allocator->findings.data[0].code, "double-free");
+	assert_int_equal(allocator->findings.data[0].address, mem);
+	assert_true(allocator->findings.data[0].met);
+}
+
+/*
+ * To 2.26 the message names the program and the block: no stack is needed to tell which, nor that
+ * the block is still free (the backtrace that is printed takes memory).
+ */
 static void words_with_names(void **state)
 {
 	static const struct {
 		int minor;
 		unsigned word;
 	} where[] = {{17, 8}, {22, 4}, {23, 8}, {26, 8}, {26, 4}};
-	(void)state;
-	for (unsigned i = 0; i < sizeof(where) / sizeof(where[0]); i++) {
-		struct model *model = create(where[i].minor, where[i].word);
-		uint64_t mem = chunk_of_state(model, HF_CHUNK_FASTBIN) + 2 * where[i].word;
-		struct found found;
-		char words[160];
+	static const uint8_t states[] = {HF_CHUNK_FASTBIN, HF_CHUNK_INUSE};
 
-		snprintf(words, sizeof(words),
-			 "*** Error in `./it's: 0x1': double free or corruption (fasttop): "
-			 "0x%0*lx ***\n",
-			 (int)(2 * where[i].word), (unsigned long)mem);
-		abort_with(model, words);
-		analyse(model, &found);
-		const struct hf_allocator *allocator = model->allocator;
-		assert_true(allocator->aborted);
-		assert_string_equal(allocator->abort_message,
-				    "double free or corruption (fasttop)");
-		assert_int_equal(allocator->findings.count, 1);
-		assert_string_equal(allocator->findings.data[0].code, "double-free");
-		assert_int_equal(allocator->findings.data[0].address, mem);
-		assert_true(allocator->findings.data[0].met);
+	(void)state;
+	for (unsigned i = 0; i < 2 * sizeof(where) / sizeof(where[0]); i++) {
+		struct model *model = create(where[i / 2].minor, where[i / 2].word);
+		names_block_of(model, where[i / 2].word, states[i % 2]);
 		model_destroy(model);
 	}
 }
