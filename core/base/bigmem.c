@@ -254,6 +254,11 @@ void *hf_bigmem_resize(struct hf_bigmem_account *account, void *memory, size_t o
 	return moved;
 }
 
+void hf_bigmem_charge(struct hf_bigmem_account *account, int64_t bytes)
+{
+	charge(account, (size_t)bytes);
+}
+
 void hf_bigmem_free(struct hf_bigmem_account *account, void *memory, size_t bytes)
 {
 	if (!memory || (account && keep_spare(account, memory, rounded(bytes))))

@@ -50,6 +50,9 @@ void *hf_bigmem_resize(struct hf_bigmem_account *account, void *memory, size_t o
 /* @bytes as it was allocated. NULL memory is allowed. */
 void hf_bigmem_free(struct hf_bigmem_account *account, void *memory, size_t bytes);
 
+/* Note @bytes that were taken without the account, by several threads, or (negative) given back. */
+void hf_bigmem_charge(struct hf_bigmem_account *account, int64_t bytes);
+
 /* Give the spares back to the system. */
 void hf_bigmem_trim(struct hf_bigmem_account *account);
 

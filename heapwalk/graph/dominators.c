@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "heapwalk/graph/graph_private.h"
+#include "heapwalk/graph/visit.h"
 
 #define ROOT_NUMBER    1u
 #define PREFETCH_AHEAD 16u
@@ -341,7 +342,7 @@ static struct hf_error *dominate(struct hf_graph *graph, struct hf_order *order)
 	hf_graph_stage_done(graph, "reach", &since);
 	if (!err)
 		err = hf_graph_fold(graph, order, &fold);
-	hf_big_free(&graph->memory, &order->joins);
+	hf_joins_free(graph, order);
 	hf_graph_stage_done(graph, "fold", &since);
 	if (!err)
 		err = find_idoms(graph, &fold, order);
@@ -356,7 +357,7 @@ static struct hf_error *dominate(struct hf_graph *graph, struct hf_order *order)
 
 struct hf_error *hf_graph_dominate(struct hf_graph *graph)
 {
-	uint64_t bytes = hf_graph_nodes(graph) * sizeof(uint32_t);
+	uint64_t bytes = hf_visit_positions(graph) * sizeof(uint32_t);
 	struct hf_order order = {.node = hf_bigmem_take(&graph->memory, bytes),
 				 .source = hf_bigmem_take(&graph->memory, bytes)};
 	struct hf_error *err = hf_error_nomem();

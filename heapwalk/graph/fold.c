@@ -57,8 +57,10 @@ static inline uint32_t source_of(const struct folding *folding, uint32_t positio
 /* The last first: what hangs below a node has been counted when its turn comes. */
 static void count_ways(struct folding *folding)
 {
-	hf_vec_foreach (join, &folding->order->joins)
-		add_way(folding, join->source);
+	for (unsigned list = 0; list < HF_VISIT_THREADS; list++) {
+		hf_vec_foreach (join, &folding->order->joins[list])
+			add_way(folding, join->source);
+	}
 	for (uint32_t i = folding->positions; i-- > 1;) {
 		if (has_many_sources(folding, i) || folding->ways[i])
 			add_way(folding, source_of(folding, i));
@@ -96,8 +98,10 @@ static void number_and_count(struct folding *folding, uint32_t *edges)
 			number[i] = folding->ways[i] ? number[source_of(folding, i)] : 0;
 		}
 	}
-	hf_vec_foreach (join, &folding->order->joins)
-		edges[number[join->source]]++;
+	for (unsigned list = 0; list < HF_VISIT_THREADS; list++) {
+		hf_vec_foreach (join, &folding->order->joins[list])
+			edges[number[join->source]]++;
+	}
 }
 
 /* From here on a number is a row's place; rows stand in the order of their numbers. */
@@ -128,25 +132,40 @@ static inline void place(struct folding *folding, uint32_t source, uint32_t targ
 	edge[1] = source;
 }
 
+static void place_joins(struct folding *folding, const struct hf_joins *joins)
+{
+	const struct hf_join *join = joins->data;
+
+	for (size_t i = 0; i < joins->count; i++) {
+		if (i + FETCH_AHEAD < joins->count)
+			__builtin_prefetch(&folding->number[join[i + FETCH_AHEAD].target]);
+		place(folding, join[i].source, join[i].target);
+	}
+}
+
 static void place_edges(struct folding *folding)
 {
-	const struct hf_join *joins = folding->order->joins.data;
-	size_t count = folding->order->joins.count;
 	uint32_t *rows = folding->fold->rows;
 
 	for (uint32_t i = 1; i < folding->positions; i++) {
 		if (stays(folding, i))
 			place(folding, source_of(folding, i), i);
 	}
-	for (size_t i = 0; i < count; i++) {
-		if (i + FETCH_AHEAD < count)
-			__builtin_prefetch(&folding->number[joins[i + FETCH_AHEAD].target]);
-		place(folding, joins[i].source, joins[i].target);
-	}
+	for (unsigned list = 0; list < HF_VISIT_THREADS; list++)
+		place_joins(folding, &folding->order->joins[list]);
 	for (uint32_t i = 0, at = 0; i < folding->fold->count; i++) {
 		rows[at + HF_FOLD_PREORDER] = 0;
 		at += HF_FOLD_EDGES + 2 * rows[at + HF_FOLD_COUNT];
 	}
+}
+
+static uint64_t count_joins(const struct hf_order *order)
+{
+	uint64_t count = 0;
+
+	for (unsigned list = 0; list < HF_VISIT_THREADS; list++)
+		count += order->joins[list].count;
+	return count;
 }
 
 static struct hf_error *make_rows(struct folding *folding)
@@ -154,7 +173,7 @@ static struct hf_error *make_rows(struct folding *folding)
 	struct hf_bigmem_account *account = &folding->graph->memory;
 	struct hf_fold *fold = folding->fold;
 	uint64_t count = fold->count, bytes = count * sizeof(uint32_t);
-	uint64_t words = HF_FOLD_EDGES * count + 2 * (count - 1 + folding->order->joins.count);
+	uint64_t words = HF_FOLD_EDGES * count + 2 * (count - 1 + count_joins(folding->order));
 
 	if (words > UINT32_MAX)
 		return hf_error_create(HF_ERR_LIMIT, "too many pointers that join paths");

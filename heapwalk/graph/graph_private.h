@@ -93,17 +93,17 @@ static inline bool hf_row_is_long(uint32_t row)
 }
 
 /* A long row of @object, @row as the link has it: where it begins, and the next one. */
-static inline const uint32_t *hf_graph_row_ends(const struct hf_graph *graph, uint32_t object,
-						uint32_t row)
+static inline const uint32_t *hf_row_ends(const struct hf_row_block *blocks, uint32_t object,
+					  uint32_t row)
 {
-	return graph->blocks[object >> HF_ROW_BLOCK_SHIFT].rows + (row - HF_ROW_LONG);
+	return blocks[object >> HF_ROW_BLOCK_SHIFT].rows + (row - HF_ROW_LONG);
 }
 
-static inline uint32_t hf_graph_long_row(const struct hf_graph *graph, uint32_t object,
-					 uint32_t row, const uint32_t **ret)
+static inline uint32_t hf_row_long(const struct hf_row_block *blocks, uint32_t object, uint32_t row,
+				   const uint32_t **ret)
 {
-	const uint32_t *ends = hf_graph_row_ends(graph, object, row);
-	*ret = graph->blocks[object >> HF_ROW_BLOCK_SHIFT].targets + ends[0];
+	const uint32_t *ends = hf_row_ends(blocks, object, row);
+	*ret = blocks[object >> HF_ROW_BLOCK_SHIFT].targets + ends[0];
 	return ends[1] - ends[0];
 }
 
@@ -117,7 +117,7 @@ static inline uint32_t hf_graph_row(const struct hf_graph *graph, uint32_t objec
 		*ret = &graph->link[object].row;
 		return row != HF_NO_NODE;
 	}
-	return hf_graph_long_row(graph, object, row, ret);
+	return hf_row_long(graph->blocks, object, row, ret);
 }
 
 /* Any node's row but the super root's. */
@@ -173,10 +173,14 @@ struct hf_join {
 	uint32_t source, target; /* positions */
 };
 
+HF_BIG(hf_joins, struct hf_join);
+
+enum { HF_VISIT_THREADS = 16 };
+
 struct hf_order {
 	uint32_t *node;	  /* position -> node; 0: the super root */
 	uint32_t *source; /* position -> a source's position; HF_MANY_SOURCES: there are others */
-	HF_BIG(, struct hf_join) joins; /* the edges from those others */
+	struct hf_joins joins[HF_VISIT_THREADS]; /* the edges from those others */
 };
 
 struct hf_error *hf_graph_reach(struct hf_graph *graph, struct hf_order *order);

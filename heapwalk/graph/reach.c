@@ -10,8 +10,7 @@
  *
  * So whatever dominates a node stands before it, what stands together was met together, and all
  * that follows (fold.c, the retained sizes) is sweeps over arrays instead of walks in memory.
- * Since the queue tells what comes next, the memory of coming visits is fetched while this one
- * goes on: a depth-first search cannot do that.
+ * How the visits themselves go: visit.c.
  *
  * Start edges are followed to the end first: what they reach is reachable. Then the interior edges
  * that were put aside and all that is behind them: possible. Then the lost, from their leaders,
@@ -24,101 +23,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/parallel.h"
 #include "heapwalk/graph/graph_private.h"
+#include "heapwalk/graph/visit.h"
 
-/* So many visits ahead; of a long row so many targets. */
-enum {
-	FETCH_ROW = 32,
-	FETCH_TARGETS = 24,
-	FETCH_LINKS = 16,
-	FETCHED_LINKS = 6,
-	FETCH_JOIN = 32,
-};
+enum { FETCH_JOIN = 32, PART_OBJECTS = 1 << 17 };
 
 struct reach {
 	struct hf_graph *graph;
 	struct hf_order *order;
-	uint32_t *row;		      /* position -> what the link of that node says of its row */
-	uint32_t head, tail;	      /* positions */
-	uint32_t first;		      /* edges to what stands before it are none: 0, or the lost */
-	struct hf_node_list interior; /* positions whose interior edges were put aside */
+	struct hf_visits visits;
+	uint32_t possible; /* the position from which on all are only possible */
+	_Atomic bool any_lost;
 	bool failed;
 };
 
-/* What the link says of the row is here now, and will not be when the visit comes. */
-static inline void append(struct reach *reach, uint32_t node, uint32_t source)
-{
-	reach->row[reach->tail] = reach->graph->link[node].row;
-	reach->order->node[reach->tail] = node;
-	reach->order->source[reach->tail++] = source;
-	reach->graph->link[node].mark = reach->tail; /* position + 1 */
-}
-
-static inline void follow(struct reach *reach, uint32_t target, uint32_t source)
-{
-	uint32_t mark = reach->graph->link[target].mark;
-
-	if (!mark)
-		append(reach, target, source);
-	else if (mark > reach->first && !hf_big_push(&reach->graph->memory, &reach->order->joins,
-						     (struct hf_join){source, mark - 1}))
-		reach->failed = true;
-}
-
-/* The row of an object by its position. */
-static inline uint32_t row_at(const struct reach *reach, uint32_t position, const uint32_t **ret)
-{
-	uint32_t row = reach->row[position];
-
-	if (hf_row_is_long(row))
-		return hf_graph_long_row(reach->graph, reach->order->node[position], row, ret);
-	*ret = &reach->row[position];
-	return row != HF_NO_NODE;
-}
-
-/* Have the memory of coming visits fetched: of long rows, what they are; then their targets' links.
- */
-static inline void fetch_ahead(const struct reach *reach)
-{
-	const struct hf_graph *graph = reach->graph;
-	const uint32_t *row = reach->row + reach->head, *node = reach->order->node + reach->head;
-	const uint32_t *targets;
-
-	if (reach->tail - reach->head <= FETCH_ROW)
-		return;
-	if (hf_row_is_long(row[FETCH_ROW]))
-		__builtin_prefetch(hf_graph_row_ends(graph, node[FETCH_ROW], row[FETCH_ROW]));
-	if (hf_row_is_long(row[FETCH_TARGETS])) {
-		hf_graph_long_row(graph, node[FETCH_TARGETS], row[FETCH_TARGETS], &targets);
-		__builtin_prefetch(targets);
-	}
-	uint32_t count = row_at(reach, reach->head + FETCH_LINKS, &targets);
-	for (uint32_t i = 0; i < count && i < FETCHED_LINKS; i++)
-		__builtin_prefetch(&graph->link[HF_EDGE_NODE(targets[i])], 1);
-}
-
 /* ---- what the roots reach -------------------------------------------------------------------- */
 
-/* Follow the edges of a row that are interior, or that are not; returns whether others are left. */
-static bool follow_some(struct reach *reach, uint32_t position, const uint32_t *targets,
-			uint64_t count, uint32_t interior)
+/* A holder's edges to starts of objects, and that it is a top. */
+static void visit_holder(struct reach *reach, uint32_t holder)
 {
-	bool others = false;
+	struct hf_graph *graph = reach->graph;
+	uint32_t node = graph->objects + holder, position = holder + 1;
+	const uint32_t *targets;
+	uint64_t count = hf_graph_out(graph, node, &targets);
+	bool aside = false;
 
 	for (uint64_t i = 0; i < count; i++) {
-		if ((targets[i] & HF_EDGE_INTERIOR) == interior)
-			follow(reach, HF_EDGE_NODE(targets[i]), position);
+		if (targets[i] & HF_EDGE_INTERIOR)
+			aside = true;
 		else
-			others = true;
+			hf_visit_follow(&reach->visits, targets[i], position);
 	}
-	return others;
-}
-
-static void visit_starts(struct reach *reach, uint32_t position, const uint32_t *targets,
-			 uint64_t count)
-{
-	if (follow_some(reach, position, targets, count, 0) &&
-	    !hf_vec_push(&reach->interior, position))
+	if ((aside && !hf_vec_push(&reach->visits.interior[0], position)) ||
+	    !hf_vec_push(&graph->tops, node))
 		reach->failed = true;
 }
 
@@ -126,53 +64,32 @@ static void visit_interiors(struct reach *reach, uint32_t position)
 {
 	const uint32_t *targets;
 	uint64_t count = hf_graph_out_row(reach->graph, reach->order->node[position], &targets);
-	follow_some(reach, position, targets, count, HF_EDGE_INTERIOR);
-}
 
-/* Objects from the head on, along all edges. */
-static void visit_all(struct reach *reach)
-{
-	for (; reach->head < reach->tail && !reach->failed; reach->head++) {
-		const uint32_t *targets;
-		fetch_ahead(reach);
-		uint32_t count = row_at(reach, reach->head, &targets);
-		for (uint32_t i = 0; i < count; i++)
-			follow(reach, HF_EDGE_NODE(targets[i]), reach->head);
+	for (uint64_t i = 0; i < count; i++) {
+		if (targets[i] & HF_EDGE_INTERIOR)
+			hf_visit_follow(&reach->visits, HF_EDGE_NODE(targets[i]), position);
 	}
 }
 
-static void visit_holders(struct reach *reach)
+static void reach_roots(struct reach *reach)
 {
 	struct hf_graph *graph = reach->graph;
-	const uint32_t *targets;
+	struct hf_visits *visits = &reach->visits;
 
+	hf_visit_append(visits, hf_graph_root(graph), 0);
 	for (uint32_t i = 0; i < graph->holders; i++)
-		append(reach, graph->objects + i, 0);
-	for (uint32_t i = 0; i < graph->holders && !reach->failed; i++) {
-		uint64_t count = hf_graph_out(graph, graph->objects + i, &targets);
-		visit_starts(reach, i + 1, targets, count);
-		if (!hf_vec_push(&graph->tops, graph->objects + i))
-			reach->failed = true;
+		hf_visit_append(visits, graph->objects + i, 0);
+	hf_visits_skip(visits);
+	for (uint32_t i = 0; i < graph->holders && !reach->failed; i++)
+		visit_holder(reach, i);
+	if (reach->failed || !hf_visit_objects(visits, HF_VISIT_STARTS))
+		return;
+	reach->possible = hf_visits_tail(visits);
+	for (unsigned i = 0; i < visits->threads; i++) {
+		hf_vec_foreach (position, &visits->interior[i])
+			visit_interiors(reach, *position);
 	}
-}
-
-/* Returns the position from which on all are only possible. */
-static uint32_t reach_roots(struct reach *reach)
-{
-	append(reach, hf_graph_root(reach->graph), 0);
-	visit_holders(reach);
-	for (reach->head = 1 + reach->graph->holders; reach->head < reach->tail && !reach->failed;
-	     reach->head++) {
-		const uint32_t *targets;
-		fetch_ahead(reach);
-		uint32_t count = row_at(reach, reach->head, &targets);
-		visit_starts(reach, reach->head, targets, count);
-	}
-	uint32_t possible = reach->tail;
-	hf_vec_foreach (position, &reach->interior)
-		visit_interiors(reach, *position);
-	visit_all(reach);
-	return possible;
+	hf_visit_objects(visits, HF_VISIT_ALL);
 }
 
 /* The allocator's own blocks are never lost: where no root leads to them, they stand alone. */
@@ -183,26 +100,32 @@ static void reach_allocators_own(struct reach *reach)
 
 	for (uint32_t i = 0; i < count; i++) {
 		if (reach->graph->link[ids[i]].mark == 0)
-			append(reach, ids[i], 0);
+			hf_visit_append(&reach->visits, ids[i], 0);
 		reach->graph->kind[ids[i]] = HF_REACHABLE;
 	}
-	reach->head = reach->tail;
+	hf_visits_skip(&reach->visits);
 }
 
 /* Those without a mark are the lost. */
-static bool tell_kinds(struct reach *reach, uint32_t possible)
+static void tell_kinds(void *ctx, uint64_t part, unsigned worker)
 {
+	struct reach *reach = ctx;
 	struct hf_graph *graph = reach->graph;
+	uint32_t begin = (uint32_t)(part * PART_OBJECTS), possible = reach->possible;
+	uint32_t end =
+	    graph->objects - begin > PART_OBJECTS ? begin + PART_OBJECTS : graph->objects;
 	bool any_lost = false;
+	(void)worker;
 
-	for (uint32_t id = 0; id < graph->objects; id++) {
+	for (uint32_t id = begin; id < end; id++) {
 		uint32_t mark = graph->link[id].mark;
-		any_lost = any_lost || !mark;
+		any_lost |= mark == 0;
 		graph->kind[id] = !mark		    ? HF_INDIRECT
 				  : mark > possible ? HF_POSSIBLE
 						    : HF_REACHABLE;
 	}
-	return any_lost;
+	if (any_lost)
+		reach->any_lost = true;
 }
 
 /* ---- the lost -------------------------------------------------------------------------------- */
@@ -211,7 +134,7 @@ static void lead(struct reach *reach, uint32_t leader)
 {
 	struct hf_graph *graph = reach->graph;
 
-	append(reach, leader, 0);
+	hf_visit_append(&reach->visits, leader, 0);
 	graph->kind[leader] = HF_DEFINITE;
 	if (!hf_vec_push(&graph->tops, leader))
 		reach->failed = true;
@@ -247,67 +170,82 @@ static struct hf_error *reach_lost(struct reach *reach)
 
 	if (!entered)
 		return hf_error_nomem();
-	reach->first = reach->tail;
+	hf_visits_forget(&reach->visits);
 	for (uint32_t id = 0; id < graph->objects; id++) {
 		if (!graph->link[id].mark && !(entered[id / 64] >> (id % 64) & 1))
 			lead(reach, id);
 	}
 	hf_bigmem_free(NULL, entered, graph->objects / 8 + 8);
-	visit_all(reach);
-	if (reach->failed || reach->tail == hf_graph_nodes(graph))
+	if (!hf_visit_objects(&reach->visits, HF_VISIT_ALL) || reach->failed)
+		return hf_error_nomem();
+	if (hf_visits_tail(&reach->visits) == hf_graph_nodes(graph))
 		return NULL;
 	struct hf_error *err = hf_graph_find_leaders(graph, &leaders);
 	hf_vec_foreach (leader, &leaders)
 		lead(reach, *leader);
-	visit_all(reach);
 	free(leaders.data);
+	if (!hf_visit_objects(&reach->visits, HF_VISIT_ALL) && !err)
+		return hf_error_nomem();
 	return err;
 }
 
 /* ---- joins ----------------------------------------------------------------------------------- */
 
-/* A second pointer from the same source joins nothing, nor does any to the super root's children.
+/*
+ * A second pointer from the same source joins nothing, nor does any to the super root's children.
+ * The others are told by positions from here on.
  */
-static void mark_joined(struct hf_order *order)
+static void mark_joined(void *ctx, uint64_t list, unsigned worker)
 {
-	const struct hf_join *joins = order->joins.data;
+	struct reach *reach = ctx;
+	const struct hf_graph_link *link = reach->graph->link;
+	struct hf_joins *joins = &reach->order->joins[list];
+	struct hf_join *join = joins->data;
 	size_t kept = 0;
+	(void)worker;
 
-	for (size_t i = 0; i < order->joins.count; i++) {
-		if (i + FETCH_JOIN < order->joins.count)
-			__builtin_prefetch(&order->source[joins[i + FETCH_JOIN].target], 1);
-		uint32_t *source = &order->source[joins[i].target];
-		uint32_t first = *source & ~HF_MANY_SOURCES;
-		if (first == 0 || first == joins[i].source)
+	for (size_t i = 0; i < joins->count; i++) {
+		if (i + 2 * FETCH_JOIN < joins->count)
+			__builtin_prefetch(&link[join[i + 2 * FETCH_JOIN].target]);
+		if (i + FETCH_JOIN < joins->count)
+			__builtin_prefetch(
+			    &reach->order->source[link[join[i + FETCH_JOIN].target].mark - 1], 1);
+		uint32_t target = link[join[i].target].mark - 1;
+		uint32_t *source = &reach->order->source[target];
+		uint32_t first = __atomic_load_n(source, __ATOMIC_RELAXED);
+		if ((first & ~HF_MANY_SOURCES) == 0 || (first & ~HF_MANY_SOURCES) == join[i].source)
 			continue;
-		*source |= HF_MANY_SOURCES;
-		order->joins.data[kept++] = joins[i];
+		if (!(first & HF_MANY_SOURCES))
+			__atomic_fetch_or(source, HF_MANY_SOURCES, __ATOMIC_RELAXED);
+		join[kept++] = (struct hf_join){join[i].source, target};
 	}
-	order->joins.count = kept;
+	joins->count = kept;
 }
 
 static struct hf_error *reach_all(struct reach *reach)
 {
-	uint32_t possible = reach_roots(reach);
-	bool any_lost = tell_kinds(reach, possible);
+	struct hf_graph *graph = reach->graph;
+	uint64_t parts = ((uint64_t)graph->objects + PART_OBJECTS - 1) / PART_OBJECTS;
+	struct hf_error *err = NULL;
 
+	reach_roots(reach);
+	hf_parallel_for(graph->options.threads, parts, tell_kinds, reach);
 	reach_allocators_own(reach);
-	struct hf_error *err = any_lost && !reach->failed ? reach_lost(reach) : NULL;
-	if (!err && reach->failed)
-		return hf_error_nomem();
-	if (!err)
-		mark_joined(reach->order);
-	return err;
+	if (reach->any_lost && !reach->failed)
+		err = reach_lost(reach);
+	return !err && (reach->failed || hf_visits_failed(&reach->visits)) ? hf_error_nomem() : err;
 }
 
 struct hf_error *hf_graph_reach(struct hf_graph *graph, struct hf_order *order)
 {
-	uint64_t bytes = hf_graph_nodes(graph) * sizeof(uint32_t);
-	struct reach reach = {
-	    .graph = graph, .order = order, .row = hf_bigmem_take(&graph->memory, bytes)};
-	struct hf_error *err = reach.row ? reach_all(&reach) : hf_error_nomem();
+	struct reach reach = {.graph = graph, .order = order};
+	struct hf_error *err = hf_visits_init(&reach.visits, graph, order);
 
-	hf_bigmem_free(&graph->memory, reach.row, bytes);
-	free(reach.interior.data);
+	if (err)
+		return err;
+	err = reach_all(&reach);
+	hf_visits_deinit(&reach.visits, order);
+	if (!err)
+		hf_parallel_for(graph->options.threads, HF_VISIT_THREADS, mark_joined, &reach);
 	return err;
 }
