@@ -341,6 +341,9 @@ static struct hf_error *dominate(struct hf_graph *graph, struct hf_order *order)
 		count_kinds(graph);
 	hf_graph_stage_done(graph, "reach", &since);
 	if (!err)
+		err = hf_graph_split(graph, order);
+	hf_graph_stage_done(graph, "split", &since);
+	if (!err)
 		err = hf_graph_fold(graph, order, &fold);
 	hf_joins_free(graph, order);
 	hf_graph_stage_done(graph, "fold", &since);

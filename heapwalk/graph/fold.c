@@ -159,21 +159,12 @@ static void place_edges(struct folding *folding)
 	}
 }
 
-static uint64_t count_joins(const struct hf_order *order)
-{
-	uint64_t count = 0;
-
-	for (unsigned list = 0; list < HF_VISIT_THREADS; list++)
-		count += order->joins[list].count;
-	return count;
-}
-
 static struct hf_error *make_rows(struct folding *folding)
 {
 	struct hf_bigmem_account *account = &folding->graph->memory;
 	struct hf_fold *fold = folding->fold;
 	uint64_t count = fold->count, bytes = count * sizeof(uint32_t);
-	uint64_t words = HF_FOLD_EDGES * count + 2 * (count - 1 + count_joins(folding->order));
+	uint64_t words = HF_FOLD_EDGES * count + 2 * (count - 1 + hf_joins_count(folding->order));
 
 	if (words > UINT32_MAX)
 		return hf_error_create(HF_ERR_LIMIT, "too many pointers that join paths");

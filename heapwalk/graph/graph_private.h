@@ -185,6 +185,12 @@ struct hf_order {
 
 struct hf_error *hf_graph_reach(struct hf_graph *graph, struct hf_order *order);
 
+uint64_t hf_joins_count(const struct hf_order *order);
+void hf_joins_free(struct hf_graph *graph, struct hf_order *order);
+
+/* split.c: nodes that two ways without a common node lead to become the super root's children. */
+struct hf_error *hf_graph_split(struct hf_graph *graph, struct hf_order *order);
+
 /*
  * fold.c: the graph without the nodes that cannot change a dominator. A row a node, one after the
  * other, the super root's first; a node is told by its row's place in rows[]. An edge is the place

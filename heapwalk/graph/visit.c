@@ -346,6 +346,15 @@ void hf_visit_follow(struct hf_visits *visits, uint32_t target, uint32_t source)
 	follow(&visits->visitor[0], NULL, target, source);
 }
 
+uint64_t hf_joins_count(const struct hf_order *order)
+{
+	uint64_t count = 0;
+
+	for (unsigned list = 0; list < HF_VISIT_THREADS; list++)
+		count += order->joins[list].count;
+	return count;
+}
+
 void hf_joins_free(struct hf_graph *graph, struct hf_order *order)
 {
 	for (unsigned i = 0; i < HF_VISIT_THREADS; i++) {

@@ -69,6 +69,4 @@ void hf_visit_follow(struct hf_visits *visits, uint32_t target, uint32_t source)
 /* Visit objects from the head on until none is left. False: out of memory. */
 bool hf_visit_objects(struct hf_visits *visits, enum hf_visit_edges edges);
 
-void hf_joins_free(struct hf_graph *graph, struct hf_order *order);
-
 #endif
