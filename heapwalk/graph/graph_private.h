@@ -186,10 +186,15 @@ struct hf_order {
 struct hf_error *hf_graph_reach(struct hf_graph *graph, struct hf_order *order);
 
 uint64_t hf_joins_count(const struct hf_order *order);
+void hf_joins_keep(struct hf_joins *joins, size_t from); /* those from @from on; others go */
 void hf_joins_free(struct hf_graph *graph, struct hf_order *order);
 
 /* split.c: nodes that two ways without a common node lead to become the super root's children. */
 struct hf_error *hf_graph_split(struct hf_graph *graph, struct hf_order *order);
+
+/* back_edges.c: joins to what dominates their source go. @scratch has a word a node. */
+struct hf_error *hf_graph_drop_back_edges(struct hf_graph *graph, struct hf_order *order,
+					  uint32_t *scratch);
 
 /*
  * fold.c: the graph without the nodes that cannot change a dominator. A row a node, one after the

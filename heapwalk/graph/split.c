@@ -31,8 +31,8 @@
 #include "core/base/parallel.h"
 #include "heapwalk/graph/graph_private.h"
 
-/* It pays to go on if one in so many joins went, or if as many nodes as this have joins. */
-enum { PAYS = 16, MOST_IDLE = 6, FEW = 64, FETCH_AHEAD = 32 };
+/* It goes on while there is a join for so many nodes; it has paid if one in so many joins went. */
+enum { FEW = 64, PAYS = 16, MOST_IDLE = 6, FETCH_AHEAD = 32 };
 
 struct splitting {
 	struct hf_order *order;
@@ -59,63 +59,101 @@ static void find_tops(const struct splitting *splitting, bool descend)
 		uint32_t from = source[i] & ~HF_MANY_SOURCES;
 		if (descend && top[i] == i)
 			splitting->settled[i / 64] |= UINT64_C(1) << (i % 64);
-		else if (!is_settled(splitting, i))
-			top[i] = is_settled(splitting, from) ? i : top[from];
+		top[i] = is_settled(splitting, i) || is_settled(splitting, from) ? i : top[from];
 	}
+}
+
+static inline uint32_t source_of(const struct splitting *splitting, uint32_t position)
+{
+	return __atomic_load_n(&splitting->order->source[position], __ATOMIC_RELAXED);
+}
+
+/*
+ * Do the join's ends belong to different tops? A source behind its target that is a top by now is
+ * not the target's, wherever that belongs to.
+ */
+static inline bool parts(const struct splitting *splitting, const struct hf_join *join)
+{
+	uint32_t above = source_of(splitting, join->source) & ~HF_MANY_SOURCES;
+
+	return splitting->top[join->source] != splitting->top[join->target] ||
+	       (join->source > join->target && is_settled(splitting, above));
 }
 
 /* Is there anything left to be found out about the join's target? */
 static inline bool keeps(const struct splitting *splitting, const struct hf_join *join)
 {
-	uint32_t *sources = splitting->order->source;
-	uint32_t source = __atomic_load_n(&sources[join->target], __ATOMIC_RELAXED);
-	uint32_t above = source & ~HF_MANY_SOURCES, top = splitting->top[join->target];
+	uint32_t source = source_of(splitting, join->target), above = source & ~HF_MANY_SOURCES;
 
 	if (!is_settled(splitting, above)) {
-		if (splitting->top[join->source] == top)
+		if (!parts(splitting, join))
 			return true;
-		above = __atomic_load_n(&sources[top], __ATOMIC_RELAXED) & ~HF_MANY_SOURCES;
+		above = source_of(splitting, splitting->top[join->target]) & ~HF_MANY_SOURCES;
 	}
 	if (above != source)
-		__atomic_store_n(&sources[join->target], above, __ATOMIC_RELAXED);
+		__atomic_store_n(&splitting->order->source[join->target], above, __ATOMIC_RELAXED);
 	return false;
 }
 
+/* The last first, so that in a list that is linked backward one that splits off splits the next. */
 static void split_list(void *ctx, uint64_t list, unsigned worker)
 {
 	const struct splitting *splitting = ctx;
 	struct hf_joins *joins = &splitting->order->joins[list];
-	size_t kept = 0;
+	struct hf_join *join = joins->data;
+	size_t kept = joins->count;
 	(void)worker;
 
-	for (size_t i = 0; i < joins->count; i++) {
-		if (i + FETCH_AHEAD < joins->count) {
-			uint32_t ahead = joins->data[i + FETCH_AHEAD].target;
-			__builtin_prefetch(&splitting->top[ahead]);
-			__builtin_prefetch(&splitting->order->source[ahead], 1);
+	for (size_t i = joins->count; i-- > 0;) {
+		if (i >= FETCH_AHEAD) {
+			__builtin_prefetch(&splitting->top[join[i - FETCH_AHEAD].target]);
+			__builtin_prefetch(&splitting->order->source[join[i - FETCH_AHEAD].target],
+					   1);
 		}
-		if (keeps(splitting, &joins->data[i]))
-			joins->data[kept++] = joins->data[i];
+		if (keeps(splitting, &join[i]))
+			join[--kept] = join[i];
 	}
-	joins->count = kept;
+	hf_joins_keep(joins, kept);
 }
 
-static void split(const struct hf_graph *graph, struct splitting *splitting)
+/* Some only show when others are gone. Tops are found again afterwards: their array may serve. */
+static struct hf_error *drop_back_edges(struct hf_graph *graph, struct splitting *splitting)
+{
+	uint64_t before, left = hf_joins_count(splitting->order);
+	struct hf_error *err;
+
+	do {
+		before = left;
+		err = hf_graph_drop_back_edges(graph, splitting->order, splitting->top);
+		left = hf_joins_count(splitting->order);
+	} while (!err && left && left <= before / 2);
+	return err;
+}
+
+static struct hf_error *split(struct hf_graph *graph, struct splitting *splitting)
 {
 	uint64_t joins = hf_joins_count(splitting->order);
+	struct hf_error *err = NULL;
+	bool descend = false, backward = false;
 	unsigned idle = 0;
-	bool descend = false;
 
 	splitting->top[0] = 0;
 	splitting->settled[0] = 1;
-	while (joins > splitting->positions / FEW && idle < MOST_IDLE) {
+	while (!err && joins > splitting->positions / FEW && idle < MOST_IDLE) {
 		find_tops(splitting, descend);
 		hf_parallel_for(graph->options.threads, HF_VISIT_THREADS, split_list, splitting);
 		uint64_t left = hf_joins_count(splitting->order);
 		descend = left == joins;
+		if (joins - left <= joins / PAYS && !backward) {
+			err = drop_back_edges(graph, splitting);
+			left = hf_joins_count(splitting->order);
+			descend = false;
+			backward = true;
+		}
 		idle += joins - left <= joins / PAYS;
 		joins = left;
 	}
+	return err;
 }
 
 struct hf_error *hf_graph_split(struct hf_graph *graph, struct hf_order *order)
@@ -127,9 +165,9 @@ struct hf_error *hf_graph_split(struct hf_graph *graph, struct hf_order *order)
 
 	splitting.top = hf_bigmem_take(account, bytes);
 	splitting.settled = hf_bigmem_alloc(account, bits);
-	if (splitting.top && splitting.settled)
-		split(graph, &splitting);
+	struct hf_error *err =
+	    splitting.top && splitting.settled ? split(graph, &splitting) : hf_error_nomem();
 	hf_bigmem_free(account, splitting.top, bytes);
 	hf_bigmem_free(account, splitting.settled, bits);
-	return splitting.top && splitting.settled ? NULL : hf_error_nomem();
+	return err;
 }

@@ -20,6 +20,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/parallel.h"
 
@@ -353,6 +354,13 @@ uint64_t hf_joins_count(const struct hf_order *order)
 	for (unsigned list = 0; list < HF_VISIT_THREADS; list++)
 		count += order->joins[list].count;
 	return count;
+}
+
+void hf_joins_keep(struct hf_joins *joins, size_t from)
+{
+	joins->count -= from;
+	if (joins->count)
+		memmove(joins->data, joins->data + from, joins->count * sizeof(*joins->data));
 }
 
 void hf_joins_free(struct hf_graph *graph, struct hf_order *order)

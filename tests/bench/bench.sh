@@ -64,7 +64,7 @@ else
 	printf '%-8s %11s %7s %6s %6s %6s %6s %6s %6s %6s %6s %6s %6s %6s %6s %6s %6s\n' shape objects \
 		'all s' walk scan reach fold idoms sums types views ns/obj growth B/peak B/held 1core 'x cat'
 fi
-for shape in ${HF_SHAPES:-random giant list tree hash arrays free threads mmapped}; do
+for shape in ${HF_SHAPES:-random giant list tree back hash arrays free threads mmapped}; do
 	last=
 	for size in ${HF_SIZES:-1000000}; do
 		dump "$work/core" "$fixtures/bench_heap" "$shape" "$size" 2>/dev/null || exit 1
