@@ -340,7 +340,7 @@ static struct hf_error *dominate(struct hf_graph *graph, struct hf_order *order)
 	if (!err)
 		count_kinds(graph);
 	hf_graph_stage_done(graph, "reach", &since);
-	if (!err)
+	if (!err && !graph->options.plain)
 		err = hf_graph_split(graph, order);
 	hf_graph_stage_done(graph, "split", &since);
 	if (!err)

@@ -72,6 +72,9 @@ struct hf_graph_options {
 	 */
 	bool (*hidden_head)(void *ctx, uint64_t block, uint64_t usable, uint64_t value);
 	void *hidden_head_ctx;
+	/* For tests, which hold the fast ways against the plain one. */
+	uint32_t shared_from; /* levels of so many nodes are for all threads; 0: 65,536 */
+	bool plain;	      /* whatever joins is searched depth first (dominators.c) */
 };
 
 struct hf_graph;

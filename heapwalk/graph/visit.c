@@ -27,15 +27,15 @@
 /* So many visits ahead; of a long row so many targets. */
 enum { FETCH_ROW = 32, FETCH_TARGETS = 24, FETCH_LINKS = 16, FETCHED_LINKS = 6 };
 
-/* Levels of so many nodes are shared, in parts; positions are given out in runs. */
-enum { SHARED_FROM = 1 << 16, PART = 1 << 13, RUN = 1 << 9 };
+/* Levels of so many nodes are shared, in so many parts or more; positions are given out in runs. */
+enum { SHARED_FROM = 1 << 16, LEVEL_PARTS = 8, RUN = 1 << 9 };
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 /* A level, or what one thread visits alone. */
 struct level {
 	struct hf_visits *visits;
-	uint32_t begin, end;
+	uint32_t begin, end, part;
 	enum hf_visit_edges edges;
 	_Atomic uint32_t tail;
 };
@@ -160,7 +160,7 @@ static ALWAYS_INLINE uint32_t visit_from(struct hf_visits *visits, unsigned thre
 					 enum hf_visit_edges edges)
 {
 	struct hf_visitor visitor = visits->visitor[thread];
-	uint32_t shared_from = visits->threads > 1 ? SHARED_FROM : UINT32_MAX;
+	uint32_t shared_from = visits->threads > 1 ? visits->shared_from : UINT32_MAX;
 
 	while (!visitor.failed) {
 		bool aside = false;
@@ -190,8 +190,8 @@ static uint32_t visit_alone(struct hf_visits *visits, uint32_t head, enum hf_vis
 static void visit_part(void *ctx, uint64_t part, unsigned worker)
 {
 	struct level *level = ctx;
-	uint32_t begin = level->begin + (uint32_t)part * PART;
-	uint32_t end = level->end - begin > PART ? begin + PART : level->end;
+	uint32_t begin = level->begin + (uint32_t)part * level->part;
+	uint32_t end = level->end - begin > level->part ? begin + level->part : level->end;
 
 	if (level->edges == HF_VISIT_ALL)
 		visit_from(level->visits, worker, level, begin, end, HF_VISIT_ALL);
@@ -243,9 +243,10 @@ static void visit_together(struct hf_visits *visits, enum hf_visit_edges edges)
 	struct level level = {.visits = visits,
 			      .begin = visits->head,
 			      .end = first->tail,
+			      .part = (visits->shared_from + LEVEL_PARTS - 1) / LEVEL_PARTS,
 			      .edges = edges,
 			      .tail = first->tail};
-	uint64_t parts = ((uint64_t)level.end - level.begin + PART - 1) / PART;
+	uint64_t parts = ((uint64_t)level.end - level.begin + level.part - 1) / level.part;
 
 	for (unsigned i = 0; i < visits->threads; i++)
 		visits->visitor[i].tail = visits->visitor[i].limit = 0;
@@ -294,7 +295,10 @@ struct hf_error *hf_visits_init(struct hf_visits *visits, struct hf_graph *graph
 {
 	uint32_t *row = hf_bigmem_take(&graph->memory, hf_visit_positions(graph) * sizeof(*row));
 
-	*visits = (struct hf_visits){.graph = graph, .threads = threads_for(graph)};
+	*visits = (struct hf_visits){
+	    .graph = graph,
+	    .threads = threads_for(graph),
+	    .shared_from = graph->options.shared_from ? graph->options.shared_from : SHARED_FROM};
 	if (!row)
 		return hf_error_nomem();
 	for (unsigned i = 0; i < visits->threads; i++)

@@ -32,7 +32,8 @@ struct hf_visitor {
 struct hf_visits {
 	struct hf_graph *graph;
 	unsigned threads;
-	uint32_t head; /* the next one to be visited */
+	uint32_t shared_from; /* levels of so many nodes are for all of them */
+	uint32_t head;	      /* the next one to be visited */
 	struct hf_visitor visitor[HF_VISIT_THREADS];
 	struct hf_node_list interior[HF_VISIT_THREADS]; /* positions, see HF_VISIT_STARTS */
 	uint64_t charged; /* bytes of joins that the account knows of */

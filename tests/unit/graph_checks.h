@@ -437,9 +437,9 @@ static inline void check_saved(struct checked *checked, const struct hf_graph_op
 }
 
 static inline void check_by(const struct shaped_heap *shaped, const struct oracle *oracle,
-			    unsigned threads, const char *folder)
+			    struct hf_graph_options options, const char *folder)
 {
-	struct hf_graph_options options = {.threads = threads};
+	unsigned threads = options.threads;
 	struct checked checked = {.shaped = shaped, .oracle = oracle, .seed = 88172645463325252ull};
 
 	assert_null(hf_extents_create(&shaped->heap.base, threads, NULL, &checked.extents));
@@ -453,14 +453,20 @@ static inline void check_by(const struct shaped_heap *shaped, const struct oracl
 	hf_extents_destroy(checked.extents);
 }
 
-/* By one thread and by four; out of an index too, unless @folder is NULL. */
+/*
+ * By one thread and by four, which share all levels but the smallest; with and without what saves
+ * the depth-first search work; out of an index too, unless @folder is NULL.
+ */
 static inline void check(const struct shaped_heap *shaped, const char *folder)
 {
+	uint32_t level = shaped->heap.objects < 1000 ? 8 : 512;
 	struct oracle oracle;
 
 	oracle_init(&oracle, shaped);
-	check_by(shaped, &oracle, 1, folder);
-	check_by(shaped, &oracle, 4, folder);
+	check_by(shaped, &oracle, (struct hf_graph_options){.threads = 1}, folder);
+	check_by(shaped, &oracle, (struct hf_graph_options){.threads = 4, .shared_from = level},
+		 folder);
+	check_by(shaped, &oracle, (struct hf_graph_options){.threads = 1, .plain = true}, NULL);
 	oracle_deinit(&oracle);
 }
 
