@@ -20,8 +20,7 @@
 #include <string.h>
 
 enum {
-	BATCH = 512,
-	CHECKPOINT_BYTES = 64 << 10,
+	BATCH = 256,
 	MAX_SIZE_SEARCHES = 256, /* a walk: each may look at 4,096 places */
 	PLAUSIBLE_STEPS = 24,	 /* chunks that a resumed chain must make sense for */
 };
@@ -501,7 +500,7 @@ static bool next_chunk(struct glibc_walker *walker, struct hf_chunk *chunk)
 		return false;
 	if (!walker->quiet && walker->at >= walker->next_checkpoint) {
 		(void)hf_vec_push(&walker->walk->checkpoints, walker->at);
-		walker->next_checkpoint = walker->at + CHECKPOINT_BYTES;
+		walker->next_checkpoint = walker->at + GLIBC_CHECKPOINT_BYTES;
 	}
 	walker->word = word;
 	if (walker->at == walker->walk->top)
@@ -549,24 +548,38 @@ static void count_chunk(struct glibc_region *walk, const struct hf_chunk *chunk)
 	}
 }
 
+/* Up to @max of the next chunks; less only at the region's end. */
+static uint32_t next_chunks(struct glibc_walker *walker, struct hf_chunk *chunks, uint32_t max)
+{
+	uint32_t count = 0;
+
+	while (count < max) {
+		uint32_t usual = glibc_walker_usual(walker, chunks + count, max - count);
+		count += usual;
+		if (usual)
+			continue;
+		if (!glibc_walker_next(walker, &chunks[count]))
+			break;
+		if (!walker->quiet)
+			count_chunk(walker->walk, &chunks[count]);
+		count++;
+	}
+	return count;
+}
+
 static void walk_region(const struct glibc *glibc, uint32_t region, bool quiet, hf_chunk_sink *sink,
 			void *ctx)
 {
 	struct hf_chunk batch[BATCH];
 	struct glibc_walker walker;
-	uint32_t count = 0;
+	uint32_t count;
 
 	glibc_walker_init(&walker, glibc, region, glibc->base.regions.data[region].start, quiet);
-	while (glibc_walker_next(&walker, &batch[count])) {
-		if (!quiet)
-			count_chunk(walker.walk, &batch[count]);
-		if (++count == BATCH) {
+	do {
+		count = next_chunks(&walker, batch, BATCH);
+		if (count)
 			sink(ctx, batch, count);
-			count = 0;
-		}
-	}
-	if (count)
-		sink(ctx, batch, count);
+	} while (count == BATCH);
 }
 
 void glibc_walk_silently(const struct glibc *glibc, uint32_t region, hf_chunk_sink *sink, void *ctx)
@@ -591,11 +604,9 @@ uint32_t glibc_chunks(const struct hf_allocator *allocator, uint32_t region, uin
 	const struct glibc *glibc = (const struct glibc *)allocator; /* base is its first member */
 	uint64_t start = glibc->base.regions.data[region].start;
 	struct glibc_walker walker;
-	uint32_t count = 0;
 
 	glibc_walker_init(&walker, glibc, region, *at ? *at : start, true);
-	while (count < max && glibc_walker_next(&walker, &ret[count]))
-		count++;
+	uint32_t count = next_chunks(&walker, ret, max);
 	/* The next call knows only the place: a gap that follows is crossed here. */
 	if (walker.gap_follows)
 		cross_gap(&walker);

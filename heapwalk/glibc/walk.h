@@ -6,6 +6,8 @@
 
 #include "heapwalk/glibc/glibc.h"
 
+enum { GLIBC_CHECKPOINT_BYTES = 64 << 10 };
+
 struct glibc_walker {
 	const struct glibc *glibc;
 	const struct hf_heap_region *region;
@@ -14,6 +16,7 @@ struct glibc_walker {
 	bool quiet;	  /* collect no figures, tell no diagnostics */
 	bool gap_follows; /* the second fencepost was given */
 	size_t free_at;	  /* cursor into glibc->free */
+	size_t tcache_at; /* cursor into glibc->tcaches: none before it lies ahead */
 	const uint8_t *view;
 	uint64_t view_start, view_end; /* target addresses that @view shows */
 	uint64_t next_checkpoint;
@@ -29,6 +32,12 @@ void glibc_walker_init(struct glibc_walker *walker, const struct glibc *glibc, u
 
 /* Next chunk, or false at the region's end. */
 bool glibc_walker_next(struct glibc_walker *walker, struct hf_chunk *chunk);
+
+/*
+ * walk_usual.c: up to @max of the next chunks into @chunks, as long as nothing can be said of them
+ * but their size; 0 if glibc_walker_next() has to say. Counts them, too, where figures are kept.
+ */
+uint32_t glibc_walker_usual(struct glibc_walker *walker, struct hf_chunk *chunks, uint32_t max);
 
 /* integrity.c: test @chunk, just given, against the one before. */
 void glibc_check_neighbours(struct glibc_walker *walker, const struct hf_chunk *chunk);
