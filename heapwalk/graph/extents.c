@@ -16,51 +16,7 @@
 
 #include "core/base/parallel.h"
 #include "core/base/search.h"
-#include "heapwalk/graph/extents_private.h"
-
-/* ---- counting bits --------------------------------------------------------------------------- */
-
-/* Number of bits at or before @bit in @block, plus the objects before the block. */
-static inline __attribute__((always_inline)) uint64_t count_through(const uint64_t *block,
-								    uint32_t bit)
-{
-	uint64_t rank = block[0];
-	uint32_t word = bit / 64;
-	for (uint32_t i = 0; i < word; i++)
-		rank += (uint64_t)__builtin_popcountll(block[1 + i]);
-	uint64_t mask = bit % 64 == 63 ? ~UINT64_C(0) : (UINT64_C(2) << (bit % 64)) - 1;
-	return rank + (uint64_t)__builtin_popcountll(block[1 + word] & mask);
-}
-
-#ifdef __x86_64__
-/* The first x86-64 processors have no instruction for it, and compilers call a function. */
-__attribute__((target("popcnt"))) static uint64_t count_through_popcnt(const uint64_t *block,
-								       uint32_t bit)
-{
-	return count_through(block, bit);
-}
-
-static uint64_t rank_through(const struct hf_extents *extents, const uint64_t *block, uint32_t bit)
-{
-	return extents->popcnt ? count_through_popcnt(block, bit) : count_through(block, bit);
-}
-
-static bool has_popcnt(void)
-{
-	return __builtin_cpu_supports("popcnt");
-}
-#else
-static uint64_t rank_through(const struct hf_extents *extents, const uint64_t *block, uint32_t bit)
-{
-	(void)extents;
-	return count_through(block, bit);
-}
-
-static bool has_popcnt(void)
-{
-	return false;
-}
-#endif
+#include "heapwalk/graph/extents_inline.h"
 
 /* ---- building -------------------------------------------------------------------------------- */
 
@@ -289,7 +245,10 @@ void extents_attach(struct hf_extents *extents, const struct hf_allocator *alloc
 
 	extents->allocator = allocator;
 	extents->granule_shift = (unsigned)__builtin_ctz(allocator->granule);
-	extents->popcnt = has_popcnt();
+#ifdef __x86_64__
+	extents->popcnt = __builtin_cpu_supports("popcnt");
+#endif
+
 	hf_vec_foreach (region, &allocator->regions)
 		extents->mixed |=
 		    overhead[hf_region_object_kind(region->kind)] != overhead[HF_OBJECT_MALLOC];
@@ -352,7 +311,7 @@ void hf_extents_destroy(struct hf_extents *extents)
 
 /* ---- looking up ------------------------------------------------------------------------------ */
 
-static uint32_t region_of(const struct hf_extents *extents, uint64_t address)
+uint32_t extents_region_of(const struct hf_extents *extents, uint64_t address)
 {
 	const struct region_index *region =
 	    hf_range_at(extents->regions, extents->region_count, address);
@@ -362,44 +321,21 @@ static uint32_t region_of(const struct hf_extents *extents, uint64_t address)
 void hf_extents_locate(const struct hf_extents *extents, uint64_t address, uint32_t *region_hint,
 		       struct hf_location *ret)
 {
-	const struct region_index *region = NULL;
-	uint32_t hint = *region_hint;
+	extents_locate(extents, address, region_hint, ret);
+}
 
-	ret->block = NULL;
-	if (hint < extents->region_count && address >= extents->regions[hint].start &&
-	    address < extents->regions[hint].end) {
-		region = &extents->regions[hint];
-	} else {
-		hint = region_of(extents, address);
-		if (hint == UINT32_MAX)
-			return;
-		*region_hint = hint;
-		region = &extents->regions[hint];
-	}
-	uint64_t granule = (address - region->start) >> extents->granule_shift;
-	ret->block = region->bits + granule / BLOCK_BITS * BLOCK_WORDS;
-	ret->bit = (uint32_t)(granule % BLOCK_BITS);
-	ret->offset = (uint32_t)(address & ((UINT64_C(1) << extents->granule_shift) - 1));
-	__builtin_prefetch(ret->block);
+EXTENTS_POPCNT static uint32_t resolve_popcnt(const struct hf_extents *extents,
+					      const struct hf_location *location, uint64_t address,
+					      bool *ret_start)
+{
+	return extents_resolve(extents, location, address, ret_start);
 }
 
 uint32_t hf_extents_resolve(const struct hf_extents *extents, const struct hf_location *location,
 			    uint64_t address, bool *ret_start)
 {
-	uint64_t through = rank_through(extents, location->block, location->bit);
-	bool marked = location->block[1 + location->bit / 64] >> (location->bit % 64) & 1;
-
-	if (marked && location->offset == 0) {
-		*ret_start = true;
-		return (uint32_t)through - 1;
-	}
-	*ret_start = false;
-	if (through == 0)
-		return HF_NO_OBJECT;
-	uint32_t id = (uint32_t)through - 1;
-	return address - hf_extents_address(extents, id) < hf_extents_usable(extents, id)
-		   ? id
-		   : HF_NO_OBJECT;
+	return extents->popcnt ? resolve_popcnt(extents, location, address, ret_start)
+			       : extents_resolve(extents, location, address, ret_start);
 }
 
 void hf_extents_hull(const struct hf_extents *extents, uint64_t *ret_low, uint64_t *ret_high)
