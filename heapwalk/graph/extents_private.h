@@ -34,7 +34,7 @@ struct region_index {
 	size_t sizes_capacity;
 	uint64_t count;
 	HF_VEC(, uint64_t) allocator_addresses;
-	HF_VEC(, struct far_object) far;
+	bool giants; /* there are some */
 	bool failed;
 };
 

@@ -16,7 +16,7 @@
 enum {
 	BATCH = 96,	  /* candidates */
 	PIECE_WORDS = 32, /* that are tested without asking whether the batch has room */
-	AHEAD = 2048,	  /* bytes of the image that will be read in a hundred nanoseconds */
+	AHEAD = 1024,	  /* bytes of the image that will be read in a hundred nanoseconds */
 	ROOT_PIECE_BYTES = 1 << 20
 };
 
@@ -31,6 +31,7 @@ struct scanner {
 	struct object_rows *rows;
 	struct root_piece *piece;
 	bool failed;
+	bool plain; /* words are as ours */
 	/* Bytes of the image that were found last: the next object stands behind. */
 	const uint8_t *window;
 	uint64_t window_start, window_bytes;
@@ -119,7 +120,7 @@ static void scan_range(struct scanner *scanner, uint32_t source, uint64_t start,
 		bytes -= bytes % word;
 		if (bytes == 0)
 			break;
-		if (word == 8 && !image->big_endian) {
+		if (scanner->plain) {
 			scan_words_plain(scanner, source, data, bytes);
 		} else {
 			for (uint64_t at = 0; at < bytes; at += word)
@@ -127,6 +128,20 @@ static void scan_range(struct scanner *scanner, uint32_t source, uint64_t start,
 		}
 		start += bytes;
 	}
+}
+
+/* The same for an object, at once where all of it stands in the window. */
+static inline void scan_object(struct scanner *scanner, uint32_t id)
+{
+	const struct hf_extents *extents = scanner->graph->extents;
+	uint64_t address = extents_address(extents, id), bytes = extents_usable(extents, id);
+	uint64_t past = address - scanner->window_start;
+
+	if (scanner->plain && past < scanner->window_bytes &&
+	    bytes <= scanner->window_bytes - past && bytes % 8 == 0)
+		scan_words_plain(scanner, id, scanner->window + past, bytes);
+	else
+		scan_range(scanner, id, address, address + bytes);
 }
 
 static void scanner_init(struct scanner *scanner, const struct hf_graph *graph,
@@ -142,6 +157,7 @@ static void scanner_init(struct scanner *scanner, const struct hf_graph *graph,
 	scanner->rows = rows;
 	scanner->piece = piece;
 	scanner->failed = false;
+	scanner->plain = graph->image->word_bytes == 8 && !graph->image->big_endian;
 	scanner->window = NULL;
 	scanner->window_bytes = scanner->window_start = 0;
 }
@@ -337,8 +353,7 @@ static void scan_block(void *ctx, uint64_t task, unsigned worker)
 			next_skip++;
 			continue;
 		}
-		uint64_t address = extents_address(extents, id);
-		scan_range(&scanner, id, address, address + extents_usable(extents, id));
+		scan_object(&scanner, id);
 	}
 	flush(&scanner);
 	if (scanner.failed || !keep_rows(rows, &graph->blocks[task]))
