@@ -37,6 +37,8 @@ static uint64_t next_landmark(struct glibc_walker *walker, uint64_t limit)
 		walker->tcache_at++;
 	if (walker->tcache_at < glibc->tcaches.count)
 		limit = lower(limit, tcaches[walker->tcache_at] - 2 * WORD);
+	if (walker->pause > walker->at)
+		limit = lower(limit, walker->pause);
 	if (walker->free_at < glibc->free.count)
 		limit = lower(limit, glibc->free.data[walker->free_at].chunk);
 	return limit;
@@ -63,12 +65,6 @@ static inline uint64_t word_at(const uint8_t *view, uint64_t past)
 static inline void wish(const uint8_t *view, uint64_t past)
 {
 	__builtin_prefetch((const void *)((uintptr_t)view + past + AHEAD));
-}
-
-static void set_checkpoint(struct glibc_walker *walker, uint64_t at)
-{
-	(void)hf_vec_push(&walker->walk->checkpoints, at);
-	walker->next_checkpoint = at + GLIBC_CHECKPOINT_BYTES;
 }
 
 /* The walk has given @count chunks from @chunks on, and stands at @at; the last one bore @word. */
@@ -117,7 +113,7 @@ uint32_t glibc_walker_usual(struct glibc_walker *walker, struct hf_chunk *chunks
 			break;
 		wish(view, next - shown);
 		if (at >= (checkpoint | walker->next_checkpoint))
-			set_checkpoint(walker, at);
+			glibc_set_checkpoint(walker, at);
 		chunks[count++] = (struct hf_chunk){.address = at,
 						    .size = size,
 						    .object = at + header,

@@ -24,7 +24,8 @@ enum { PIECE_BLOCKS = 4096, LEAST_SIZES = 512 };
 
 struct walk_ctx {
 	struct hf_extents *extents;
-	struct region_index *region;
+	struct region_index *region; /* of take_chunks() */
+	uint32_t first;		     /* of walk_region(): that of task 0 */
 };
 
 static void set_bit(struct region_index *region, uint64_t granule)
@@ -86,11 +87,47 @@ static void take_chunks(void *ctx, const struct hf_chunk *chunks, uint32_t count
 static void walk_region(void *ctx, uint64_t task, unsigned worker)
 {
 	const struct walk_ctx *shared = ctx;
+	uint32_t region = shared->first + (uint32_t)task;
 	struct walk_ctx walk = {.extents = shared->extents,
-				.region = &shared->extents->regions[task]};
+				.region = &shared->extents->regions[region]};
 	(void)worker;
-	shared->extents->allocator->ops->walk(shared->extents->allocator, (uint32_t)task,
-					      take_chunks, &walk);
+	shared->extents->allocator->ops->walk(shared->extents->allocator, region, take_chunks,
+					      &walk);
+}
+
+/* Of the memory that is to be walked chunk by chunk, the part of one thread. */
+static uint64_t bytes_a_thread(const struct hf_extents *extents, unsigned threads)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < extents->region_count; i++) {
+		const struct region_index *region = &extents->regions[i];
+		if (region->kind != HF_REGION_MMAPPED)
+			bytes += region->end - region->start;
+	}
+	return bytes / threads;
+}
+
+/* A region that is more than one thread's part is walked by all of them; the others side by side. */
+static void walk_regions(struct hf_extents *extents, unsigned threads)
+{
+	const struct hf_allocator *allocator = extents->allocator;
+	uint64_t part = bytes_a_thread(extents, threads);
+	struct walk_ctx walk = {.extents = extents};
+
+	for (uint32_t i = 0; i <= extents->region_count; i++) {
+		struct region_index *region = &extents->regions[i];
+		bool end = i == extents->region_count;
+		bool big = !end && threads > 1 && allocator->ops->walk_big &&
+			   region->kind != HF_REGION_MMAPPED && region->end - region->start > part;
+		if (!end && !big)
+			continue;
+		hf_parallel_for(threads, i - walk.first, walk_region, &walk);
+		walk.first = i + 1;
+		walk.region = region;
+		if (big)
+			allocator->ops->walk_big(allocator, i, threads, take_chunks, &walk);
+	}
 }
 
 static struct hf_error *make_regions(struct hf_extents *extents)
@@ -377,9 +414,8 @@ struct hf_error *hf_extents_create(const struct hf_allocator *allocator, unsigne
 	extents_attach(extents, allocator);
 	struct hf_error *err = make_regions(extents);
 	if (!err) {
-		struct walk_ctx walk = {.extents = extents};
 		hf_progress_report(progress, "walking the heap", 0, 0);
-		hf_parallel_for(threads, extents->region_count, walk_region, &walk);
+		walk_regions(extents, threads);
 		err = count_objects(extents);
 	}
 	if (!err)
