@@ -195,6 +195,12 @@ struct hf_allocator_ops {
 	void (*walk)(const struct hf_allocator *allocator, uint32_t region, hf_chunk_sink *sink,
 		     void *ctx);
 	/*
+	 * The same on @threads threads, which pays for a big region; NULL where there is no such
+	 * way. @sink is called by one of them at a time, in order; the result is that of walk.
+	 */
+	void (*walk_big)(const struct hf_allocator *allocator, uint32_t region, unsigned threads,
+			 hf_chunk_sink *sink, void *ctx);
+	/*
 	 * Call once when every region has been walked: sums the walk's figures into arenas
 	 * and fills gaps. Before it, inuse_*, state_* and overhead_bytes are zero.
 	 */

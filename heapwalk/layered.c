@@ -162,6 +162,18 @@ static void layered_walk(const struct hf_allocator *allocator, uint32_t region, 
 		layered->below->ops->walk(layered->below, part->region, sink, ctx);
 }
 
+static void layered_walk_big(const struct hf_allocator *allocator, uint32_t region,
+			     unsigned threads, hf_chunk_sink *sink, void *ctx)
+{
+	const struct layered *layered = (const struct layered *)allocator;
+	const struct part *part = &layered->parts[region];
+
+	if (!part->above && layered->below->ops->walk_big)
+		layered->below->ops->walk_big(layered->below, part->region, threads, sink, ctx);
+	else
+		layered_walk(allocator, region, sink, ctx);
+}
+
 static uint32_t layered_chunks(const struct hf_allocator *allocator, uint32_t region, uint64_t *at,
 			       struct hf_chunk *ret, uint32_t max)
 {
@@ -234,6 +246,7 @@ static bool layered_load(struct hf_allocator *allocator, const struct hf_stash *
 static const struct hf_allocator_ops layered_ops = {
     .destroy = layered_destroy,
     .walk = layered_walk,
+    .walk_big = layered_walk_big,
     .finish = layered_finish,
     .chunks = layered_chunks,
     .chunk_at = layered_chunk_at,

@@ -34,6 +34,7 @@ static const struct hf_allocator_ops ops = {
     .name = "glibc",
     .destroy = glibc_destroy,
     .walk = glibc_walk,
+    .walk_big = glibc_walk_big,
     .finish = glibc_finish,
     .chunks = glibc_chunks,
     .chunk_at = glibc_chunk_at,

@@ -174,6 +174,9 @@ void glibc_walk_silently(const struct glibc *glibc, uint32_t region, hf_chunk_si
 			 void *ctx);
 void glibc_walk(const struct hf_allocator *allocator, uint32_t region, hf_chunk_sink *sink,
 		void *ctx);
+/* walk_ahead.c: the same on several threads. */
+void glibc_walk_big(const struct hf_allocator *allocator, uint32_t region, unsigned threads,
+		    hf_chunk_sink *sink, void *ctx);
 uint32_t glibc_chunks(const struct hf_allocator *allocator, uint32_t region, uint64_t *at,
 		      struct hf_chunk *ret, uint32_t max);
 bool glibc_chunk_at(const struct hf_allocator *allocator, uint64_t address, struct hf_chunk *ret);

@@ -33,12 +33,15 @@ static bool header_intact(const struct hf_chunk *chunk, uint64_t word)
 }
 
 /* In whose writing the header of @chunk got damaged: the block before, if there is one. */
-static void header_found(const struct glibc_walker *walker, const struct hf_chunk *chunk,
+static void header_found(struct glibc_walker *walker, const struct hf_chunk *chunk,
 			 const char *code, uint64_t expected, const char *abort_text,
 			 const char *what)
 {
 	const struct hf_chunk *before = &walker->before;
 	bool known = before->size != 0;
+
+	if (!glibc_walker_tells(walker))
+		return;
 	glibc_found(walker->glibc, walker->region->arena,
 		    (struct hf_finding){.code = code,
 					.severity = HF_SEV_ERROR,
@@ -55,8 +58,7 @@ static void header_found(const struct glibc_walker *walker, const struct hf_chun
 		    "%s", what);
 }
 
-static void check_flags(const struct glibc_walker *walker, const struct hf_chunk *chunk,
-			uint64_t word)
+static void check_flags(struct glibc_walker *walker, const struct hf_chunk *chunk, uint64_t word)
 {
 	bool main_arena = walker->region->arena == HF_NO_ARENA ||
 			  walker->glibc->base.arenas.data[walker->region->arena].is_main;
@@ -80,8 +82,7 @@ static void check_flags(const struct glibc_walker *walker, const struct hf_chunk
 			     "the header says main arena, but the block is in a thread's arena");
 }
 
-static void check_previous(const struct glibc_walker *walker, const struct hf_chunk *chunk,
-			   uint64_t word)
+static void check_previous(struct glibc_walker *walker, const struct hf_chunk *chunk, uint64_t word)
 {
 	const struct hf_chunk *before = &walker->before;
 	uint64_t footer = 0;
@@ -97,7 +98,7 @@ static void check_previous(const struct glibc_walker *walker, const struct hf_ch
 		return;
 	}
 	if (!(word & GLIBC_PREV_INUSE) && glibc_word(walker->glibc, chunk->address, &footer) &&
-	    footer != before->size) {
+	    footer != before->size && glibc_walker_tells(walker)) {
 		char what[160];
 		snprintf(what, sizeof(what),
 			 "the free block before is 0x%lx bytes, but its footer says 0x%lx",

@@ -20,8 +20,7 @@
 #include <string.h>
 
 enum {
-	BATCH = 512,
-	CHECKPOINT_BYTES = 64 << 10,
+	BATCH = 256,
 	MAX_SIZE_SEARCHES = 256, /* a walk: each may look at 4,096 places */
 	PLAUSIBLE_STEPS = 24,	 /* chunks that a resumed chain must make sense for */
 };
@@ -124,6 +123,19 @@ static uint64_t next_present(const struct glibc_walker *walker, uint64_t at)
 	return walker->region->end;
 }
 
+uint64_t glibc_walker_guess(struct glibc_walker *walker, uint64_t at, uint64_t limit)
+{
+	uint64_t word;
+
+	for (at = glibc_first_chunk(walker->glibc, at); at < limit;
+	     at += walker->glibc->layout.align) {
+		if (size_word(walker, at, &word) && word && good_size(walker, at, word) &&
+		    plausible_from(walker, at))
+			return at;
+	}
+	return 0;
+}
+
 /* Where the walk can go on, after @at: a chunk a list knows, or a plausible chain. */
 static uint64_t resume_after(struct glibc_walker *walker, uint64_t at)
 {
@@ -165,9 +177,9 @@ void glibc_walker_init(struct glibc_walker *walker, const struct glibc *glibc, u
 	};
 }
 
-static void complain(const struct glibc_walker *walker, struct hf_finding finding, const char *what)
+static void complain(struct glibc_walker *walker, struct hf_finding finding, const char *what)
 {
-	if (walker->quiet)
+	if (!glibc_walker_tells(walker))
 		return;
 	finding.severity = HF_SEV_ERROR;
 	glibc_found(walker->glibc, walker->region->arena, finding, "%s", what);
@@ -200,7 +212,7 @@ static bool cross_gap(struct glibc_walker *walker)
 {
 	uint64_t start = walker->at, at = resume_after(walker, start);
 	struct hf_range gap = {start, at};
-	if (!walker->quiet && start < at)
+	if (start < at && glibc_walker_tells(walker))
 		(void)hf_vec_push(&walker->walk->gaps, gap);
 	walker->at = at;
 	walker->free_at = glibc_free_from(walker->glibc, at);
@@ -257,7 +269,7 @@ static bool give_broken(struct glibc_walker *walker, struct hf_chunk *chunk, uin
 {
 	uint64_t start = walker->at, next = resume_after(walker, start);
 
-	if (!walker->quiet) {
+	if (glibc_walker_tells(walker)) {
 		tell_size_broken(walker, word, next - start);
 		/* Less than two of the smallest is one block for sure. */
 		if (next - start >= 2ull * walker->glibc->layout.min_size)
@@ -280,7 +292,7 @@ static bool skip_missing(struct glibc_walker *walker)
 	} else {
 		walker->at = walker->region->end;
 	}
-	if (!walker->quiet) {
+	if (glibc_walker_tells(walker)) {
 		walker->walk->missing_bytes += walker->at - start;
 		hf_diag_add(walker->glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "heap-missing",
 			    start, "%lu bytes of the heap are not in the core",
@@ -499,10 +511,8 @@ static bool next_chunk(struct glibc_walker *walker, struct hf_chunk *chunk)
 	}
 	if (walker->at >= walker->region->end)
 		return false;
-	if (!walker->quiet && walker->at >= walker->next_checkpoint) {
-		(void)hf_vec_push(&walker->walk->checkpoints, walker->at);
-		walker->next_checkpoint = walker->at + CHECKPOINT_BYTES;
-	}
+	if (!walker->quiet && walker->at >= walker->next_checkpoint)
+		glibc_set_checkpoint(walker, walker->at);
 	walker->word = word;
 	if (walker->at == walker->walk->top)
 		return give(walker, chunk, walker->region->end - walker->at, HF_CHUNK_TOP);
@@ -517,7 +527,7 @@ static bool next_chunk(struct glibc_walker *walker, struct hf_chunk *chunk)
 	if (walker->at + bytes < walker->region->end)
 		size_word(walker, walker->at + bytes, &next_word);
 	bool smashed = header_smashed(walker, walker->at + bytes, next_word);
-	if (smashed && overrun_size(walker, word, &bytes) && !walker->quiet)
+	if (smashed && overrun_size(walker, word, &bytes) && glibc_walker_tells(walker))
 		tell_size_broken(walker, word, bytes);
 	give(walker, chunk, bytes, HF_CHUNK_INUSE);
 	walker->at -= bytes; /* the state looks at the chunk where it stands */
@@ -528,16 +538,7 @@ static bool next_chunk(struct glibc_walker *walker, struct hf_chunk *chunk)
 	return true;
 }
 
-bool glibc_walker_next(struct glibc_walker *walker, struct hf_chunk *chunk)
-{
-	if (!next_chunk(walker, chunk))
-		return false;
-	if (!walker->quiet && walker->region->kind != HF_REGION_MMAPPED)
-		glibc_check_neighbours(walker, chunk);
-	return true;
-}
-
-/* ---- the ops --------------------------------------------------------------------------------- */
+/* ---- figures --------------------------------------------------------------------------------- */
 
 static void count_chunk(struct glibc_region *walk, const struct hf_chunk *chunk)
 {
@@ -549,24 +550,49 @@ static void count_chunk(struct glibc_region *walk, const struct hf_chunk *chunk)
 	}
 }
 
+bool glibc_walker_next(struct glibc_walker *walker, struct hf_chunk *chunk)
+{
+	if (!next_chunk(walker, chunk))
+		return false;
+	if (walker->quiet)
+		return true;
+	if (walker->region->kind != HF_REGION_MMAPPED)
+		glibc_check_neighbours(walker, chunk);
+	count_chunk(walker->walk, chunk);
+	return true;
+}
+
+/* ---- the ops --------------------------------------------------------------------------------- */
+
+uint32_t glibc_walker_take(struct glibc_walker *walker, struct hf_chunk *chunks, uint32_t max)
+{
+	uint32_t count = 0;
+
+	while (count < max && !(walker->pause && walker->at >= walker->pause)) {
+		uint32_t usual = glibc_walker_usual(walker, chunks + count, max - count);
+		count += usual;
+		if (usual)
+			continue;
+		if (!glibc_walker_next(walker, &chunks[count]))
+			break;
+		count++;
+	}
+	return count;
+}
+
 static void walk_region(const struct glibc *glibc, uint32_t region, bool quiet, hf_chunk_sink *sink,
 			void *ctx)
 {
 	struct hf_chunk batch[BATCH];
 	struct glibc_walker walker;
-	uint32_t count = 0;
+	uint32_t count;
 
 	glibc_walker_init(&walker, glibc, region, glibc->base.regions.data[region].start, quiet);
-	while (glibc_walker_next(&walker, &batch[count])) {
-		if (!quiet)
-			count_chunk(walker.walk, &batch[count]);
-		if (++count == BATCH) {
+	do {
+		count = glibc_walker_take(&walker, batch, BATCH);
+		if (count)
 			sink(ctx, batch, count);
-			count = 0;
-		}
-	}
-	if (count)
-		sink(ctx, batch, count);
+	} while (count == BATCH);
 }
 
 void glibc_walk_silently(const struct glibc *glibc, uint32_t region, hf_chunk_sink *sink, void *ctx)
@@ -591,11 +617,9 @@ uint32_t glibc_chunks(const struct hf_allocator *allocator, uint32_t region, uin
 	const struct glibc *glibc = (const struct glibc *)allocator; /* base is its first member */
 	uint64_t start = glibc->base.regions.data[region].start;
 	struct glibc_walker walker;
-	uint32_t count = 0;
 
 	glibc_walker_init(&walker, glibc, region, *at ? *at : start, true);
-	while (count < max && glibc_walker_next(&walker, &ret[count]))
-		count++;
+	uint32_t count = glibc_walker_take(&walker, ret, max);
 	/* The next call knows only the place: a gap that follows is crossed here. */
 	if (walker.gap_follows)
 		cross_gap(&walker);

@@ -16,57 +16,16 @@
 
 #include "core/base/parallel.h"
 #include "core/base/search.h"
-#include "heapwalk/graph/extents_private.h"
-
-/* ---- counting bits --------------------------------------------------------------------------- */
-
-/* Number of bits at or before @bit in @block, plus the objects before the block. */
-static inline __attribute__((always_inline)) uint64_t count_through(const uint64_t *block,
-								    uint32_t bit)
-{
-	uint64_t rank = block[0];
-	uint32_t word = bit / 64;
-	for (uint32_t i = 0; i < word; i++)
-		rank += (uint64_t)__builtin_popcountll(block[1 + i]);
-	uint64_t mask = bit % 64 == 63 ? ~UINT64_C(0) : (UINT64_C(2) << (bit % 64)) - 1;
-	return rank + (uint64_t)__builtin_popcountll(block[1 + word] & mask);
-}
-
-#ifdef __x86_64__
-/* The first x86-64 processors have no instruction for it, and compilers call a function. */
-__attribute__((target("popcnt"))) static uint64_t count_through_popcnt(const uint64_t *block,
-								       uint32_t bit)
-{
-	return count_through(block, bit);
-}
-
-static uint64_t rank_through(const struct hf_extents *extents, const uint64_t *block, uint32_t bit)
-{
-	return extents->popcnt ? count_through_popcnt(block, bit) : count_through(block, bit);
-}
-
-static bool has_popcnt(void)
-{
-	return __builtin_cpu_supports("popcnt");
-}
-#else
-static uint64_t rank_through(const struct hf_extents *extents, const uint64_t *block, uint32_t bit)
-{
-	(void)extents;
-	return count_through(block, bit);
-}
-
-static bool has_popcnt(void)
-{
-	return false;
-}
-#endif
+#include "heapwalk/graph/extents_inline.h"
 
 /* ---- building -------------------------------------------------------------------------------- */
 
+enum { PIECE_BLOCKS = 4096, LEAST_SIZES = 512 };
+
 struct walk_ctx {
 	struct hf_extents *extents;
-	struct region_index *region;
+	struct region_index *region; /* of take_chunks() */
+	uint32_t first;		     /* of walk_region(): that of task 0 */
 };
 
 static void set_bit(struct region_index *region, uint64_t granule)
@@ -75,20 +34,27 @@ static void set_bit(struct region_index *region, uint64_t granule)
 	region->bits[block * BLOCK_WORDS + 1 + bit / 64] |= UINT64_C(1) << (bit % 64);
 }
 
-static bool add_size(struct region_index *region, uint64_t bytes)
+/*
+ * Room for @count more sizes. How many there will be is guessed from how many there are in front of
+ * @at, so that the array seldom moves; but it never becomes more than eight times as large.
+ */
+static bool reserve_sizes(struct region_index *region, uint32_t count, uint64_t at)
 {
-	if (region->count == region->sizes_capacity) {
-		size_t capacity = region->sizes_capacity ? region->sizes_capacity * 2 : 1024;
-		uint32_t *sizes =
-		    hf_bigmem_resize(NULL, region->sizes, region->sizes_capacity * sizeof(*sizes),
-				     capacity * sizeof(*sizes));
-		if (!sizes)
-			return false;
-		region->sizes = sizes;
-		region->sizes_capacity = capacity;
-	}
-	uint64_t units = bytes / SIZE_UNIT;
-	region->sizes[region->count++] = units >= GIANT ? GIANT : (uint32_t)units;
+	if (region->sizes_capacity - region->count >= count)
+		return true;
+	uint64_t least = (region->count + count) * 2 + LEAST_SIZES;
+	double whole = (double)(region->end - region->start), past = (double)(at - region->start);
+	double guess = past > 0 ? (double)region->count * 1.06 * (whole / past) : 0;
+	uint64_t capacity = guess < (double)least	  ? least
+			    : guess > 4.0 * (double)least ? 4 * least
+							  : (uint64_t)guess;
+	uint32_t *sizes =
+	    hf_bigmem_resize(NULL, region->sizes, region->sizes_capacity * sizeof(*sizes),
+			     capacity * sizeof(*sizes));
+	if (!sizes)
+		return false;
+	region->sizes = sizes;
+	region->sizes_capacity = capacity;
 	return true;
 }
 
@@ -96,28 +62,72 @@ static void take_chunks(void *ctx, const struct hf_chunk *chunks, uint32_t count
 {
 	struct walk_ctx *walk = ctx;
 	struct region_index *region = walk->region;
+	unsigned shift = walk->extents->granule_shift;
 
-	for (uint32_t i = 0; i < count && !region->failed; i++) {
+	if (region->failed || !reserve_sizes(region, count, chunks[0].address)) {
+		region->failed = true;
+		return;
+	}
+	uint32_t *sizes = region->sizes + region->count;
+	for (uint32_t i = 0; i < count; i++) {
 		const struct hf_chunk *chunk = &chunks[i];
+		uint64_t units = chunk->size / SIZE_UNIT;
 		if (!hf_chunk_in_use(chunk))
 			continue;
-		set_bit(region, (chunk->object - region->start) >> walk->extents->granule_shift);
-		if (!add_size(region, chunk->size))
-			region->failed = true;
+		set_bit(region, (chunk->object - region->start) >> shift);
+		*sizes++ = units >= GIANT ? GIANT : (uint32_t)units;
+		region->giants |= units >= GIANT;
 		if (chunk->kind == HF_OBJECT_ALLOCATOR &&
 		    !hf_vec_push(&region->allocator_addresses, chunk->object))
 			region->failed = true;
 	}
+	region->count = (uint64_t)(sizes - region->sizes);
 }
 
 static void walk_region(void *ctx, uint64_t task, unsigned worker)
 {
 	const struct walk_ctx *shared = ctx;
+	uint32_t region = shared->first + (uint32_t)task;
 	struct walk_ctx walk = {.extents = shared->extents,
-				.region = &shared->extents->regions[task]};
+				.region = &shared->extents->regions[region]};
 	(void)worker;
-	shared->extents->allocator->ops->walk(shared->extents->allocator, (uint32_t)task,
-					      take_chunks, &walk);
+	shared->extents->allocator->ops->walk(shared->extents->allocator, region, take_chunks,
+					      &walk);
+}
+
+/* Of the memory that is to be walked chunk by chunk, the part of one thread. */
+static uint64_t bytes_a_thread(const struct hf_extents *extents, unsigned threads)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < extents->region_count; i++) {
+		const struct region_index *region = &extents->regions[i];
+		if (region->kind != HF_REGION_MMAPPED)
+			bytes += region->end - region->start;
+	}
+	return bytes / threads;
+}
+
+/* A region that is more than one thread's part is walked by all of them; the others side by side. */
+static void walk_regions(struct hf_extents *extents, unsigned threads)
+{
+	const struct hf_allocator *allocator = extents->allocator;
+	uint64_t part = bytes_a_thread(extents, threads);
+	struct walk_ctx walk = {.extents = extents};
+
+	for (uint32_t i = 0; i <= extents->region_count; i++) {
+		struct region_index *region = &extents->regions[i];
+		bool end = i == extents->region_count;
+		bool big = !end && threads > 1 && allocator->ops->walk_big &&
+			   region->kind != HF_REGION_MMAPPED && region->end - region->start > part;
+		if (!end && !big)
+			continue;
+		hf_parallel_for(threads, i - walk.first, walk_region, &walk);
+		walk.first = i + 1;
+		walk.region = region;
+		if (big)
+			allocator->ops->walk_big(allocator, i, threads, take_chunks, &walk);
+	}
 }
 
 static struct hf_error *make_regions(struct hf_extents *extents)
@@ -152,51 +162,132 @@ static struct hf_error *make_regions(struct hf_extents *extents)
 	return NULL;
 }
 
-static struct hf_error *join_sizes(struct hf_extents *extents)
+static struct hf_error *count_objects(struct hf_extents *extents)
 {
 	uint64_t total = 0;
 
 	for (uint32_t i = 0; i < extents->region_count; i++) {
 		if (extents->regions[i].failed)
 			return hf_error_nomem();
+		extents->regions[i].first = (uint32_t)total;
 		total += extents->regions[i].count;
 	}
 	if (total > HF_MAX_OBJECTS)
 		return hf_error_create(HF_ERR_LIMIT, "the heap has %lu objects; %lu are the limit",
 				       (unsigned long)total, (unsigned long)HF_MAX_OBJECTS);
 	extents->count = (uint32_t)total;
-	extents->size = hf_bigmem_alloc(&extents->memory, total * sizeof(uint32_t));
-	extents->near = hf_bigmem_alloc(&extents->memory, total * sizeof(uint32_t));
-	extents->run =
-	    hf_bigmem_alloc(&extents->memory, extents_runs(total) * sizeof(*extents->run));
-	if (!extents->size || !extents->near || !extents->run)
-		return hf_error_nomem();
-	uint32_t first = 0;
-	for (uint32_t i = 0; i < extents->region_count; i++) {
-		struct region_index *region = &extents->regions[i];
-		region->first = first;
-		if (region->count)
-			memcpy(extents->size + first, region->sizes,
-			       region->count * sizeof(uint32_t));
-		hf_bigmem_free(NULL, region->sizes, region->sizes_capacity * sizeof(uint32_t));
-		region->sizes = NULL;
-		region->sizes_capacity = 0;
-		first += (uint32_t)region->count;
-	}
 	return NULL;
 }
 
-/* Give blocks their counts, and runs that begin here their granules. */
-static void index_region(void *ctx, uint64_t task, unsigned worker)
+/*
+ * The sizes of all regions, end to end: in the array of the first region that has any if it has most
+ * of them, as in most processes.
+ */
+static struct hf_error *join_sizes(struct hf_extents *extents)
 {
-	struct hf_extents *extents = ctx;
-	struct region_index *region = &extents->regions[task];
-	uint64_t first = region->start >> extents->granule_shift;
-	uint32_t id = region->first;
+	uint64_t bytes = extents->count * sizeof(uint32_t);
+
+	for (uint32_t i = 0; i < extents->region_count; i++) {
+		struct region_index *region = &extents->regions[i];
+		uint64_t room = region->sizes_capacity * sizeof(uint32_t);
+		if (!region->count)
+			continue;
+		bool first = !extents->size, most = region->count > extents->count / 2;
+		if (first)
+			extents->size = most ? hf_bigmem_resize(NULL, region->sizes, room, bytes)
+					     : hf_bigmem_alloc(NULL, bytes);
+		if (!extents->size)
+			return hf_error_nomem();
+		if (!first || !most) {
+			memcpy(extents->size + region->first, region->sizes,
+			       region->count * sizeof(uint32_t));
+			hf_bigmem_free(NULL, region->sizes, room);
+		}
+		region->sizes = NULL;
+		region->sizes_capacity = 0;
+	}
+	if (!extents->size)
+		extents->size = hf_bigmem_alloc(NULL, bytes);
+	extents->memory.now += bytes; /* it grew without an account */
+	return extents->size ? NULL : hf_error_nomem();
+}
+
+static struct hf_error *allocate_places(struct hf_extents *extents)
+{
+	uint64_t count = extents->count;
+
+	extents->near = hf_bigmem_alloc(&extents->memory, count * sizeof(uint32_t));
+	extents->run =
+	    hf_bigmem_alloc(&extents->memory, extents_runs(count) * sizeof(*extents->run));
+	return extents->near && extents->run ? NULL : hf_error_nomem();
+}
+
+/* ---- addresses ------------------------------------------------------------------------------- */
+
+/* Blocks that one task gives their counts, and objects in them their places. */
+struct piece {
+	struct hf_extents *extents;
+	const struct region_index *region;
+	uint64_t block, end; /* of the region's */
+	uint32_t first;	     /* id of the first object in it */
+	uint32_t count;
+	HF_VEC(, struct far_object) far;
+	bool failed;
+};
+
+HF_VEC(pieces, struct piece);
+
+static bool cut_pieces(struct hf_extents *extents, struct pieces *pieces)
+{
+	for (uint32_t i = 0; i < extents->region_count; i++) {
+		const struct region_index *region = &extents->regions[i];
+		for (uint64_t block = 0; block < region->blocks; block += PIECE_BLOCKS) {
+			uint64_t left = region->blocks - block;
+			struct piece piece = {.extents = extents,
+					      .region = region,
+					      .block = block,
+					      .end = block +
+						     (left < PIECE_BLOCKS ? left : PIECE_BLOCKS)};
+			if (!hf_vec_push(pieces, piece))
+				return false;
+		}
+	}
+	return true;
+}
+
+static void count_piece(void *ctx, uint64_t task, unsigned worker)
+{
+	struct piece *piece = &((struct piece *)ctx)[task];
+	uint64_t count = 0;
 	(void)worker;
 
-	for (uint64_t block = 0; block < region->blocks; block++) {
-		uint64_t *words = region->bits + block * BLOCK_WORDS;
+	for (uint64_t block = piece->block; block < piece->end; block++) {
+		const uint64_t *words = piece->region->bits + block * BLOCK_WORDS;
+		for (unsigned i = 1; i < BLOCK_WORDS; i++)
+			count += (uint64_t)__builtin_popcountll(words[i]);
+	}
+	piece->count = (uint32_t)count;
+}
+
+/* Pieces of a region follow each other. */
+static void number_pieces(struct pieces *pieces)
+{
+	hf_vec_foreach (piece, pieces)
+		piece->first =
+		    piece->block == 0 ? piece->region->first : piece[-1].first + piece[-1].count;
+}
+
+/* Give blocks their counts, and runs that begin here their granules. */
+static void index_piece(void *ctx, uint64_t task, unsigned worker)
+{
+	const struct piece *piece = &((struct piece *)ctx)[task];
+	const struct hf_extents *extents = piece->extents;
+	uint64_t first = piece->region->start >> extents->granule_shift;
+	uint32_t id = piece->first;
+	(void)worker;
+
+	for (uint64_t block = piece->block; block < piece->end; block++) {
+		uint64_t *words = piece->region->bits + block * BLOCK_WORDS;
 		words[0] = id;
 		for (unsigned i = 1; i < BLOCK_WORDS; i++) {
 			uint64_t bits = words[i];
@@ -214,49 +305,65 @@ static void index_region(void *ctx, uint64_t task, unsigned worker)
 	}
 }
 
-static void place_object(struct hf_extents *extents, struct region_index *region, uint32_t id,
-			 uint64_t granule)
+static inline void place_object(struct piece *piece, uint32_t id, uint64_t granule)
 {
+	const struct hf_extents *extents = piece->extents;
 	uint64_t past = granule - extents->run[id >> RUN_SHIFT];
 	struct far_object object = {id, granule << extents->granule_shift};
 
 	extents->near[id] = past < FAR ? (uint32_t)past : FAR;
-	if (past >= FAR && !hf_vec_push(&region->far, object))
-		region->failed = true;
+	if (past >= FAR && !hf_vec_push(&piece->far, object))
+		piece->failed = true;
 }
 
 /* Give objects their addresses. All runs know where they begin. */
 static void place_objects(void *ctx, uint64_t task, unsigned worker)
 {
-	struct hf_extents *extents = ctx;
-	struct region_index *region = &extents->regions[task];
-	uint64_t first = region->start >> extents->granule_shift;
-	uint32_t id = region->first;
+	struct piece *piece = &((struct piece *)ctx)[task];
+	uint64_t first = piece->region->start >> piece->extents->granule_shift;
+	uint32_t id = piece->first;
 	(void)worker;
 
-	for (uint64_t block = 0; block < region->blocks; block++) {
-		const uint64_t *words = region->bits + block * BLOCK_WORDS;
+	for (uint64_t block = piece->block; block < piece->end; block++) {
+		const uint64_t *words = piece->region->bits + block * BLOCK_WORDS;
 		for (unsigned i = 1; i < BLOCK_WORDS; i++) {
 			uint64_t base = first + block * BLOCK_BITS + (i - 1) * 64;
 			for (uint64_t bits = words[i]; bits; bits &= bits - 1)
-				place_object(extents, region, id++,
-					     base + (uint64_t)__builtin_ctzll(bits));
+				place_object(piece, id++, base + (uint64_t)__builtin_ctzll(bits));
 		}
 	}
 }
 
-/* Ids ascend from region to region, and within one. */
-static struct hf_error *join_far(struct hf_extents *extents)
+/* Ids ascend from piece to piece, and within one. */
+static bool join_far(struct hf_extents *extents, const struct pieces *pieces)
 {
-	for (uint32_t i = 0; i < extents->region_count; i++) {
-		if (extents->regions[i].failed)
-			return hf_error_nomem();
-		hf_vec_foreach (object, &extents->regions[i].far) {
+	hf_vec_foreach (piece, pieces) {
+		if (piece->failed)
+			return false;
+		hf_vec_foreach (object, &piece->far) {
 			if (!hf_vec_push(&extents->far, *object))
-				return hf_error_nomem();
+				return false;
 		}
 	}
-	return NULL;
+	return true;
+}
+
+static struct hf_error *place_all(struct hf_extents *extents, unsigned threads)
+{
+	struct pieces pieces = {0};
+	bool done = cut_pieces(extents, &pieces);
+
+	if (done) {
+		hf_parallel_for(threads, pieces.count, count_piece, pieces.data);
+		number_pieces(&pieces);
+		hf_parallel_for(threads, pieces.count, index_piece, pieces.data);
+		hf_parallel_for(threads, pieces.count, place_objects, pieces.data);
+		done = join_far(extents, &pieces);
+	}
+	hf_vec_foreach (piece, &pieces)
+		free(piece->far.data);
+	free(pieces.data);
+	return done ? NULL : hf_error_nomem();
 }
 
 static struct hf_error *note_special(struct hf_extents *extents)
@@ -268,7 +375,7 @@ static struct hf_error *note_special(struct hf_extents *extents)
 			if (!hf_vec_push(&extents->allocator_ids, id))
 				return hf_error_nomem();
 		}
-		for (uint64_t j = 0; j < region->count; j++) {
+		for (uint64_t j = 0; region->giants && j < region->count; j++) {
 			uint32_t id = region->first + (uint32_t)j;
 			struct hf_chunk chunk;
 			if (extents->size[id] != GIANT ||
@@ -289,7 +396,10 @@ void extents_attach(struct hf_extents *extents, const struct hf_allocator *alloc
 
 	extents->allocator = allocator;
 	extents->granule_shift = (unsigned)__builtin_ctz(allocator->granule);
-	extents->popcnt = has_popcnt();
+#ifdef __x86_64__
+	extents->popcnt = __builtin_cpu_supports("popcnt");
+#endif
+
 	hf_vec_foreach (region, &allocator->regions)
 		extents->mixed |=
 		    overhead[hf_region_object_kind(region->kind)] != overhead[HF_OBJECT_MALLOC];
@@ -304,16 +414,16 @@ struct hf_error *hf_extents_create(const struct hf_allocator *allocator, unsigne
 	extents_attach(extents, allocator);
 	struct hf_error *err = make_regions(extents);
 	if (!err) {
-		struct walk_ctx walk = {.extents = extents};
 		hf_progress_report(progress, "walking the heap", 0, 0);
-		hf_parallel_for(threads, extents->region_count, walk_region, &walk);
+		walk_regions(extents, threads);
+		err = count_objects(extents);
+	}
+	if (!err)
 		err = join_sizes(extents);
-	}
-	if (!err) {
-		hf_parallel_for(threads, extents->region_count, index_region, extents);
-		hf_parallel_for(threads, extents->region_count, place_objects, extents);
-		err = join_far(extents);
-	}
+	if (!err)
+		err = allocate_places(extents);
+	if (!err)
+		err = place_all(extents, threads);
 	if (!err)
 		err = note_special(extents);
 	if (err) {
@@ -335,7 +445,6 @@ void hf_extents_destroy(struct hf_extents *extents)
 				       region->blocks * BLOCK_WORDS * sizeof(uint64_t));
 		hf_bigmem_free(NULL, region->sizes, region->sizes_capacity * sizeof(uint32_t));
 		free(region->allocator_addresses.data);
-		free(region->far.data);
 	}
 	free(extents->regions);
 	free(extents->allocator_ids.data);
@@ -352,7 +461,7 @@ void hf_extents_destroy(struct hf_extents *extents)
 
 /* ---- looking up ------------------------------------------------------------------------------ */
 
-static uint32_t region_of(const struct hf_extents *extents, uint64_t address)
+uint32_t extents_region_of(const struct hf_extents *extents, uint64_t address)
 {
 	const struct region_index *region =
 	    hf_range_at(extents->regions, extents->region_count, address);
@@ -362,44 +471,21 @@ static uint32_t region_of(const struct hf_extents *extents, uint64_t address)
 void hf_extents_locate(const struct hf_extents *extents, uint64_t address, uint32_t *region_hint,
 		       struct hf_location *ret)
 {
-	const struct region_index *region = NULL;
-	uint32_t hint = *region_hint;
+	extents_locate(extents, address, region_hint, ret);
+}
 
-	ret->block = NULL;
-	if (hint < extents->region_count && address >= extents->regions[hint].start &&
-	    address < extents->regions[hint].end) {
-		region = &extents->regions[hint];
-	} else {
-		hint = region_of(extents, address);
-		if (hint == UINT32_MAX)
-			return;
-		*region_hint = hint;
-		region = &extents->regions[hint];
-	}
-	uint64_t granule = (address - region->start) >> extents->granule_shift;
-	ret->block = region->bits + granule / BLOCK_BITS * BLOCK_WORDS;
-	ret->bit = (uint32_t)(granule % BLOCK_BITS);
-	ret->offset = (uint32_t)(address & ((UINT64_C(1) << extents->granule_shift) - 1));
-	__builtin_prefetch(ret->block);
+EXTENTS_POPCNT static uint32_t resolve_popcnt(const struct hf_extents *extents,
+					      const struct hf_location *location, uint64_t address,
+					      bool *ret_start)
+{
+	return extents_resolve(extents, location, address, ret_start);
 }
 
 uint32_t hf_extents_resolve(const struct hf_extents *extents, const struct hf_location *location,
 			    uint64_t address, bool *ret_start)
 {
-	uint64_t through = rank_through(extents, location->block, location->bit);
-	bool marked = location->block[1 + location->bit / 64] >> (location->bit % 64) & 1;
-
-	if (marked && location->offset == 0) {
-		*ret_start = true;
-		return (uint32_t)through - 1;
-	}
-	*ret_start = false;
-	if (through == 0)
-		return HF_NO_OBJECT;
-	uint32_t id = (uint32_t)through - 1;
-	return address - hf_extents_address(extents, id) < hf_extents_usable(extents, id)
-		   ? id
-		   : HF_NO_OBJECT;
+	return extents->popcnt ? resolve_popcnt(extents, location, address, ret_start)
+			       : extents_resolve(extents, location, address, ret_start);
 }
 
 void hf_extents_hull(const struct hf_extents *extents, uint64_t *ret_low, uint64_t *ret_high)

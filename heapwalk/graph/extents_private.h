@@ -34,7 +34,7 @@ struct region_index {
 	size_t sizes_capacity;
 	uint64_t count;
 	HF_VEC(, uint64_t) allocator_addresses;
-	HF_VEC(, struct far_object) far;
+	bool giants; /* there are some */
 	bool failed;
 };
 
@@ -63,6 +63,9 @@ struct hf_extents {
 
 /* Whose objects these are: settles the granule and `mixed`. */
 void extents_attach(struct hf_extents *extents, const struct hf_allocator *allocator);
+
+/* The region that contains @address, or UINT32_MAX. */
+uint32_t extents_region_of(const struct hf_extents *extents, uint64_t address);
 
 static inline uint64_t extents_runs(uint64_t objects)
 {

@@ -10,75 +10,75 @@
 #include <string.h>
 
 #include "core/base/parallel.h"
+#include "heapwalk/graph/extents_inline.h"
 #include "heapwalk/graph/graph_private.h"
 
-enum { BATCH = 48, MIN_ROW_CAPACITY = 1024, ROOT_PIECE_BYTES = 1 << 20 };
-
-struct candidate {
-	uint64_t value;
-	uint32_t source;
-	struct hf_location location;
+enum {
+	BATCH = 96,	  /* candidates */
+	PIECE_WORDS = 32, /* that are tested without asking whether the batch has room */
+	AHEAD = 1024,	  /* bytes of the image that will be read in a hundred nanoseconds */
+	ROOT_PIECE_BYTES = 1 << 20
 };
 
-struct scanner;
-typedef bool edge_sink(struct scanner *scanner, uint32_t source, uint32_t target);
+struct object_rows;
+struct root_piece;
 
 struct scanner {
 	const struct hf_graph *graph;
-	uint64_t low, high; /* hull of the heap */
+	uint64_t low, span; /* hull of the heap */
 	uint32_t region_hint, count;
-	edge_sink *sink;
-	void *ctx;
+	/* Where edges go: one of them. */
+	struct object_rows *rows;
+	struct root_piece *piece;
 	bool failed;
+	bool plain; /* words are as ours */
 	/* Bytes of the image that were found last: the next object stands behind. */
 	const uint8_t *window;
 	uint64_t window_start, window_bytes;
-	struct candidate batch[BATCH];
+	uint64_t value[BATCH];
+	uint32_t source[BATCH];
+	struct hf_location location[BATCH];
 };
 
-static void flush(struct scanner *scanner)
-{
-	const struct hf_graph *graph = scanner->graph;
+static void flush(struct scanner *scanner);
 
-	for (uint32_t i = 0; i < scanner->count && !scanner->failed; i++) {
-		const struct candidate *candidate = &scanner->batch[i];
-		bool start;
-		uint32_t target = hf_extents_resolve(graph->extents, &candidate->location,
-						     candidate->value, &start);
-		if (target == HF_NO_OBJECT)
-			continue;
-		if (!start && !hf_graph_heuristic(graph, target, candidate->value))
-			target |= HF_EDGE_INTERIOR;
-		if (!scanner->sink(scanner, candidate->source, target))
-			scanner->failed = true;
-	}
-	scanner->count = 0;
-}
-
-static inline void offer(struct scanner *scanner, uint32_t source, uint64_t value)
+/* Room for @count more candidates, PIECE_WORDS at most. */
+static inline void make_room(struct scanner *scanner, uint32_t count)
 {
-	if (value - scanner->low >= scanner->high - scanner->low)
-		return;
-	struct candidate *candidate = &scanner->batch[scanner->count];
-	hf_extents_locate(scanner->graph->extents, value, &scanner->region_hint,
-			  &candidate->location);
-	if (!candidate->location.block)
-		return;
-	candidate->value = value;
-	candidate->source = source;
-	if (++scanner->count == BATCH)
+	if (scanner->count + count > BATCH)
 		flush(scanner);
 }
 
-static void scan_words_plain(struct scanner *scanner, uint32_t source, const uint8_t *data,
-			     uint64_t bytes)
+static void offer(struct scanner *scanner, uint32_t source, uint64_t value)
 {
-	uint64_t low = scanner->low, span = scanner->high - scanner->low;
-	for (uint64_t at = 0; at + 8 <= bytes; at += 8) {
-		uint64_t value;
-		memcpy(&value, data + at, 8);
-		if (value - low < span)
-			offer(scanner, source, value);
+	if (value - scanner->low >= scanner->span)
+		return;
+	make_room(scanner, 1);
+	scanner->value[scanner->count] = value;
+	scanner->source[scanner->count++] = source;
+}
+
+/* Every word is put down, and counted if it is a candidate: that nobody can predict. */
+static inline void scan_words_plain(struct scanner *scanner, uint32_t source, const uint8_t *data,
+				    uint64_t bytes)
+{
+	uint64_t low = scanner->low, span = scanner->span, words = bytes / 8;
+
+	__builtin_prefetch((const void *)((uintptr_t)data + AHEAD));
+	while (words) {
+		uint32_t piece = words < PIECE_WORDS ? (uint32_t)words : PIECE_WORDS;
+		make_room(scanner, piece);
+		uint32_t count = scanner->count;
+		for (uint32_t i = 0; i < piece; i++) {
+			uint64_t value;
+			memcpy(&value, data + 8ull * i, 8);
+			scanner->value[count] = value;
+			scanner->source[count] = source;
+			count += value - low < span;
+		}
+		scanner->count = count;
+		data += 8ull * piece;
+		words -= piece;
 	}
 }
 
@@ -120,7 +120,7 @@ static void scan_range(struct scanner *scanner, uint32_t source, uint64_t start,
 		bytes -= bytes % word;
 		if (bytes == 0)
 			break;
-		if (word == 8 && !image->big_endian) {
+		if (scanner->plain) {
 			scan_words_plain(scanner, source, data, bytes);
 		} else {
 			for (uint64_t at = 0; at < bytes; at += word)
@@ -130,159 +130,127 @@ static void scan_range(struct scanner *scanner, uint32_t source, uint64_t start,
 	}
 }
 
-static void scanner_init(struct scanner *scanner, const struct hf_graph *graph, edge_sink *sink,
-			 void *ctx)
+/* The same for an object, at once where all of it stands in the window. */
+static inline void scan_object(struct scanner *scanner, uint32_t id)
 {
+	const struct hf_extents *extents = scanner->graph->extents;
+	uint64_t address = extents_address(extents, id), bytes = extents_usable(extents, id);
+	uint64_t past = address - scanner->window_start;
+
+	if (scanner->plain && past < scanner->window_bytes &&
+	    bytes <= scanner->window_bytes - past && bytes % 8 == 0)
+		scan_words_plain(scanner, id, scanner->window + past, bytes);
+	else
+		scan_range(scanner, id, address, address + bytes);
+}
+
+static void scanner_init(struct scanner *scanner, const struct hf_graph *graph,
+			 struct object_rows *rows, struct root_piece *piece)
+{
+	uint64_t high;
+
 	scanner->graph = graph;
-	hf_extents_hull(graph->extents, &scanner->low, &scanner->high);
+	hf_extents_hull(graph->extents, &scanner->low, &high);
+	scanner->span = high - scanner->low;
 	scanner->region_hint = 0;
 	scanner->count = 0;
-	scanner->sink = sink;
-	scanner->ctx = ctx;
+	scanner->rows = rows;
+	scanner->piece = piece;
 	scanner->failed = false;
+	scanner->plain = graph->image->word_bytes == 8 && !graph->image->big_endian;
 	scanner->window = NULL;
 	scanner->window_bytes = scanner->window_start = 0;
 }
 
-/* ---- objects --------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
+/*
+ * A block's rows while they are made, in arrays of the worker's own, which the next block takes
+ * again; then they are copied to where they fit. Memory that was touched before is cheap.
+ */
 struct object_rows {
 	struct hf_graph *graph;
-	struct hf_row_block *block;
-	_Atomic bool failed; /* shared: any task */
+	uint32_t *targets, *ends; /* ends[longs]: where the last long row ends */
+	uint32_t count, longs, singles;
+	size_t targets_capacity, ends_capacity;
 };
 
-static bool push(uint32_t **data, uint32_t *count, uint32_t *capacity, uint32_t value)
+struct object_scan {
+	struct hf_graph *graph;
+	struct object_rows *rows; /* one a worker */
+	_Atomic bool failed;
+};
+
+static bool reserve(uint32_t **data, size_t *capacity, size_t count)
 {
-	if (*count == *capacity) {
-		uint64_t next = *capacity ? (uint64_t)*capacity * 3 / 2 : MIN_ROW_CAPACITY;
-		if (next > UINT32_MAX)
-			return false;
-		uint32_t *moved =
-		    hf_bigmem_resize(NULL, *data, *capacity * sizeof(value), next * sizeof(value));
-		if (!moved)
-			return false;
-		*data = moved;
-		*capacity = (uint32_t)next;
-	}
-	(*data)[(*count)++] = value;
+	if (count <= *capacity)
+		return true;
+	size_t wanted = count * 2;
+	uint32_t *grown =
+	    hf_bigmem_resize(NULL, *data, *capacity * sizeof(**data), wanted * sizeof(**data));
+	if (!grown)
+		return false;
+	*data = grown;
+	*capacity = wanted;
 	return true;
 }
 
-static bool push_target(struct hf_row_block *block, uint32_t target)
+/* Room for what a batch can add: each candidate a target, or two and a row. */
+static bool reserve_rows(struct object_rows *rows)
 {
-	return push(&block->targets, &block->count, &block->capacity, target);
+	return (uint64_t)rows->count + 2 * BATCH <= UINT32_MAX &&
+	       reserve(&rows->targets, &rows->targets_capacity, rows->count + 2ull * BATCH) &&
+	       reserve(&rows->ends, &rows->ends_capacity, rows->longs + BATCH + 1ull);
 }
 
-/* Where the next long row ends, so far: where the last one does. */
-static bool push_row_end(struct hf_row_block *block)
+/* Sources come in ascending order, so a row's targets stand together. There is room. */
+static inline void add_object_edge(struct object_rows *rows, uint32_t source, uint32_t target)
 {
-	uint32_t ends = block->longs + (block->rows != NULL);
-	return push(&block->rows, &ends, &block->rows_capacity, block->count);
-}
-
-/* The second target of a row: both go into the block. */
-static bool begin_long_row(struct hf_row_block *block, struct hf_graph_link *link)
-{
-	uint32_t first = link->row;
-
-	if ((!block->rows && !push_row_end(block)) || !push_row_end(block))
-		return false;
-	link->row = HF_ROW_LONG + block->longs++;
-	block->singles--;
-	return push_target(block, first);
-}
-
-/* Sources come in ascending order, so a row's targets stand together. */
-static bool add_object_edge(struct scanner *scanner, uint32_t source, uint32_t target)
-{
-	struct object_rows *rows = scanner->ctx;
-	struct hf_row_block *block = rows->block;
 	struct hf_graph_link *link = &rows->graph->link[source];
+	uint32_t row = link->row;
 
 	if (HF_EDGE_NODE(target) == source)
-		return true;
-	if (link->row == HF_NO_NODE) {
+		return;
+	if (row == HF_NO_NODE) {
 		link->row = target;
-		block->singles++;
-		return true;
+		rows->singles++;
+		return;
 	}
-	if (!hf_row_is_long(link->row) && !begin_long_row(block, link))
-		return false;
-	if (!push_target(block, target))
-		return false;
-	block->rows[block->longs] = block->count;
-	return true;
+	if (!hf_row_is_long(row)) {
+		/* The second target of a row: both go into the block. */
+		rows->ends[rows->longs] = rows->count;
+		link->row = HF_ROW_LONG + rows->longs++;
+		rows->singles--;
+		rows->targets[rows->count++] = row;
+	}
+	rows->targets[rows->count++] = target;
+	rows->ends[rows->longs] = rows->count;
 }
 
-static void scan_block(void *ctx, uint64_t task, unsigned worker)
+/* A copy that fits; NULL for nothing. */
+static uint32_t *fitted(const uint32_t *data, uint64_t count, bool *failed)
 {
-	struct hf_graph *graph = ((struct object_rows *)ctx)->graph;
-	const struct hf_extents *extents = graph->extents;
-	uint32_t first = (uint32_t)(task << HF_ROW_BLOCK_SHIFT);
-	uint32_t last =
-	    graph->objects - first > HF_ROW_BLOCK ? first + HF_ROW_BLOCK : graph->objects;
-	struct object_rows rows = {.graph = graph, .block = &graph->blocks[task]};
-	const uint32_t *skip;
-	uint32_t skips = hf_extents_allocator_objects(extents, &skip), next_skip = 0;
-	struct scanner scanner;
-	(void)worker;
+	uint32_t *copy = count ? hf_bigmem_take(NULL, count * sizeof(*data)) : NULL;
 
-	scanner_init(&scanner, graph, add_object_edge, &rows);
-	while (next_skip < skips && skip[next_skip] < first)
-		next_skip++;
-	for (uint32_t id = first; id < last; id++)
-		graph->link[id].row = HF_NO_NODE;
-	for (uint32_t id = first; id < last && !scanner.failed; id++) {
-		if (next_skip < skips && skip[next_skip] == id) {
-			next_skip++;
-			continue;
-		}
-		uint64_t address = hf_extents_address(extents, id);
-		uint64_t bytes = hf_extents_usable(extents, id);
-		scan_range(&scanner, id, address, address + bytes);
-	}
-	flush(&scanner);
-	if (scanner.failed)
-		((struct object_rows *)ctx)->failed = true;
-	hf_progress_report(worker == 0 ? graph->options.progress : NULL, "following pointers", last,
-			   graph->objects);
+	if (copy)
+		memcpy(copy, data, count * sizeof(*data));
+	*failed |= count && !copy;
+	return copy;
 }
 
-/* Give back what was not filled. */
-static void fit(uint32_t **data, uint32_t *capacity, uint32_t count)
+static bool keep_rows(const struct object_rows *rows, struct hf_row_block *block)
 {
-	uint32_t *fitted = *data ? hf_bigmem_resize(NULL, *data, *capacity * sizeof(uint32_t),
-						    count * sizeof(uint32_t))
-				 : NULL;
-	if (fitted) {
-		*data = fitted;
-		*capacity = count;
-	}
+	uint32_t ends = rows->longs ? rows->longs + 1 : 0;
+	bool failed = false;
+
+	block->count = block->capacity = rows->count;
+	block->longs = rows->longs;
+	block->singles = rows->singles;
+	block->rows_capacity = ends;
+	block->targets = fitted(rows->targets, rows->count, &failed);
+	block->rows = fitted(rows->ends, ends, &failed);
+	return !failed;
 }
-
-static struct hf_error *scan_objects(struct hf_graph *graph)
-{
-	struct object_rows shared = {.graph = graph};
-
-	graph->block_count =
-	    (uint32_t)(((uint64_t)graph->objects + HF_ROW_BLOCK - 1) >> HF_ROW_BLOCK_SHIFT);
-	graph->blocks = calloc(graph->block_count + 1, sizeof(*graph->blocks));
-	if (!graph->blocks)
-		return hf_error_nomem();
-	hf_parallel_for(graph->options.threads, graph->block_count, scan_block, &shared);
-	if (shared.failed)
-		return hf_error_nomem();
-	for (uint32_t i = 0; i < graph->block_count; i++) {
-		struct hf_row_block *block = &graph->blocks[i];
-		graph->edges += (uint64_t)block->count + block->singles;
-		fit(&block->targets, &block->capacity, block->count);
-		fit(&block->rows, &block->rows_capacity, block->rows ? block->longs + 1 : 0);
-	}
-	return NULL;
-}
-
-/* ---- roots ----------------------------------------------------------------------------------- */
 
 struct root_edge {
 	uint32_t holder, target;
@@ -295,19 +263,141 @@ struct root_piece {
 	bool failed;
 };
 
+static inline bool add_root_edge(struct root_piece *piece, uint32_t source, uint32_t target)
+{
+	struct root_edge edge = {source, target};
+	return hf_vec_push(&piece->edges, edge);
+}
+
+/* ---- candidates ------------------------------------------------------------------------------ */
+
+/* Where to look for each: the line is on its way when resolve_all() comes to it. */
+static inline __attribute__((always_inline)) void locate_all(struct scanner *scanner)
+{
+	const struct hf_extents *extents = scanner->graph->extents;
+	uint32_t hint = scanner->region_hint;
+
+	for (uint32_t i = 0; i < scanner->count; i++)
+		extents_locate(extents, scanner->value[i], &hint, &scanner->location[i]);
+	scanner->region_hint = hint;
+}
+
+static inline __attribute__((always_inline)) void resolve_all(struct scanner *scanner)
+{
+	const struct hf_graph *graph = scanner->graph;
+
+	for (uint32_t i = 0; i < scanner->count && !scanner->failed; i++) {
+		const struct hf_location *location = &scanner->location[i];
+		uint64_t value = scanner->value[i];
+		bool start;
+		if (!location->block)
+			continue;
+		uint32_t target = extents_resolve(graph->extents, location, value, &start);
+		if (target == HF_NO_OBJECT)
+			continue;
+		if (!start && !hf_graph_heuristic(graph, target, value))
+			target |= HF_EDGE_INTERIOR;
+		if (scanner->rows)
+			add_object_edge(scanner->rows, scanner->source[i], target);
+		else if (!add_root_edge(scanner->piece, scanner->source[i], target))
+			scanner->failed = true;
+	}
+}
+
+EXTENTS_POPCNT static void resolve_popcnt(struct scanner *scanner)
+{
+	resolve_all(scanner);
+}
+
+static void resolve_plain(struct scanner *scanner)
+{
+	resolve_all(scanner);
+}
+
+static void flush(struct scanner *scanner)
+{
+	if (scanner->rows && !reserve_rows(scanner->rows))
+		scanner->failed = true;
+	locate_all(scanner);
+	if (scanner->graph->extents->popcnt)
+		resolve_popcnt(scanner);
+	else
+		resolve_plain(scanner);
+	scanner->count = 0;
+}
+
+/* ---- objects --------------------------------------------------------------------------------- */
+
+static void scan_block(void *ctx, uint64_t task, unsigned worker)
+{
+	struct object_scan *scan = ctx;
+	struct hf_graph *graph = scan->graph;
+	const struct hf_extents *extents = graph->extents;
+	struct object_rows *rows = &scan->rows[worker];
+	uint32_t first = (uint32_t)(task << HF_ROW_BLOCK_SHIFT);
+	uint32_t last =
+	    graph->objects - first > HF_ROW_BLOCK ? first + HF_ROW_BLOCK : graph->objects;
+	const uint32_t *skip;
+	uint32_t skips = hf_extents_allocator_objects(extents, &skip), next_skip = 0;
+	struct scanner scanner;
+
+	rows->graph = graph;
+	rows->count = rows->longs = rows->singles = 0;
+	scanner_init(&scanner, graph, rows, NULL);
+	while (next_skip < skips && skip[next_skip] < first)
+		next_skip++;
+	for (uint32_t id = first; id < last; id++)
+		graph->link[id].row = HF_NO_NODE;
+	for (uint32_t id = first; id < last && !scanner.failed; id++) {
+		if (next_skip < skips && skip[next_skip] == id) {
+			next_skip++;
+			continue;
+		}
+		scan_object(&scanner, id);
+	}
+	flush(&scanner);
+	if (scanner.failed || !keep_rows(rows, &graph->blocks[task]))
+		scan->failed = true;
+	hf_progress_report(worker == 0 ? graph->options.progress : NULL, "following pointers", last,
+			   graph->objects);
+}
+
+static struct hf_error *scan_objects(struct hf_graph *graph)
+{
+	struct object_scan scan = {.graph = graph};
+	unsigned threads = graph->options.threads ? graph->options.threads : 1;
+
+	graph->block_count =
+	    (uint32_t)(((uint64_t)graph->objects + HF_ROW_BLOCK - 1) >> HF_ROW_BLOCK_SHIFT);
+	graph->blocks = calloc(graph->block_count + 1, sizeof(*graph->blocks));
+	scan.rows = calloc(threads, sizeof(*scan.rows));
+	if (!graph->blocks || !scan.rows) {
+		free(scan.rows);
+		return hf_error_nomem();
+	}
+	hf_parallel_for(threads, graph->block_count, scan_block, &scan);
+	for (unsigned i = 0; i < threads; i++) {
+		struct object_rows *rows = &scan.rows[i];
+		hf_bigmem_free(NULL, rows->targets,
+			       rows->targets_capacity * sizeof(*rows->targets));
+		hf_bigmem_free(NULL, rows->ends, rows->ends_capacity * sizeof(*rows->ends));
+	}
+	free(scan.rows);
+	if (scan.failed)
+		return hf_error_nomem();
+	for (uint32_t i = 0; i < graph->block_count; i++)
+		graph->edges += (uint64_t)graph->blocks[i].count + graph->blocks[i].singles;
+	return NULL;
+}
+
+/* ---- roots ----------------------------------------------------------------------------------- */
+
 HF_VEC(root_pieces, struct root_piece);
 
 struct root_scan {
 	const struct hf_graph *graph;
 	struct root_pieces pieces;
 };
-
-static bool add_root_edge(struct scanner *scanner, uint32_t source, uint32_t target)
-{
-	struct root_piece *piece = scanner->ctx;
-	struct root_edge edge = {source, target};
-	return hf_vec_push(&piece->edges, edge);
-}
 
 static void scan_piece(void *ctx, uint64_t task, unsigned worker)
 {
@@ -316,7 +406,7 @@ static void scan_piece(void *ctx, uint64_t task, unsigned worker)
 	struct scanner scanner;
 	(void)worker;
 
-	scanner_init(&scanner, scan->graph, add_root_edge, piece);
+	scanner_init(&scanner, scan->graph, NULL, piece);
 	scan_range(&scanner, piece->holder, piece->start, piece->end);
 	flush(&scanner);
 	piece->failed = scanner.failed;
@@ -352,7 +442,7 @@ static bool scan_values(struct root_scan *scan)
 	struct root_piece piece = {0};
 	struct scanner scanner;
 
-	scanner_init(&scanner, scan->graph, add_root_edge, &piece);
+	scanner_init(&scanner, scan->graph, NULL, &piece);
 	hf_vec_foreach (value, &scan->graph->roots->values)
 		offer(&scanner, value->holder, value->value);
 	flush(&scanner);
