@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/bigmem.h"
 #include "core/base/cleanup.h"
 #include "core/base/clock.h"
 #include "core/base/parallel.h"
@@ -336,6 +337,8 @@ static struct hf_error *open_halves(struct hf_analysis *analysis,
 
 	hf_progress_report(options->process.progress, "finding dominators", 0, 0);
 	hf_parallel_for(threads, options->depth < HF_DEPTH_TYPES ? 1 : HALVES, run_half, &halves);
+	/* What comes now is smaller: an array of a word an object, if any. */
+	hf_bigmem_trim((size_t)hf_graph_objects(analysis->graph) * sizeof(uint32_t));
 	stage_done(analysis, "graph and types", since);
 	if (halves.err[HALF_GRAPH]) {
 		hf_error_destroy(halves.err[HALF_TYPES]);
@@ -410,6 +413,7 @@ void hf_analysis_close(struct hf_analysis *analysis)
 	hf_process_close(analysis->process);
 	hf_diags_destroy(analysis->diags);
 	free(analysis);
+	hf_bigmem_trim(0);
 }
 
 /* ---- what the user means --------------------------------------------------------- */
