@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/bigmem.h"
 #include "core/base/cleanup.h"
 #include "core/base/clock.h"
 #include "core/base/parallel.h"
@@ -283,7 +284,7 @@ static struct hf_error *parse_claim(const struct hf_analysis *analysis, const ch
 }
 
 static struct hf_error *open_types(struct hf_analysis *analysis,
-				   const struct hf_analysis_options *options)
+				   const struct hf_analysis_options *options, unsigned threads)
 {
 	struct hf_type_claims claims = {0};
 	struct hf_error *err = NULL;
@@ -296,7 +297,7 @@ static struct hf_error *open_types(struct hf_analysis *analysis,
 	}
 	if (!err)
 		err = hf_typing_create(analysis->process, analysis->symbols, analysis->extents,
-				       analysis->graph, &analysis->roots, &claims,
+				       analysis->graph, &analysis->roots, &claims, threads,
 				       options->process.progress, &analysis->typing);
 	hf_vec_free(&claims);
 	return err;
@@ -311,6 +312,7 @@ enum { HALF_GRAPH, HALF_TYPES, HALVES };
 struct halves {
 	struct hf_analysis *analysis;
 	const struct hf_analysis_options *options;
+	unsigned type_threads;
 	struct hf_error *err[HALVES];
 };
 
@@ -324,7 +326,7 @@ static void run_half(void *ctx, uint64_t half, unsigned worker)
 		halves->err[half] = hf_graph_solve(halves->analysis->graph);
 		return;
 	}
-	halves->err[half] = open_types(halves->analysis, halves->options);
+	halves->err[half] = open_types(halves->analysis, halves->options, halves->type_threads);
 	halves->analysis->types_seconds = hf_clock_seconds() - since;
 }
 
@@ -334,8 +336,12 @@ static struct hf_error *open_halves(struct hf_analysis *analysis,
 {
 	struct halves halves = {.analysis = analysis, .options = options};
 
+	/* All but the one that walks the graph. */
+	halves.type_threads = threads > 1 ? threads - 1 : 1;
 	hf_progress_report(options->process.progress, "finding dominators", 0, 0);
 	hf_parallel_for(threads, options->depth < HF_DEPTH_TYPES ? 1 : HALVES, run_half, &halves);
+	/* What comes now is smaller: an array of a word an object, if any. */
+	hf_bigmem_trim((size_t)hf_graph_objects(analysis->graph) * sizeof(uint32_t));
 	stage_done(analysis, "graph and types", since);
 	if (halves.err[HALF_GRAPH]) {
 		hf_error_destroy(halves.err[HALF_TYPES]);
@@ -410,6 +416,7 @@ void hf_analysis_close(struct hf_analysis *analysis)
 	hf_process_close(analysis->process);
 	hf_diags_destroy(analysis->diags);
 	free(analysis);
+	hf_bigmem_trim(0);
 }
 
 /* ---- what the user means --------------------------------------------------------- */

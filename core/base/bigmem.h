@@ -14,15 +14,8 @@
 
 #include "core/base/error.h"
 
-enum { HF_BIGMEM_SPARES = 2 };
-
 struct hf_bigmem_account {
 	uint64_t now, peak; /* bytes */
-	/* Freed blocks that the next allocation may take: touching fresh pages is dear. */
-	struct hf_bigmem_spare {
-		void *memory;
-		size_t size;
-	} spares[HF_BIGMEM_SPARES];
 };
 
 /*
@@ -53,9 +46,12 @@ void hf_bigmem_free(struct hf_bigmem_account *account, void *memory, size_t byte
 /* Note @bytes that were taken without the account, by several threads, or (negative) given back. */
 void hf_bigmem_charge(struct hf_bigmem_account *account, int64_t bytes);
 
-/* Give the spares back to the system. */
-void hf_bigmem_trim(struct hf_bigmem_account *account);
+/*
+ * What was freed is kept for the arrays to come, of the whole process. Give it back to the system
+ * but for about @keep bytes, when not so many will come.
+ */
+void hf_bigmem_trim(size_t keep);
 
-/* @account may be NULL in all of them but the last; then there are no spares. */
+/* Accounts apart, which may be NULL (nothing is added up then), any thread may call all these. */
 
 #endif

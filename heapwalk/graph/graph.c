@@ -47,10 +47,7 @@ struct hf_error *hf_graph_open(const struct hf_image *image, const struct hf_ext
 
 struct hf_error *hf_graph_solve(struct hf_graph *graph)
 {
-	struct hf_error *err = hf_graph_dominate(graph);
-
-	hf_bigmem_trim(&graph->memory);
-	return err;
+	return hf_graph_dominate(graph);
 }
 
 struct hf_error *hf_graph_create(const struct hf_image *image, const struct hf_extents *extents,

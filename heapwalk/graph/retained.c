@@ -109,7 +109,6 @@ struct hf_error *hf_graph_retain(struct hf_graph *graph, const struct hf_order *
 	for (unsigned kind = 0; kind < HF_LEAK_KINDS; kind++)
 		bytes += graph->totals[kind].bytes;
 	bool wide = bytes / HF_SUM_UNIT > UINT32_MAX;
-	hf_bigmem_trim(&graph->memory); /* this is the peak otherwise */
 	bool fine = allocate(&graph->memory, count, wide, &retaining.by_position) &&
 		    allocate(&graph->memory, count, wide, &sums);
 	graph->sum = sums.low;

@@ -11,7 +11,9 @@
  *	offset 8: -> struct entry *[]                }   of 56 bytes: struct dict alone
  */
 #include <stdlib.h>
+#include <string.h>
 
+#include "core/base/parallel.h"
 #include "heapwalk/typing/propagate.h"
 
 enum {
@@ -84,10 +86,11 @@ static uint64_t mark_of(const struct contents *contents, uint64_t address)
 	return address * UINT64_C(0x9e3779b97f4a7c15) >> (64 - contents->mark_bits);
 }
 
+/* By any thread. */
 static void mark(struct contents *contents, uint64_t address)
 {
 	uint64_t at = mark_of(contents, address);
-	contents->marks[at / 64] |= UINT64_C(1) << at % 64;
+	__atomic_fetch_or(&contents->marks[at / 64], UINT64_C(1) << at % 64, __ATOMIC_RELAXED);
 }
 
 /* May anything known begin there? Without marks: it may. */
@@ -112,19 +115,58 @@ static uint64_t structure_in(const struct propagation *prop, uint32_t object)
 	return type->ctype ? hf_extents_address(prop->extents, object) + type->offset : 0;
 }
 
+/* A sweep over all objects, in parts (see private.h). */
+struct sweep {
+	const struct propagation *prop;
+	struct contents *contents;
+	uint64_t *structures; /* by part: how many are in it */
+	uint64_t *leading;    /* a bit for each object: has a word that is marked */
+};
+
+static void count_part(void *ctx, uint64_t part, unsigned worker)
+{
+	struct sweep *sweep = ctx;
+	const struct hf_typing *typing = sweep->prop->typing;
+	uint64_t count = 0;
+	(void)worker;
+
+	for (uint32_t id = (uint32_t)(part * SWEEP_PART); id < sweep_end(typing, part); id++)
+		count += structure_in(sweep->prop, id) != 0;
+	sweep->structures[part] = count;
+}
+
+static void mark_part(void *ctx, uint64_t part, unsigned worker)
+{
+	struct sweep *sweep = ctx;
+	const struct hf_typing *typing = sweep->prop->typing;
+	uint32_t end = sweep->structures[part] ? sweep_end(typing, part) : 0;
+	(void)worker;
+
+	for (uint32_t id = (uint32_t)(part * SWEEP_PART); id < end; id++) {
+		uint64_t address = structure_in(sweep->prop, id);
+		if (address)
+			mark(sweep->contents, address);
+	}
+}
+
 /*
  * Most words lead to nothing whose type is known, and to see that costs two misses of the cache. So
  * the places of all structures and variables are marked in a bitmap by their hash (Bloom 1970, with
  * one function): a word whose bit is not set is none of them.
  */
-static bool mark_all(const struct propagation *prop, struct contents *contents)
+static bool mark_all(struct sweep *sweep)
 {
-	const struct hf_variables *variables = hf_symbols_variables(prop->symbols);
-	uint32_t objects = hf_extents_count(prop->extents);
-	uint64_t count = variables->count;
+	const struct hf_variables *variables = hf_symbols_variables(sweep->prop->symbols);
+	const struct hf_typing *typing = sweep->prop->typing;
+	struct contents *contents = sweep->contents;
+	uint64_t count = variables->count, parts = sweep_parts(typing);
 
-	for (uint32_t id = 0; id < objects; id++)
-		count += structure_in(prop, id) != 0;
+	sweep->structures = calloc(parts + 1, sizeof(*sweep->structures));
+	if (!sweep->structures)
+		return false;
+	hf_parallel_for(typing->threads, parts, count_part, sweep);
+	for (uint64_t part = 0; part < parts; part++)
+		count += sweep->structures[part];
 	contents->mark_bits = MARKS_LOWEST;
 	while (UINT64_C(1) << contents->mark_bits < count * MARKS_EACH)
 		contents->mark_bits++;
@@ -133,12 +175,62 @@ static bool mark_all(const struct propagation *prop, struct contents *contents)
 		return false;
 	hf_vec_foreach (variable, variables)
 		mark(contents, variable->address);
-	for (uint32_t id = 0; id < objects; id++) {
-		uint64_t address = structure_in(prop, id);
-		if (address)
-			mark(contents, address);
-	}
+	hf_parallel_for(typing->threads, parts, mark_part, sweep);
 	return true;
+}
+
+/* May its own pointers tell what @object is? That nothing else told. */
+static bool is_open(const struct hf_typing *typing, uint32_t object)
+{
+	uint32_t packed = typing->of[object];
+	return packed == TYPE_NONE || packed_rank(packed) == RANK_PART;
+}
+
+/* Is any of the first @count words at @data marked? In one loop without calls where it can be. */
+static bool any_marked(const struct contents *contents, const struct hf_image *image,
+		       const uint8_t *data, uint64_t count)
+{
+	const struct contents held = *contents; /* for the compiler: nothing changes it */
+	uint64_t value = 0;
+
+	if (image->word_bytes != sizeof(value) || image->big_endian) {
+		for (uint64_t i = 0; i < count; i++) {
+			value = hf_image_word_at(image, data + i * image->word_bytes);
+			if (is_marked(&held, value))
+				return true;
+		}
+		return false;
+	}
+	for (uint64_t i = 0; i < count; i++) {
+		memcpy(&value, data + i * sizeof(value), sizeof(value));
+		if (is_marked(&held, value))
+			return true;
+	}
+	return false;
+}
+
+static void lead_part(void *ctx, uint64_t part, unsigned worker)
+{
+	struct sweep *sweep = ctx;
+	const struct hf_typing *typing = sweep->prop->typing;
+	const struct hf_image *image = sweep->prop->image;
+	const struct hf_segment *last = NULL;
+	uint64_t word = image->word_bytes, bits = 0;
+	uint32_t end = sweep_end(typing, part);
+	(void)worker;
+
+	for (uint32_t id = (uint32_t)(part * SWEEP_PART); id < end; id++) {
+		uint64_t bytes = 0;
+		const uint8_t *data =
+		    is_open(typing, id) ? typing_bytes_near(typing, id, &last, &bytes) : NULL;
+		uint64_t words = bytes < MAX_WORDS * word ? bytes / word : MAX_WORDS;
+		if (data && any_marked(sweep->contents, image, data, words))
+			bits |= UINT64_C(1) << id % 64;
+		if (id % 64 == 63 || id + 1 == end) {
+			sweep->leading[id / 64] = bits;
+			bits = 0;
+		}
+	}
 }
 
 /* ---- one object ------------------------------------------------------------------------------ */
@@ -232,31 +324,58 @@ uint32_t propagation_by_content(struct propagation *prop, uint32_t object)
 	return 0;
 }
 
+static bool infer_one(struct propagation *prop, uint32_t id)
+{
+	uint32_t ctype = propagation_by_content(prop, id);
+	if (ctype && right_pointers(prop, id, ctype) < 2)
+		return false;
+	uint32_t type =
+	    ctype ? typing_intern_ctype(prop->typing, ctype, HF_FORM_ONE, 0) : TYPE_NONE;
+	if (type == TYPE_NONE)
+		return false;
+	propagation_assign(prop, id, type, HF_TYPE_FIELD, RANK_INFERRED);
+	mark(prop->contents, structure_in(prop, id));
+	return true;
+}
+
+/*
+ * Objects with no word that was marked before are passed over. But what gets a type here is marked
+ * too: from the first of these on all are looked at.
+ */
+static bool infer_all(struct propagation *prop, const uint64_t *leading)
+{
+	uint32_t count = hf_extents_count(prop->extents);
+	bool any = false;
+
+	for (uint32_t id = 0; id < count && !prop->failed; id++) {
+		if (!any && !leading[id / 64]) {
+			id |= 63;
+			continue;
+		}
+		if (is_open(prop->typing, id) && (any || leading[id / 64] >> id % 64 & 1))
+			any |= infer_one(prop, id);
+	}
+	return any;
+}
+
 bool propagation_infer_content(struct propagation *prop)
 {
+	uint64_t bytes = ((uint64_t)hf_extents_count(prop->extents) / 64 + 1) * sizeof(uint64_t);
 	bool any = false;
 
 	if (!have_contents(prop))
 		return false;
-	if (!mark_all(prop, prop->contents)) {
+	struct sweep sweep = {.prop = prop, .contents = prop->contents};
+	sweep.leading = hf_bigmem_take(NULL, bytes);
+	if (sweep.leading && mark_all(&sweep)) {
+		hf_parallel_for(prop->typing->threads, sweep_parts(prop->typing), lead_part,
+				&sweep);
+		any = infer_all(prop, sweep.leading);
+	} else {
 		prop->failed = true;
-		return false;
 	}
-	for (uint32_t id = 0; id < hf_extents_count(prop->extents) && !prop->failed; id++) {
-		uint32_t packed = prop->typing->of[id];
-		if (packed != TYPE_NONE && packed_rank(packed) != RANK_PART)
-			continue;
-		uint32_t ctype = propagation_by_content(prop, id);
-		if (ctype && right_pointers(prop, id, ctype) < 2)
-			continue;
-		uint32_t type =
-		    ctype ? typing_intern_ctype(prop->typing, ctype, HF_FORM_ONE, 0) : TYPE_NONE;
-		if (type == TYPE_NONE)
-			continue;
-		propagation_assign(prop, id, type, HF_TYPE_FIELD, RANK_INFERRED);
-		mark(prop->contents, structure_in(prop, id));
-		any = true;
-	}
+	hf_bigmem_free(NULL, sweep.leading, bytes);
+	free(sweep.structures);
 	free(prop->contents->marks);
 	prop->contents->marks = NULL;
 	return any;

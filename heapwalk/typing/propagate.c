@@ -10,16 +10,7 @@ enum { MAX_PART_OFFSET = 1 << 16, COOKIE_BYTES = 8, MAX_ROUNDS = 8 };
 
 const uint8_t *propagation_view(struct propagation *prop, uint64_t address, uint64_t *ret_available)
 {
-	const struct hf_segment *last = prop->segment;
-
-	if (!last || address - last->start >= last->present || !last->data) {
-		last = hf_image_find(prop->image, address);
-		if (!last || !last->data || address - last->start >= last->present)
-			return hf_image_at(prop->image, address, ret_available);
-		prop->segment = last;
-	}
-	*ret_available = last->present - (address - last->start);
-	return last->data + (address - last->start);
+	return typing_view(prop->image, &prop->segment, address, ret_available);
 }
 
 /* ---- queues ---------------------------------------------------------------------------------- */

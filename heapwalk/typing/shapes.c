@@ -28,26 +28,7 @@ enum {
 	MAX_ZERO_CHECK = 1 << 16, /* bytes that are looked at */
 };
 
-struct typing_shapes {
-	struct hf_typing *typing;
-	uint32_t text;
-	uint32_t types[CLASSES][SHAPES]; /* interned types; 0: not yet (type 0 is never a shape) */
-};
-
-struct typing_shapes *typing_shapes_create(struct hf_typing *typing)
-{
-	struct typing_shapes *shapes = calloc(1, sizeof(*shapes));
-	if (!shapes)
-		return NULL;
-	shapes->typing = typing;
-	shapes->text = typing_intern(typing, HF_TYPE_STRING, "text", 0);
-	return shapes;
-}
-
-void typing_shapes_destroy(struct typing_shapes *shapes)
-{
-	free(shapes);
-}
+_Static_assert(TYPING_SHAPES == CLASSES * SHAPES, "a shape is a class of sizes and what is in it");
 
 /* Length of the UTF-8 sequence at @data, 0 if it is none. */
 static unsigned utf8_length(const uint8_t *data, uint64_t bytes)
@@ -129,36 +110,33 @@ static void class_name(unsigned class, char *buffer, size_t size)
 		 units[power / 10]);
 }
 
-static uint32_t shape_type(struct typing_shapes *shapes, unsigned class, enum shape shape)
+uint32_t typing_shape_type(struct hf_typing *typing, unsigned shape)
 {
 	static const char *const names[SHAPES] = {"zeros", "data", "with pointers",
 						  "pointer array"};
-	uint32_t *type = &shapes->types[class][shape];
 	char size[32], name[64];
 
-	if (*type == 0) {
-		class_name(class, size, sizeof(size));
-		snprintf(name, sizeof(name), "%s %s", size, names[shape]);
-		*type = typing_intern(shapes->typing, HF_TYPE_SHAPE, name, 0);
-	}
-	return *type;
+	if (shape == TYPING_TEXT)
+		return typing_intern(typing, HF_TYPE_STRING, "text", 0);
+	class_name(shape / SHAPES, size, sizeof(size));
+	snprintf(name, sizeof(name), "%s %s", size, names[shape % SHAPES]);
+	return typing_intern(typing, HF_TYPE_SHAPE, name, 0);
 }
 
-uint32_t typing_shape_type(struct typing_shapes *shapes, uint32_t object, const uint8_t *data,
-			   uint64_t bytes)
+unsigned typing_shape_of(const struct hf_typing *typing, uint32_t object, uint64_t usable,
+			 const uint8_t *data, uint64_t bytes)
 {
 	const uint32_t *targets;
-	uint64_t edges = hf_graph_out(shapes->typing->graph, object, &targets);
-	uint64_t words = bytes / shapes->typing->process->image.word_bytes;
-	uint64_t usable = hf_extents_usable(shapes->typing->extents, object);
+	uint64_t edges = hf_graph_out(typing->graph, object, &targets);
+	uint64_t words = bytes / typing->process->image.word_bytes;
 	enum shape shape = SHAPE_DATA;
 
-	if (edges == 0 && data && is_text(shapes->typing->process, data, bytes))
-		return shapes->text;
+	if (edges == 0 && data && is_text(typing->process, data, bytes))
+		return TYPING_TEXT;
 	if (edges)
 		shape =
 		    words >= MIN_ARRAY_WORDS && edges * 2 >= words ? SHAPE_ARRAY : SHAPE_POINTERS;
 	else if (data && all_zero(data, bytes))
 		shape = SHAPE_ZEROS;
-	return shape_type(shapes, class_of(usable), shape);
+	return class_of(usable) * SHAPES + shape;
 }

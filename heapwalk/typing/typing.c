@@ -17,7 +17,7 @@
 #include "heapwalk/typing/private.h"
 #include "heapwalk/typing/runtime.h"
 
-enum { PREVIEW_BYTES = 48, PROGRESS_STEP = 1 << 20 };
+enum { PREVIEW_BYTES = 48 };
 
 const char *hf_type_source_name(enum hf_type_source source)
 {
@@ -30,103 +30,11 @@ const char *hf_type_source_name(enum hf_type_source source)
 
 const uint8_t *typing_bytes(const struct hf_typing *typing, uint32_t object, uint64_t *ret_bytes)
 {
-	uint64_t available = 0, usable = hf_extents_usable(typing->extents, object);
-	const uint8_t *data = hf_image_at(&typing->process->image,
-					  hf_extents_address(typing->extents, object), &available);
-	*ret_bytes = available < usable ? available : usable;
-	return data;
+	const struct hf_segment *last = NULL;
+	return typing_bytes_near(typing, object, &last, ret_bytes);
 }
 
 /* ---- the passes ------------------------------------------------------------------------------ */
-
-/* The allocator's own objects, and those with a vtable. */
-static struct hf_error *type_marked(struct hf_typing *typing, const struct hf_progress *progress)
-{
-	struct typing_vtables *vtables = typing_vtables_create(typing);
-	uint32_t count = hf_extents_count(typing->extents);
-	const uint32_t *own;
-	uint32_t owns = hf_extents_allocator_objects(typing->extents, &own), next_own = 0;
-
-	if (!vtables)
-		return hf_error_nomem();
-	for (uint32_t id = 0; id < count; id++) {
-		uint64_t bytes = 0;
-		if (id % PROGRESS_STEP == 0)
-			hf_progress_report(progress, "naming objects", id, count);
-		if (next_own < owns && own[next_own] == id) {
-			next_own++;
-			typing->of[id] = type_pack(0, HF_TYPE_ALLOCATOR, RANK_SURE);
-			continue;
-		}
-		const uint8_t *data = typing_bytes(typing, id, &bytes);
-		uint32_t type = data ? typing_vtable_type(vtables, data, bytes) : TYPE_NONE;
-		typing->of[id] =
-		    type == TYPE_NONE ? TYPE_NONE : type_pack(type, HF_TYPE_VTABLE, RANK_SURE);
-	}
-	typing_vtables_destroy(vtables);
-	return NULL;
-}
-
-/* What is still without a type: text, or a shape. */
-static struct hf_error *type_rest(struct hf_typing *typing)
-{
-	struct typing_shapes *shapes = typing_shapes_create(typing);
-	struct hf_error *err = shapes ? NULL : hf_error_nomem();
-
-	for (uint32_t id = 0; id < hf_extents_count(typing->extents) && !err; id++) {
-		uint64_t bytes = 0;
-		if (typing->of[id] != TYPE_NONE && packed_rank(typing->of[id]) != RANK_SCALAR)
-			continue;
-		const uint8_t *data = typing_bytes(typing, id, &bytes);
-		uint32_t type = typing_shape_type(shapes, id, data, bytes);
-		if (type == TYPE_NONE)
-			err = hf_error_nomem();
-		else if (typing->of[id] == TYPE_NONE ||
-			 typing->types.data[type].source == HF_TYPE_STRING)
-			typing->of[id] = type_pack(
-			    type, (enum hf_type_source)typing->types.data[type].source, RANK_SHAPE);
-	}
-	typing_shapes_destroy(shapes);
-	return err;
-}
-
-/* Percent, by how it is known. */
-static uint8_t confidence_of(enum hf_type_source source, enum rank rank)
-{
-	static const uint8_t by_rank[RANKS] = {
-	    [RANK_SURE] = 100, [RANK_EXACT] = 95, [RANK_POINTERS] = 90, [RANK_ARRAY] = 85,
-	    [RANK_LOCAL] = 80, [RANK_UNION] = 70, [RANK_SCALAR] = 80,	[RANK_INFERRED] = 60,
-	    [RANK_PART] = 0,   [RANK_SHAPE] = 0,
-	};
-	return source == HF_TYPE_STRING ? 80 : by_rank[rank < RANKS ? rank : RANK_SHAPE];
-}
-
-static struct hf_error *count_types(struct hf_typing *typing)
-{
-	size_t types = typing->types.count;
-	uint64_t(*sources)[HF_TYPE_SOURCES] = calloc(types + 1, sizeof(*sources));
-	uint64_t *sure = calloc(types + 1, sizeof(*sure));
-
-	for (uint32_t id = 0; sources && sure && id < hf_extents_count(typing->extents); id++) {
-		uint32_t type = hf_typing_of(typing, id);
-		typing->types.data[type].count++;
-		typing->types.data[type].bytes += hf_extents_chunk_bytes(typing->extents, id);
-		sources[type][hf_typing_source(typing, id)]++;
-		sure[type] += hf_typing_confidence(typing, id);
-	}
-	for (size_t i = 0; sources && sure && i < types; i++) {
-		struct hf_type *type = &typing->types.data[i];
-		for (int s = 0; s < HF_TYPE_SOURCES; s++) {
-			if (sources[i][s] > sources[i][type->source])
-				type->source = (uint8_t)s;
-		}
-		type->confidence = type->count ? (uint8_t)(sure[i] / type->count) : 0;
-	}
-	bool fine = sources && sure;
-	free(sources);
-	free(sure);
-	return fine ? NULL : hf_error_nomem();
-}
 
 /* "struct session", "session[]", "int *[]": a type by the name that a person gives it. */
 static uint32_t named(struct hf_typing *typing, const char *text)
@@ -186,22 +94,21 @@ static struct hf_error *type_claimed(struct hf_typing *typing, const struct hf_t
 static struct hf_error *run_passes(struct hf_typing *typing, const struct hf_type_claims *claims,
 				   const struct hf_progress *progress)
 {
-	struct hf_error *err = type_marked(typing, progress);
+	struct hf_error *err = typing_type_marked(typing, progress);
 	if (!err)
 		err = type_claimed(typing, claims);
 	if (!err)
 		err = typing_run_runtimes(typing);
 	if (!err)
 		err = typing_propagate(typing, progress);
-	if (!err)
-		err = type_rest(typing);
-	return err ? err : count_types(typing);
+	return err ? err : typing_type_rest(typing);
 }
 
 struct hf_error *hf_typing_create(const struct hf_process *process, struct hf_symbols *symbols,
 				  const struct hf_extents *extents, const struct hf_graph *graph,
 				  const struct hf_roots *roots, const struct hf_type_claims *claims,
-				  const struct hf_progress *progress, struct hf_typing **ret)
+				  unsigned threads, const struct hf_progress *progress,
+				  struct hf_typing **ret)
 {
 	struct hf_typing *typing = calloc(1, sizeof(*typing));
 	if (!typing)
@@ -211,6 +118,7 @@ struct hf_error *hf_typing_create(const struct hf_process *process, struct hf_sy
 	typing->extents = extents;
 	typing->graph = graph;
 	typing->roots = roots;
+	typing->threads = threads;
 	typing->of =
 	    hf_bigmem_alloc(NULL, (uint64_t)hf_extents_count(extents) * sizeof(*typing->of));
 	typing->layouts = layouts_create(symbols);
@@ -273,7 +181,7 @@ enum hf_type_source hf_typing_source(const struct hf_typing *typing, uint32_t ob
 
 uint8_t hf_typing_confidence(const struct hf_typing *typing, uint32_t object)
 {
-	return confidence_of(hf_typing_source(typing, object), packed_rank(typing->of[object]));
+	return typing_confidence(hf_typing_source(typing, object), packed_rank(typing->of[object]));
 }
 
 char *hf_typing_preview(const struct hf_process *process, const struct hf_extents *extents,

@@ -69,10 +69,12 @@ HF_VEC(hf_type_claims, struct hf_type_claim);
 
 struct hf_typing;
 
+/* On at most @threads threads, the caller's among them. */
 struct hf_error *hf_typing_create(const struct hf_process *process, struct hf_symbols *symbols,
 				  const struct hf_extents *extents, const struct hf_graph *graph,
 				  const struct hf_roots *roots, const struct hf_type_claims *claims,
-				  const struct hf_progress *progress, struct hf_typing **ret);
+				  unsigned threads, const struct hf_progress *progress,
+				  struct hf_typing **ret);
 void hf_typing_destroy(struct hf_typing *typing);
 
 /*

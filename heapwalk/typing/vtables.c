@@ -56,9 +56,19 @@ void typing_vtables_destroy(struct typing_vtables *vtables)
 	free(vtables);
 }
 
-static bool in_module(const struct typing_vtables *vtables, uint64_t word)
+bool typing_vtable_likely(const struct typing_vtables *vtables, uint64_t word, struct hf_range *gap)
 {
-	return hf_range_at(vtables->modules, vtables->module_count, word);
+	const struct hf_range *modules = vtables->modules;
+	size_t count = vtables->module_count;
+
+	if (word - gap->start < gap->end - gap->start)
+		return false;
+	size_t at = hf_first_not(0, count, i, modules[i].end <= word);
+	if (at < count && modules[at].start <= word)
+		return true;
+	gap->start = at > 0 ? modules[at - 1].end : 0;
+	gap->end = at < count ? modules[at].start : UINT64_MAX;
+	return false;
 }
 
 static struct vtable_slot *slot_of(const struct vtable_slot *slots, uint32_t capacity,
@@ -116,15 +126,8 @@ static uint32_t ask(struct typing_vtables *vtables, uint64_t word)
 		     : typing_intern(typing, HF_TYPE_VTABLE, plain, 0);
 }
 
-uint32_t typing_vtable_type(struct typing_vtables *vtables, const uint8_t *data, uint64_t bytes)
+uint32_t typing_vtable_type(struct typing_vtables *vtables, uint64_t word)
 {
-	const struct hf_image *image = &vtables->typing->process->image;
-
-	if (bytes < image->word_bytes)
-		return TYPE_NONE;
-	uint64_t word = hf_image_word_at(image, data);
-	if (!in_module(vtables, word))
-		return TYPE_NONE;
 	struct vtable_slot *slot = slot_of(vtables->slots, vtables->capacity, word);
 	if (slot->word)
 		return slot->type;
