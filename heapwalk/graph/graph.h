@@ -130,6 +130,32 @@ uint64_t hf_graph_retained(const struct hf_graph *graph, uint32_t node);
 /* It will be asked for soon. */
 void hf_graph_prefetch(const struct hf_graph *graph, uint32_t node);
 
+/* The same for sweeps over all nodes, without a call for each. Valid while the graph lives. */
+struct hf_graph_columns {
+	const uint32_t (*link)[2]; /* by node: private, immediate dominator */
+	const uint32_t (*sum)[2];  /* units of 8 bytes retained, objects retained */
+	const uint32_t *sum_high;  /* upper halves of the units; NULL: 0 */
+};
+
+void hf_graph_columns(const struct hf_graph *graph, struct hf_graph_columns *ret);
+
+static inline uint32_t hf_column_idom(const struct hf_graph_columns *columns, uint32_t node)
+{
+	return columns->link[node][1];
+}
+
+static inline uint32_t hf_column_retained_objects(const struct hf_graph_columns *columns,
+						  uint32_t node)
+{
+	return columns->sum[node][1];
+}
+
+static inline uint64_t hf_column_retained(const struct hf_graph_columns *columns, uint32_t node)
+{
+	uint64_t high = columns->sum_high ? columns->sum_high[node] : 0;
+	return (high << 32 | columns->sum[node][0]) * 8;
+}
+
 /*
  * Rows: *@ret_targets is valid while the graph lives; returns their number. Each target is
  * an object id with HF_EDGE_INTERIOR beside it; HF_EDGE_NODE() takes that off. For the

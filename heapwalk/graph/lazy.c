@@ -5,6 +5,7 @@
  * Reverse rows by counting sort. The dominator tree downward as first-child/next-sibling
  * lists; depths by climbing from every node to one whose depth is known.
  */
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "heapwalk/graph/graph_private.h"
@@ -12,6 +13,21 @@
 enum {
 	AHEAD = 32
 }; /* so much earlier memory is asked for: a miss costs as long as dozens of steps */
+
+/* ---- what is there already, for sweeps ------------------------------------------------------- */
+
+_Static_assert(offsetof(struct hf_graph_link, mark) == sizeof(uint32_t) &&
+		   sizeof(struct hf_graph_link) == 2 * sizeof(uint32_t) &&
+		   offsetof(struct hf_graph_sum, objects) == sizeof(uint32_t) &&
+		   sizeof(struct hf_graph_sum) == 2 * sizeof(uint32_t) && HF_SUM_UNIT == 8,
+	       "as struct hf_graph_columns has them");
+
+void hf_graph_columns(const struct hf_graph *graph, struct hf_graph_columns *ret)
+{
+	*ret = (struct hf_graph_columns){.link = (const uint32_t(*)[2])graph->link,
+					 .sum = (const uint32_t(*)[2])graph->sum,
+					 .sum_high = graph->sum_high};
+}
 
 /* ---- who points here ------------------------------------------------------------------------- */
 

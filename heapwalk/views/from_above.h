@@ -1,23 +1,29 @@
 /*
- * from_above.h - a word for every object, made from that of its dominator.
+ * from_above.h - for all objects at once, what of a few things is above them in the dominator tree.
  */
 #ifndef HF_HEAPWALK_VIEWS_FROM_ABOVE_H
 #define HF_HEAPWALK_VIEWS_FROM_ABOVE_H
 
-#include "heapwalk/graph/graph.h"
+#include "heapwalk/analysis.h"
 
-/* Bits of a word that are free to use. */
-enum { HF_FROM_ABOVE_BITS = 31 };
+enum { HF_FROM_ABOVE_TYPES = 29 };
 
-struct hf_from_above {
-	/* The word of a holder, or of the super root. */
-	uint32_t (*top)(void *ctx, uint32_t node);
-	/* The word of @object, whose dominator's is @above. Called once for each object. */
-	uint32_t (*make)(void *ctx, uint32_t object, uint32_t above);
-	void *ctx;
+struct hf_below_total {
+	uint64_t count, bytes;
 };
 
-/* Call them for all objects of @graph, dominators first. Fails for want of memory only. */
-struct hf_error *hf_from_above(const struct hf_graph *graph, const struct hf_from_above *calls);
+struct hf_from_above {
+	/* Asked: */
+	const uint32_t *types;
+	uint32_t type_count; /* at most HF_FROM_ABOVE_TYPES */
+	uint32_t node;	     /* HF_NO_NODE: none */
+	/* Told: retained bytes of each type's objects above which there is none of that type; */
+	uint64_t retained[HF_FROM_ABOVE_TYPES];
+	/* and what @node dominates, itself included, by type. Room for all of them; or NULL. */
+	struct hf_below_total *below;
+};
+
+/* Fails for want of memory only. */
+struct hf_error *hf_from_above(const struct hf_analysis *analysis, struct hf_from_above *question);
 
 #endif

@@ -5,67 +5,33 @@
  * tree, however many others stand between: so a list counts once, lists whose nodes alternate
  * do, too, and no type ever keeps more than the heap.
  *
- * Algorithm, for a few types, 31 at a time: for each object a set of those that are at or above it,
+ * Algorithm, for a few types, 29 at a time: for each object a set of those that are at or above it,
  * made from its dominator's (from_above.h). For many types: one walk down the tree and back, with a
  * count of each type's objects above; it takes as long as several such searches.
  */
 #include <stdlib.h>
-#include <string.h>
 
-#include "core/base/cleanup.h"
 #include "heapwalk/views/from_above.h"
 #include "heapwalk/views/sections.h"
 
-enum { MOST_SEARCHES = 8, NOT_WANTED = HF_FROM_ABOVE_BITS };
-
-/* ---- sets -------------------------------------------------------------------------------------
- */
-
-struct search {
-	const struct hf_analysis *analysis;
-	uint8_t *bit_of_type; /* or NOT_WANTED */
-	uint64_t *retained;
-};
-
-static uint32_t nothing_above(void *ctx, uint32_t node)
-{
-	(void)ctx;
-	(void)node;
-	return 0;
-}
-
-static uint32_t types_at(void *ctx, uint32_t object, uint32_t above)
-{
-	struct search *search = ctx;
-	uint32_t type = hf_typing_of(search->analysis->typing, object);
-	uint8_t bit = search->bit_of_type[type];
-
-	if (bit == NOT_WANTED || (above >> bit & 1))
-		return above;
-	search->retained[type] += hf_graph_retained(search->analysis->graph, object);
-	return above | UINT32_C(1) << bit;
-}
+enum { MOST_SEARCHES = 8 };
 
 static struct hf_error *search_few(const struct hf_analysis *analysis, const uint32_t *types,
 				   uint32_t count, uint64_t *retained)
 {
-	size_t all = hf_typing_types(analysis->typing);
-	HF_AUTO(free_ptr) uint8_t *bit_of_type = malloc(all + 1);
-	struct search search = {analysis, bit_of_type, retained};
-	struct hf_from_above calls = {nothing_above, types_at, &search};
-	struct hf_error *err = bit_of_type ? NULL : hf_error_nomem();
+	struct hf_error *err = NULL;
 
-	for (uint32_t from = 0; !err && from < count; from += HF_FROM_ABOVE_BITS) {
-		memset(bit_of_type, NOT_WANTED, all);
-		for (uint32_t i = 0; i < HF_FROM_ABOVE_BITS && from + i < count; i++)
-			bit_of_type[types[from + i]] = (uint8_t)i;
-		err = hf_from_above(analysis->graph, &calls);
+	for (uint32_t from = 0; !err && from < count; from += HF_FROM_ABOVE_TYPES) {
+		uint32_t some =
+		    count - from < HF_FROM_ABOVE_TYPES ? count - from : HF_FROM_ABOVE_TYPES;
+		struct hf_from_above question = {
+		    .types = types + from, .type_count = some, .node = HF_NO_NODE};
+		err = hf_from_above(analysis, &question);
+		for (uint32_t i = 0; !err && i < some; i++)
+			retained[types[from + i]] += question.retained[i];
 	}
 	return err;
 }
-
-/* ---- one walk ---------------------------------------------------------------------------------
- */
 
 /* What the walk will want when it comes back from @node's subtree, or goes down there. */
 static void fetch_around(const struct hf_analysis *analysis, uint32_t node)
@@ -114,7 +80,7 @@ static struct hf_error *walk_tree(struct hf_analysis *analysis, uint64_t *retain
 struct hf_error *hf_retained_by_type(struct hf_analysis *analysis, const uint32_t *types,
 				     uint32_t count, uint64_t *retained)
 {
-	if (count <= HF_FROM_ABOVE_BITS * MOST_SEARCHES)
+	if (count <= HF_FROM_ABOVE_TYPES * MOST_SEARCHES)
 		return search_few(analysis, types, count, retained);
 	return walk_tree(analysis, retained);
 }

@@ -14,67 +14,41 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/cleanup.h"
 #include "heapwalk/views/findings.h"
 #include "heapwalk/views/from_above.h"
 #include "heapwalk/views/human.h"
 
 enum { MIN_FREE_BYTES = 16 << 20 };
 
-/* What hangs below a node of the dominator tree, itself included, by type. */
-struct below {
-	const struct hf_analysis *analysis;
-	uint32_t node;
-	uint64_t *count, *bytes;
-};
-
-static uint32_t is_top(void *ctx, uint32_t node)
-{
-	const struct below *below = ctx;
-	return node == below->node;
-}
-
-static uint32_t count_below(void *ctx, uint32_t object, uint32_t above)
-{
-	struct below *below = ctx;
-
-	if (!above && object != below->node)
-		return 0;
-	uint32_t type = hf_typing_of(below->analysis->typing, object);
-	below->count[type]++;
-	below->bytes[type] += hf_extents_chunk_bytes(below->analysis->extents, object);
-	return 1;
-}
-
 /* "mostly 2,411,022 x struct session": what most of @node's retained bytes are. */
 static const char *mostly(struct hf_analysis *analysis, struct hf_doc *doc, uint32_t node)
 {
 	uint32_t types = hf_typing_types(analysis->typing), best = 0;
-	uint64_t *count = calloc(2ull * types + 2, sizeof(*count)), *bytes = count + types;
-	struct below below = {analysis, node, count, bytes};
-	struct hf_from_above calls = {is_top, count_below, &below};
+	HF_AUTO(free_ptr)
+	struct hf_below_total *below = calloc((size_t)types + 1, sizeof(*below));
+	struct hf_from_above question = {.node = node, .below = below};
 
-	if (!count)
+	if (!below)
 		return "";
-	struct hf_error *err = hf_from_above(analysis->graph, &calls);
+	struct hf_error *err = hf_from_above(analysis, &question);
 	if (err) {
 		hf_error_destroy(err);
-		free(count);
 		return "";
 	}
 	for (uint32_t type = 0; type < types; type++)
-		best = bytes[type] > bytes[best] ? type : best;
-	bool itself = node < hf_graph_objects(analysis->graph) && count[best] == 1 &&
+		best = below[type].bytes > below[best].bytes ? type : best;
+	uint64_t count = below[best].count, bytes = below[best].bytes;
+	bool itself = node < hf_graph_objects(analysis->graph) && count == 1 &&
 		      hf_typing_of(analysis->typing, node) == best;
 	const char *name = hf_typing_type(analysis->typing, best)->name;
-	const char *text =
-	    itself ? "most of it itself"
-	    : count[best] == 1
-		? hf_doc_printf(doc, "mostly in one block, %s (%s)", name,
-				hf_doc_bytes_text(doc, bytes[best]))
-		: hf_doc_printf(doc, "mostly %s x %s (%s)", hf_doc_count_text(doc, count[best]),
-				name, hf_doc_bytes_text(doc, bytes[best]));
-	free(count);
-	return text;
+	if (itself)
+		return "most of it itself";
+	if (count == 1)
+		return hf_doc_printf(doc, "mostly in one block, %s (%s)", name,
+				     hf_doc_bytes_text(doc, bytes));
+	return hf_doc_printf(doc, "mostly %s x %s (%s)", hf_doc_count_text(doc, count), name,
+			     hf_doc_bytes_text(doc, bytes));
 }
 
 /* As the tables below count it: of all objects, the allocator's own included. */
