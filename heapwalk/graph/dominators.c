@@ -1,8 +1,8 @@
 /*
  * dominators.c - immediate dominators.
  *
- * What the roots reach is put in order (reach.c), single-entry nodes are folded away (fold.c), and
- * Semi-NCA runs on what is left: Georgiadis, Tarjan, Werneck, "Finding dominators in practice"
+ * What the roots reach is put in order (reach.c), joins that sweeps can settle are settled (split.c,
+ * back_edges.c), single-entry nodes are folded away (fold.c), and Semi-NCA runs on what is left: Georgiadis, Tarjan, Werneck, "Finding dominators in practice"
  * (2006). A depth-first search numbers the nodes. Edges that are no tree edges are kept as pairs:
  * only they can make a dominator differ from the tree's parent. In descending preorder the
  * semidominator of each node is the least label over its in-edges, by path compression; in
@@ -17,6 +17,7 @@
  */
 #include <stdlib.h>
 
+#include "heapwalk/graph/extents_inline.h"
 #include "heapwalk/graph/graph_private.h"
 #include "heapwalk/graph/visit.h"
 
@@ -327,7 +328,7 @@ static void count_kinds(struct hf_graph *graph)
 	for (uint32_t id = 0; id < graph->objects; id++) {
 		struct hf_leak_total *total = &graph->totals[graph->kind[id]];
 		total->count++;
-		total->bytes += hf_extents_chunk_bytes(graph->extents, id);
+		total->bytes += extents_chunk_bytes(graph->extents, id);
 	}
 }
 

@@ -24,6 +24,14 @@ EXTENTS_INLINE uint64_t extents_address(const struct hf_extents *extents, uint32
 	return (extents->run[id >> RUN_SHIFT] + near) << extents->granule_shift;
 }
 
+EXTENTS_INLINE uint64_t extents_chunk_bytes(const struct hf_extents *extents, uint32_t id)
+{
+	uint32_t units = extents->size[id];
+	if (__builtin_expect(units == GIANT, 0))
+		return hf_extents_chunk_bytes(extents, id);
+	return (uint64_t)units * SIZE_UNIT;
+}
+
 EXTENTS_INLINE uint64_t extents_usable(const struct hf_extents *extents, uint32_t id)
 {
 	uint32_t units = extents->size[id];

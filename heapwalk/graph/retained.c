@@ -9,6 +9,7 @@
  * upper halves stand in an array beside.
  */
 #include "core/base/parallel.h"
+#include "heapwalk/graph/extents_inline.h"
 #include "heapwalk/graph/graph_private.h"
 
 enum { PART = 1 << 18, FETCH_AHEAD = 24 };
@@ -49,10 +50,10 @@ static void gather(void *ctx, uint64_t part, unsigned worker)
 
 	for (uint32_t i = (uint32_t)(part * PART); i < end; i++) {
 		if (i + FETCH_AHEAD < end && node[i + FETCH_AHEAD] < graph->objects)
-			hf_extents_prefetch_size(graph->extents, node[i + FETCH_AHEAD]);
+			__builtin_prefetch(&graph->extents->size[node[i + FETCH_AHEAD]]);
 		bool object = node[i] < graph->objects;
 		uint64_t units =
-		    object ? hf_extents_chunk_bytes(graph->extents, node[i]) / HF_SUM_UNIT : 0;
+		    object ? extents_chunk_bytes(graph->extents, node[i]) / HF_SUM_UNIT : 0;
 		retaining->by_position.low[i] = (struct hf_graph_sum){(uint32_t)units, object};
 		if (retaining->by_position.high)
 			retaining->by_position.high[i] = (uint32_t)(units >> 32);
