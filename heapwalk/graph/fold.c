@@ -2,10 +2,10 @@
  * fold.c - the graph that is left for the dominators when single-entry nodes are folded away.
  *
  * A node that only one other points at is dominated by that one, and there is nothing to find out.
- * So is a holder, and a lost leader, by the super root; and what split.c hung on its dominator. These
- * nodes hang below one another in
- * trees, whose roots are the nodes with several sources (HF_MANY_SOURCES) and the super root. What
- * can the inside of such a tree matter to the dominators of the others? Only where it branches:
+ * So is a holder, and a lost leader, by the super root; and what split.c hung on its dominator.
+ * These nodes hang below one another in trees, whose roots are the nodes with several sources
+ * (HF_MANY_SOURCES) and the super root. What can the inside of such a tree matter to the dominators
+ * of the others? Only where it branches:
  *
  *	h            a tree below h; x, y have several sources, the rest one. An `exit` is an
  *	|\           edge to a node of several sources: c -> x, d -> y, e -> y.
