@@ -14,7 +14,7 @@
 #include "heapwalk/graph/graph_private.h"
 
 enum {
-	BATCH = 96,	  /* candidates */
+	BATCH = 128,	  /* candidates */
 	PIECE_WORDS = 32, /* that are tested without asking whether the batch has room */
 	AHEAD = 1024,	  /* bytes of the image that will be read in a hundred nanoseconds */
 	ROOT_PIECE_BYTES = 1 << 20
@@ -49,13 +49,23 @@ static inline void make_room(struct scanner *scanner, uint32_t count)
 		flush(scanner);
 }
 
+/* There are @count candidates now: where to look for the new ones, and their lines are on the way. */
+static inline __attribute__((always_inline)) void locate(struct scanner *scanner, uint32_t count)
+{
+	for (uint32_t i = scanner->count; i < count; i++)
+		extents_locate(scanner->graph->extents, scanner->value[i], &scanner->region_hint,
+			       &scanner->location[i]);
+	scanner->count = count;
+}
+
 static void offer(struct scanner *scanner, uint32_t source, uint64_t value)
 {
 	if (value - scanner->low >= scanner->span)
 		return;
 	make_room(scanner, 1);
 	scanner->value[scanner->count] = value;
-	scanner->source[scanner->count++] = source;
+	scanner->source[scanner->count] = source;
+	locate(scanner, scanner->count + 1);
 }
 
 /* Every word is put down, and counted if it is a candidate: that nobody can predict. */
@@ -76,7 +86,7 @@ static inline void scan_words_plain(struct scanner *scanner, uint32_t source, co
 			scanner->source[count] = source;
 			count += value - low < span;
 		}
-		scanner->count = count;
+		locate(scanner, count);
 		data += 8ull * piece;
 		words -= piece;
 	}
@@ -271,17 +281,6 @@ static inline bool add_root_edge(struct root_piece *piece, uint32_t source, uint
 
 /* ---- candidates ------------------------------------------------------------------------------ */
 
-/* Where to look for each: the line is on its way when resolve_all() comes to it. */
-static inline __attribute__((always_inline)) void locate_all(struct scanner *scanner)
-{
-	const struct hf_extents *extents = scanner->graph->extents;
-	uint32_t hint = scanner->region_hint;
-
-	for (uint32_t i = 0; i < scanner->count; i++)
-		extents_locate(extents, scanner->value[i], &hint, &scanner->location[i]);
-	scanner->region_hint = hint;
-}
-
 static inline __attribute__((always_inline)) void resolve_all(struct scanner *scanner)
 {
 	const struct hf_graph *graph = scanner->graph;
@@ -318,7 +317,6 @@ static void flush(struct scanner *scanner)
 {
 	if (scanner->rows && !reserve_rows(scanner->rows))
 		scanner->failed = true;
-	locate_all(scanner);
 	if (scanner->graph->extents->popcnt)
 		resolve_popcnt(scanner);
 	else
