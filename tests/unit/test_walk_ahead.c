@@ -2,7 +2,7 @@
  * test_walk_ahead.c - a big region walked on several threads gives what one walk gives: the chunks,
  * figures, checkpoints, gaps and diagnostics, in heaps of random chunks, sound ones and broken ones.
  *
- *	| in use | tcache | in use | in use (its data: headers that are none) | unsorted | ... | top |
+ *	| in use | tcache | in use (its data: what looks like headers) | unsorted | ... | top |
  */
 #include <setjmp.h>
 #include <stdarg.h>
