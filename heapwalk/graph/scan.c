@@ -3,7 +3,8 @@
  *
  * Each word that falls into the hull of the heap is a candidate. Finding its object costs a
  * random memory access, so candidates are collected in a small batch: the lookup's cache
- * line is prefetched when one is found and read when the batch is full. Rows keep the
+ * line is prefetched when one is found and read when the batch is full. Which words are candidates
+ * nobody can predict, so every word is put down there, and counted if it is one. Rows keep the
  * order of the words. Tasks are blocks of objects, and pieces of the roots' ranges.
  */
 #include <stdlib.h>
@@ -49,7 +50,7 @@ static inline void make_room(struct scanner *scanner, uint32_t count)
 		flush(scanner);
 }
 
-/* There are @count candidates now: where to look for the new ones, and their lines are on the way. */
+/* There are @count candidates now: find where to look for the new ones, and fetch that. */
 static inline __attribute__((always_inline)) void locate(struct scanner *scanner, uint32_t count)
 {
 	for (uint32_t i = scanner->count; i < count; i++)

@@ -1,6 +1,6 @@
 /*
- * test_walk_ahead.c - a big region walked on several threads gives what one walk gives: the chunks,
- * figures, checkpoints, gaps and diagnostics, in heaps of random chunks, sound ones and broken ones.
+ * test_walk_ahead.c - a big region walked on several threads gives what one walk gives: the
+ * chunks, figures, checkpoints, gaps and diagnostics, in heaps of random chunks, sound and broken.
  *
  *	| in use | tcache | in use (its data: what looks like headers) | unsorted | ... | top |
  */
