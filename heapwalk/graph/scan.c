@@ -50,13 +50,16 @@ static inline void make_room(struct scanner *scanner, uint32_t count)
 		flush(scanner);
 }
 
-/* There are @count candidates now: find where to look for the new ones, and fetch that. */
-static inline __attribute__((always_inline)) void locate(struct scanner *scanner, uint32_t count)
+/* There are @count values now: find where to look for the new ones, @source's, and fetch that. */
+static inline __attribute__((always_inline)) void locate(struct scanner *scanner, uint32_t source,
+							 uint64_t count)
 {
-	for (uint32_t i = scanner->count; i < count; i++)
+	for (uint64_t i = scanner->count; i < count; i++) {
+		scanner->source[i] = source;
 		extents_locate(scanner->graph->extents, scanner->value[i], &scanner->region_hint,
 			       &scanner->location[i]);
-	scanner->count = count;
+	}
+	scanner->count = (uint32_t)count;
 }
 
 static void offer(struct scanner *scanner, uint32_t source, uint64_t value)
@@ -65,8 +68,7 @@ static void offer(struct scanner *scanner, uint32_t source, uint64_t value)
 		return;
 	make_room(scanner, 1);
 	scanner->value[scanner->count] = value;
-	scanner->source[scanner->count] = source;
-	locate(scanner, scanner->count + 1);
+	locate(scanner, source, scanner->count + 1ull);
 }
 
 /* Every word is put down, and counted if it is a candidate: that nobody can predict. */
@@ -77,18 +79,16 @@ static inline void scan_words_plain(struct scanner *scanner, uint32_t source, co
 
 	__builtin_prefetch((const void *)((uintptr_t)data + AHEAD));
 	while (words) {
-		uint32_t piece = words < PIECE_WORDS ? (uint32_t)words : PIECE_WORDS;
-		make_room(scanner, piece);
-		uint32_t count = scanner->count;
-		for (uint32_t i = 0; i < piece; i++) {
+		uint64_t piece = words < PIECE_WORDS ? words : PIECE_WORDS;
+		make_room(scanner, (uint32_t)piece);
+		uint64_t count = scanner->count;
+		for (const uint8_t *end = data + 8 * piece; data < end; data += 8) {
 			uint64_t value;
-			memcpy(&value, data + 8ull * i, 8);
+			memcpy(&value, data, 8);
 			scanner->value[count] = value;
-			scanner->source[count] = source;
 			count += value - low < span;
 		}
-		locate(scanner, count);
-		data += 8ull * piece;
+		locate(scanner, source, count);
 		words -= piece;
 	}
 }
