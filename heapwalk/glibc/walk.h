@@ -25,7 +25,7 @@ struct glibc_walker {
 	struct hf_chunk before; /* for the check: the chunk before; size 0: none that touches it */
 	unsigned searches;	/* for a size whose low bytes were overwritten */
 	uint64_t pause;		/* glibc_walker_usual() passes no chunk over it; 0: none */
-	/* walk_ahead.c: what should be told, or counted beside the chunks, makes it stop instead. */
+	/* walk_ahead.c: where something is to be told, it stops instead. */
 	bool guessing, stopped;
 };
 

@@ -11,11 +11,11 @@
  * others (fill); and in order of address one walk goes over the whole region and takes what the
  * pieces have (emit).
  *
- * Why the result is that of one walk: a step of a walker depends on nothing but the heap, which does
- * not change, and the walker. A guess is run in for a few chunks and then its walker is kept (s). When
- * the true walk stands there with the same state, every field that a step reads, the piece's chunks
- * are those that it would give. Else, in a heap that is corrupt there or where the guess was wrong,
- * the piece is dropped, and the true walk goes on by itself.
+ * Why the result is that of one walk: a step of a walker depends on nothing but the heap, which
+ * does not change, and the walker. A guess is run in for a few chunks and then its walker is kept
+ * (s). When the true walk stands there with the same state, every field that a step reads, the
+ * piece's chunks are those that it would give. Else, in a heap that is corrupt there or where the
+ * guess was wrong, the piece is dropped, and the true walk goes on by itself.
  *
  * A piece tells nothing: where a diagnostic, a gap or the like is due, it ends before that (e), and
  * the true walk, which takes up its walker there, comes to it next. So all of that is in order.

@@ -108,7 +108,7 @@ static uint64_t bytes_a_thread(const struct hf_extents *extents, unsigned thread
 	return bytes / threads;
 }
 
-/* A region that is more than one thread's part is walked by all of them; the others side by side. */
+/* A region that is more than one thread's part is walked by all; the others side by side. */
 static void walk_regions(struct hf_extents *extents, unsigned threads)
 {
 	const struct hf_allocator *allocator = extents->allocator;
@@ -180,8 +180,8 @@ static struct hf_error *count_objects(struct hf_extents *extents)
 }
 
 /*
- * The sizes of all regions, end to end: in the array of the first region that has any if it has most
- * of them, as in most processes.
+ * The sizes of all regions, end to end: in the array of the first region that has any if it has
+ * most of them, as in most processes.
  */
 static struct hf_error *join_sizes(struct hf_extents *extents)
 {

@@ -1,6 +1,6 @@
 /*
- * extents_inline.h - private to heapwalk/graph/: extents.h's look-ups without a call, for loops over
- * all objects or all pointers. What is rare (far, giant, mixed) is a call still.
+ * extents_inline.h - private to heapwalk/graph/: extents.h's look-ups without a call, for loops
+ * over all objects or all pointers. What is rare (far, giant, mixed) is a call still.
  */
 #ifndef HF_HEAPWALK_GRAPH_EXTENTS_INLINE_H
 #define HF_HEAPWALK_GRAPH_EXTENTS_INLINE_H

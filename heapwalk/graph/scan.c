@@ -3,7 +3,8 @@
  *
  * Each word that falls into the hull of the heap is a candidate. Finding its object costs a
  * random memory access, so candidates are collected in a small batch: the lookup's cache
- * line is prefetched when one is found and read when the batch is full. Rows keep the
+ * line is prefetched when one is found and read when the batch is full. Which words are candidates
+ * nobody can predict, so every word is put down there, and counted if it is one. Rows keep the
  * order of the words. Tasks are blocks of objects, and pieces of the roots' ranges.
  */
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 #include "heapwalk/graph/graph_private.h"
 
 enum {
-	BATCH = 96,	  /* candidates */
+	BATCH = 128,	  /* candidates */
 	PIECE_WORDS = 32, /* that are tested without asking whether the batch has room */
 	AHEAD = 1024,	  /* bytes of the image that will be read in a hundred nanoseconds */
 	ROOT_PIECE_BYTES = 1 << 20
@@ -49,13 +50,25 @@ static inline void make_room(struct scanner *scanner, uint32_t count)
 		flush(scanner);
 }
 
+/* There are @count values now: find where to look for the new ones, @source's, and fetch that. */
+static inline __attribute__((always_inline)) void locate(struct scanner *scanner, uint32_t source,
+							 uint64_t count)
+{
+	for (uint64_t i = scanner->count; i < count; i++) {
+		scanner->source[i] = source;
+		extents_locate(scanner->graph->extents, scanner->value[i], &scanner->region_hint,
+			       &scanner->location[i]);
+	}
+	scanner->count = (uint32_t)count;
+}
+
 static void offer(struct scanner *scanner, uint32_t source, uint64_t value)
 {
 	if (value - scanner->low >= scanner->span)
 		return;
 	make_room(scanner, 1);
 	scanner->value[scanner->count] = value;
-	scanner->source[scanner->count++] = source;
+	locate(scanner, source, scanner->count + 1ull);
 }
 
 /* Every word is put down, and counted if it is a candidate: that nobody can predict. */
@@ -66,18 +79,16 @@ static inline void scan_words_plain(struct scanner *scanner, uint32_t source, co
 
 	__builtin_prefetch((const void *)((uintptr_t)data + AHEAD));
 	while (words) {
-		uint32_t piece = words < PIECE_WORDS ? (uint32_t)words : PIECE_WORDS;
-		make_room(scanner, piece);
-		uint32_t count = scanner->count;
-		for (uint32_t i = 0; i < piece; i++) {
+		uint64_t piece = words < PIECE_WORDS ? words : PIECE_WORDS;
+		make_room(scanner, (uint32_t)piece);
+		uint64_t count = scanner->count;
+		for (const uint8_t *end = data + 8 * piece; data < end; data += 8) {
 			uint64_t value;
-			memcpy(&value, data + 8ull * i, 8);
+			memcpy(&value, data, 8);
 			scanner->value[count] = value;
-			scanner->source[count] = source;
 			count += value - low < span;
 		}
-		scanner->count = count;
-		data += 8ull * piece;
+		locate(scanner, source, count);
 		words -= piece;
 	}
 }
@@ -271,17 +282,6 @@ static inline bool add_root_edge(struct root_piece *piece, uint32_t source, uint
 
 /* ---- candidates ------------------------------------------------------------------------------ */
 
-/* Where to look for each: the line is on its way when resolve_all() comes to it. */
-static inline __attribute__((always_inline)) void locate_all(struct scanner *scanner)
-{
-	const struct hf_extents *extents = scanner->graph->extents;
-	uint32_t hint = scanner->region_hint;
-
-	for (uint32_t i = 0; i < scanner->count; i++)
-		extents_locate(extents, scanner->value[i], &hint, &scanner->location[i]);
-	scanner->region_hint = hint;
-}
-
 static inline __attribute__((always_inline)) void resolve_all(struct scanner *scanner)
 {
 	const struct hf_graph *graph = scanner->graph;
@@ -318,7 +318,6 @@ static void flush(struct scanner *scanner)
 {
 	if (scanner->rows && !reserve_rows(scanner->rows))
 		scanner->failed = true;
-	locate_all(scanner);
 	if (scanner->graph->extents->popcnt)
 		resolve_popcnt(scanner);
 	else

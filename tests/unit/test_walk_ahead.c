@@ -1,8 +1,8 @@
 /*
- * test_walk_ahead.c - a big region walked on several threads gives what one walk gives: the chunks,
- * figures, checkpoints, gaps and diagnostics, in heaps of random chunks, sound ones and broken ones.
+ * test_walk_ahead.c - a big region walked on several threads gives what one walk gives: the
+ * chunks, figures, checkpoints, gaps and diagnostics, in heaps of random chunks, sound and broken.
  *
- *	| in use | tcache | in use | in use (its data: headers that are none) | unsorted | ... | top |
+ *	| in use | tcache | in use (its data: what looks like headers) | unsorted | ... | top |
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -43,23 +43,36 @@ static void put(uint8_t *bytes, uint64_t at, uint64_t value)
 	memcpy(bytes + at, &value, sizeof(value));
 }
 
-/* Chunks up to the top; those on lists are noted. What is in use holds headers and addresses. */
+/*
+ * What a program may have written into a block: addresses and small numbers; or, where @fakes, what
+ * looks like a chain of chunks, which leads to the true ones behind it.
+ */
+static void fill_block(uint8_t *bytes, uint64_t from, uint64_t to, bool fakes, uint64_t *random)
+{
+	for (uint64_t at = from; at + 8 <= to; at += 8) {
+		uint64_t number = (random_next(random) % 64 * 16) | 1;
+		uint64_t address = START + random_next(random) % HEAP_BYTES;
+		if (fakes)
+			put(bytes, at, at % 16 ? 0x21 : 0);
+		else
+			put(bytes, at, random_next(random) % 4 ? address : number);
+	}
+}
+
+/* Chunks up to the top; those on lists are noted. */
 static uint64_t fill_heap(uint8_t *bytes, struct glibc_free_list *list, uint64_t *random)
 {
 	uint64_t at = 0, flags = GLIBC_PREV_INUSE;
 
 	while (at < HEAP_BYTES - TOP_BYTES) {
-		uint64_t kind = random_next(random) % 100;
-		uint64_t size = 32 + random_next(random) % (kind == 0 ? 6000 : 16) * 16;
+		uint64_t kind = random_next(random) % 1000 / 10;
+		uint64_t size = 32 + random_next(random) % (kind == 0 ? 20000 : 16) * 16;
 		bool last = at + size >= HEAP_BYTES - TOP_BYTES;
 		bool binned = kind > 90 && (flags & GLIBC_PREV_INUSE) && !last, cached = kind > 80;
 		put(bytes, at + 8, size | flags);
 		if (at + size > HEAP_BYTES - 4096)
 			break;
-		for (uint64_t word = at + 16; word + 8 <= at + size; word += 8)
-			put(bytes, word,
-			    random_next(random) % 4 ? START + random_next(random) % HEAP_BYTES
-						    : (random_next(random) % 64 * 16) | 1);
+		fill_block(bytes, at + 16, at + size, kind == 0 && size % 32, random);
 		flags = GLIBC_PREV_INUSE;
 		if (binned || cached) {
 			struct glibc_free entry = {START + at, 0, 0,
