@@ -4,7 +4,7 @@
  * Invariant: every array is at least one page, so that its pointer is unique. One of HUGE_FROM
  * bytes and more, in memory, begins where a huge page may begin:
  *
- *	| piece | piece | ... | piece | tail |	pieces: 2 MiB; the tail, less than that, in small pages
+ *	| piece | piece | ... | piece | tail |	pieces: 2 MiB; the tail is less: small pages
  *
  * A page that is new costs as much to clear as to fill, and in a virtual machine often ten times
  * that. So the pieces of a freed array are kept, for the whole process, and a new array takes them
