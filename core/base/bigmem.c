@@ -106,6 +106,11 @@ static void *map_file(size_t size)
 static void *map_pages(size_t size)
 {
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, NEW_PAGES, -1, 0);
+
+	if (memory == MAP_FAILED) { /* it may be what is kept that is missing */
+		hf_bigmem_trim(0);
+		memory = mmap(NULL, size, PROT_READ | PROT_WRITE, NEW_PAGES, -1, 0);
+	}
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
