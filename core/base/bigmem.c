@@ -4,7 +4,7 @@
  * Invariant: every array is at least one page, so that its pointer is unique. One of HUGE_FROM
  * bytes and more, in memory, begins where a huge page may begin:
  *
- *	| piece | piece | ... | piece | tail |	pieces: 2 MiB; the tail, less than that, in small pages
+ *	| piece | piece | ... | piece | tail |	pieces: 2 MiB; the tail is less: small pages
  *
  * A page that is new costs as much to clear as to fill, and in a virtual machine often ten times
  * that. So the pieces of a freed array are kept, for the whole process, and a new array takes them
@@ -106,6 +106,11 @@ static void *map_file(size_t size)
 static void *map_pages(size_t size)
 {
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, NEW_PAGES, -1, 0);
+
+	if (memory == MAP_FAILED) { /* it may be what is kept that is missing */
+		hf_bigmem_trim(0);
+		memory = mmap(NULL, size, PROT_READ | PROT_WRITE, NEW_PAGES, -1, 0);
+	}
 	return memory == MAP_FAILED ? NULL : memory;
 }
 

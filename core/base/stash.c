@@ -29,6 +29,7 @@
 #define STASH_MAGIC UINT64_C(0x3153415453464865) /* "eHFSTAS1" in memory order */
 
 enum { STASH_VERSION = 4, ALIGN = 64, MAX_SECTIONS = 1024, MAX_TRIES = 100, SUFFIX = 6 };
+enum { PIECE = 512 << 10 };
 
 struct header {
 	uint64_t magic;
@@ -230,10 +231,14 @@ void hf_stash_begin(struct hf_stash_writer *writer, const char *name)
 
 void hf_stash_append(struct hf_stash_writer *writer, const void *data, size_t bytes)
 {
-	if (!bytes)
-		return;
-	XXH64_update(writer->state, data, bytes);
-	put(writer, data, bytes);
+	const uint8_t *from = data;
+
+	/* Piece by piece: what the checksum has read is in the cache when it is written. */
+	for (size_t piece; bytes; from += piece, bytes -= piece) {
+		piece = bytes < PIECE ? bytes : PIECE;
+		XXH64_update(writer->state, from, piece);
+		put(writer, from, piece);
+	}
 }
 
 void hf_stash_add(struct hf_stash_writer *writer, const char *name, const void *data, size_t bytes)

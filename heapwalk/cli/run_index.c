@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "core/base/bigmem.h"
 #include "core/base/cleanup.h"
 #include "core/base/parallel.h"
 #include "heapwalk/cli/commands.h"
@@ -192,6 +193,8 @@ static void start_helpers(void *ctx)
 	unsigned threads = keeping->options->threads;
 	unsigned wanted = (threads ? threads : hf_parallel_threads()) - 1;
 
+	/* Memory that is kept for arrays would be copied, page by page, by who has it first. */
+	hf_bigmem_trim(0);
 	while (keeping->helper_count < wanted && keeping->helper_count < MAX_HELPERS) {
 		pid_t pid = fork();
 		if (pid == 0) {

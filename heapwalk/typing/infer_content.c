@@ -215,7 +215,8 @@ static void lead_part(void *ctx, uint64_t part, unsigned worker)
 	const struct hf_typing *typing = sweep->prop->typing;
 	const struct hf_image *image = sweep->prop->image;
 	const struct hf_segment *last = NULL;
-	uint64_t word = image->word_bytes, bits = 0;
+	unsigned shift = (unsigned)__builtin_ctz(image->word_bytes); /* a division is slow */
+	uint64_t bits = 0;
 	uint32_t end = sweep_end(typing, part);
 	(void)worker;
 
@@ -223,7 +224,7 @@ static void lead_part(void *ctx, uint64_t part, unsigned worker)
 		uint64_t bytes = 0;
 		const uint8_t *data =
 		    is_open(typing, id) ? typing_bytes_near(typing, id, &last, &bytes) : NULL;
-		uint64_t words = bytes < MAX_WORDS * word ? bytes / word : MAX_WORDS;
+		uint64_t words = bytes >> shift < MAX_WORDS ? bytes >> shift : MAX_WORDS;
 		if (data && any_marked(sweep->contents, image, data, words))
 			bits |= UINT64_C(1) << id % 64;
 		if (id % 64 == 63 || id + 1 == end) {

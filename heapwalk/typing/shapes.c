@@ -128,7 +128,7 @@ unsigned typing_shape_of(const struct hf_typing *typing, uint32_t object, uint64
 {
 	const uint32_t *targets;
 	uint64_t edges = hf_graph_out(typing->graph, object, &targets);
-	uint64_t words = bytes / typing->process->image.word_bytes;
+	uint64_t words = bytes >> __builtin_ctz(typing->process->image.word_bytes);
 	enum shape shape = SHAPE_DATA;
 
 	if (edges == 0 && data && is_text(typing->process, data, bytes))

@@ -16,7 +16,7 @@
 #include "core/base/bigmem.h"
 #include "core/base/parallel.h"
 
-enum { MIB = 1 << 20, SLOTS = 8, STEPS = 400, TASKS = 8, ROOM = 8 * MIB };
+enum { MIB = 1 << 20, SLOTS = 8, STEPS = 150, TASKS = 4, ROOM = 8 * MIB };
 
 /* It has memory of its own for what is touched. */
 #ifdef __SANITIZE_THREAD__
