@@ -56,7 +56,7 @@ struct descent {
 	uint32_t objects, blocks, types;
 	unsigned threads;
 	uint8_t *bit_of_type; /* NONE: nobody asks for it */
-	/* Of each node that dominates others; 0: not made yet. Those of holders and the root are. */
+	/* Of each node that dominates others; 0: not made yet. Those of holders are. */
 	uint32_t *word;
 	uint64_t *waiting; /* by block: a bit for each of its objects */
 	uint64_t waiting_count;
