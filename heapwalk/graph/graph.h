@@ -132,7 +132,7 @@ void hf_graph_prefetch(const struct hf_graph *graph, uint32_t node);
 
 /* The same for sweeps over all nodes, without a call for each. Valid while the graph lives. */
 struct hf_graph_columns {
-	const uint32_t (*link)[2]; /* by node: private, immediate dominator */
+	const uint32_t (*link)[2]; /* by node: its row (private), immediate dominator */
 	const uint32_t (*sum)[2];  /* units of 8 bytes retained, objects retained */
 	const uint32_t *sum_high;  /* upper halves of the units; NULL: 0 */
 };

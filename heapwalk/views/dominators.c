@@ -144,26 +144,21 @@ static void add_row(struct hf_analysis *analysis, struct hf_doc *doc, struct hf_
 	hf_doc_cell(doc, table, hf_text(hf_node_note(analysis, doc, node->example)));
 }
 
-static struct hf_error *add_tree(struct hf_analysis *analysis, struct hf_doc *doc, uint32_t start,
-				 const struct hf_tree_options *options, bool with_start)
+static void add_tree(struct hf_analysis *analysis, struct hf_doc *doc, const struct hf_tree *tree,
+		     bool with_start)
 {
-	struct hf_tree tree = {0};
 	uint64_t whole = hf_graph_retained(analysis->graph, hf_graph_root(analysis->graph));
-	struct hf_error *err = hf_tree_build(analysis, start, options, &tree);
 	struct hf_table *table =
-	    err ? NULL
-		: hf_doc_table(doc, "tree", NULL, columns, sizeof(columns) / sizeof(columns[0]));
+	    hf_doc_table(doc, "tree", NULL, columns, sizeof(columns) / sizeof(columns[0]));
 
-	hf_vec_foreach (node, &tree) {
+	hf_vec_foreach (node, tree) {
 		if (node->depth || with_start)
 			add_row(analysis, doc, table, node, node->depth - !with_start, whole);
 	}
-	free(tree.data);
-	return err;
 }
 
-struct hf_error *hf_section_holders(struct hf_analysis *analysis,
-				    const struct hf_view_options *options, struct hf_doc *doc)
+struct hf_error *hf_holders_tree(struct hf_analysis *analysis,
+				 const struct hf_view_options *options, struct hf_tree *ret)
 {
 	uint64_t whole = hf_graph_retained(analysis->graph, hf_graph_root(analysis->graph));
 	struct hf_tree_options tree = {.depth = options->depth ? options->depth : REPORT_DEPTH,
@@ -172,13 +167,17 @@ struct hf_error *hf_section_holders(struct hf_analysis *analysis,
 				       .min_bytes = whole / 50,
 				       .lost = HF_TREE_WITHOUT_LOST};
 
-	hf_doc_begin(doc, "dominators", "HOLDERS AND DOMINATORS");
 	if (tree.min_bytes < options->min_bytes)
 		tree.min_bytes = options->min_bytes;
-	struct hf_error *err =
-	    add_tree(analysis, doc, hf_graph_root(analysis->graph), &tree, false);
+	return hf_tree_build(analysis, hf_graph_root(analysis->graph), &tree, ret);
+}
+
+void hf_section_holders(struct hf_analysis *analysis, const struct hf_tree *tree,
+			struct hf_doc *doc)
+{
+	hf_doc_begin(doc, "dominators", "HOLDERS AND DOMINATORS");
+	add_tree(analysis, doc, tree, false);
 	hf_doc_end(doc);
-	return err;
 }
 
 struct hf_error *hf_view_dominators(struct hf_analysis *analysis,
@@ -211,7 +210,11 @@ struct hf_error *hf_view_dominators(struct hf_analysis *analysis,
 	bool from_root = start == hf_graph_root(analysis->graph);
 	hf_doc_begin(doc, "dominators", "DOMINATORS");
 	hf_doc_json_field(doc, "start", hf_number(start));
-	err = add_tree(analysis, doc, start, &tree, !from_root);
+	struct hf_tree rows = {0};
+	err = hf_tree_build(analysis, start, &tree, &rows);
+	if (!err)
+		add_tree(analysis, doc, &rows, !from_root);
+	hf_vec_free(&rows);
 	hf_doc_end(doc);
 	if (!from_root && start < hf_graph_objects(analysis->graph)) {
 		hf_doc_begin(doc, "next", "NEXT");

@@ -3,11 +3,12 @@
  *
  * Each object has a word, made from its dominator's and its own type:
  *
- *	31	30	29	28 ... 0
- *	made	first	below	of these types, which are at or above it
+ *	31	30 ... 26	25	24 ... 0
+ *	made	first		below	of these types, which are at or above it
  *
- * `below`: the node that was asked for is; `first`: its type is among those, and not above it. This
- * bit is not for those below.
+ * `below`: the node that was asked for is; `first`: the bit of its own type if that is not above
+ * it, else NONE; this is not for those below. There are no branches on what chance decides: each
+ * that is guessed wrong costs as much as all the rest.
  *
  * A walk would wait for memory at every step. Here objects are gone over by address, so that only
  * the dominator's word is a look elsewhere, and is asked for ahead. Words are kept of those objects
@@ -40,9 +41,11 @@ enum {
 	FEW = 4		/* a quarter of those that wait */
 };
 
-#define MADE  UINT32_C(0x80000000)
-#define FIRST UINT32_C(0x40000000)
-#define BELOW UINT32_C(0x20000000)
+enum { FIRST_SHIFT = HF_FROM_ABOVE_TYPES + 1, NONE = 31 };
+
+#define MADE	  UINT32_C(0x80000000)
+#define BELOW	  (UINT32_C(1) << HF_FROM_ABOVE_TYPES)
+#define INHERITED (BELOW | (BELOW - 1))
 
 HF_VEC(objects_list, uint32_t);
 
@@ -52,31 +55,28 @@ struct descent {
 	struct hf_from_above *question;
 	uint32_t objects, blocks, types;
 	unsigned threads;
-	uint32_t *bit_of_type; /* 0: nobody asks for it */
-	uint32_t *word;	       /* of each object that dominates others; 0: not made yet */
-	uint64_t *waiting;     /* by block: a bit for each of its objects */
+	uint8_t *bit_of_type; /* NONE: nobody asks for it */
+	/* Of each node that dominates others; 0: not made yet. Those of holders are. */
+	uint32_t *word;
+	uint64_t *waiting; /* by block: a bit for each of its objects */
 	uint64_t waiting_count;
-	uint64_t (*retained)[HF_FROM_ABOVE_TYPES]; /* by thread */
-	struct hf_below_total *below;		   /* by thread, then by type; or NULL */
+	uint64_t (*retained)[NONE + 1]; /* by thread, then by bit */
+	struct hf_below_total *below;	/* by thread, then by type; or NULL */
 };
 
 static inline uint32_t word_of(const struct descent *descent, uint32_t node)
 {
-	if (node < descent->objects)
-		return __atomic_load_n(&descent->word[node], __ATOMIC_RELAXED);
-	return node == descent->question->node ? MADE | BELOW : MADE;
+	return __atomic_load_n(&descent->word[node], __ATOMIC_RELAXED);
 }
 
 static inline uint32_t make(const struct descent *descent, uint32_t object, uint32_t above)
 {
-	uint32_t type = hf_typing_of(descent->analysis->typing, object);
-	uint32_t bit = descent->bit_of_type[type], word = (above & ~FIRST) | bit;
+	uint32_t bit = descent->bit_of_type[hf_typing_of(descent->analysis->typing, object)];
+	uint32_t own = UINT32_C(1) << bit & (BELOW - 1);
+	uint32_t first = own & ~above ? bit : NONE;
+	uint32_t below = object == descent->question->node ? BELOW : 0;
 
-	if (bit & ~above)
-		word |= FIRST;
-	if (object == descent->question->node)
-		word |= BELOW;
-	return word;
+	return MADE | first << FIRST_SHIFT | below | own | (above & INHERITED);
 }
 
 static inline uint32_t make_and_keep(struct descent *descent, uint32_t object, uint32_t above)
@@ -88,8 +88,7 @@ static inline uint32_t make_and_keep(struct descent *descent, uint32_t object, u
 
 static inline void fetch(const struct descent *descent, uint32_t node)
 {
-	if (node < descent->objects)
-		__builtin_prefetch(&descent->word[node]);
+	__builtin_prefetch(&descent->word[node]);
 }
 
 static uint32_t part_end(const struct descent *descent, uint64_t part)
@@ -153,29 +152,32 @@ static void add_waiting(const struct descent *descent, uint32_t block, bool upwa
 	}
 }
 
-static void make_waiting(struct descent *descent, const struct batch *batch)
+static void make_waiting(struct descent *descent, uint32_t block, const struct batch *batch)
 {
+	uint64_t made = 0;
+
 	for (uint32_t i = 0; i < batch->count; i++) {
 		uint32_t object = batch->object[i], above = word_of(descent, batch->above[i]);
-		if (!(above & MADE))
-			continue;
-		make_and_keep(descent, object, above);
-		descent->waiting[object / BLOCK] &= ~(UINT64_C(1) << object % BLOCK);
-		descent->waiting_count--;
+		uint32_t all = -(above >> 31); /* of the bits, if that is made */
+		descent->word[object] = make(descent, object, above) & all;
+		made |= (uint64_t)(all & 1) << (object - block * BLOCK);
 	}
+	descent->waiting[block] &= ~made;
+	descent->waiting_count -= (unsigned)__builtin_popcountll(made);
 }
 
 /* While a block's words are made, those above the next one's are on their way. */
 static void sweep(struct descent *descent, bool upward)
 {
-	struct batch batches[2] = {0};
+	struct batch batches[2];
+	uint32_t last = descent->blocks - 1;
 
 	for (uint32_t i = 0; i <= descent->blocks; i++) {
 		if (i < descent->blocks)
-			add_waiting(descent, upward ? i : descent->blocks - 1 - i, upward,
-				    &batches[i & 1]);
+			add_waiting(descent, upward ? i : last - i, upward, &batches[i & 1]);
 		if (i > 0)
-			make_waiting(descent, &batches[(i - 1) & 1]);
+			make_waiting(descent, upward ? i - 1 : last - (i - 1),
+				     &batches[(i - 1) & 1]);
 	}
 }
 
@@ -190,9 +192,9 @@ struct climber {
 static void go_to(const struct descent *descent, struct climber *climber, uint32_t node)
 {
 	climber->at = node;
+	fetch(descent, node);
 	if (node >= descent->objects)
 		return;
-	fetch(descent, node);
 	__builtin_prefetch(&descent->graph.link[node]);
 	hf_typing_prefetch(descent->analysis->typing, node);
 }
@@ -285,30 +287,38 @@ static bool climb_left(struct descent *descent)
 
 static void add_without(const struct descent *descent, uint32_t block, struct batch *batch)
 {
-	uint32_t end = block_end(descent, block);
+	uint32_t end = block_end(descent, block), count = 0;
 
-	batch->count = 0;
 	for (uint32_t object = block * BLOCK; object < end; object++) {
-		if (descent->word[object] == 0)
-			add(descent, object, batch);
+		bool without = descent->word[object] == 0;
+		uint32_t above = hf_column_idom(&descent->graph, object);
+		batch->object[count] = object;
+		batch->above[count] = above;
+		fetch(descent, without ? above : object);
+		count += without;
 	}
+	batch->count = count;
+}
+
+static inline void count_below(const struct descent *descent, uint32_t object, uint32_t word,
+			       unsigned worker)
+{
+	if (!(word & BELOW))
+		return;
+	uint32_t type = hf_typing_of(descent->analysis->typing, object);
+	struct hf_below_total *below = &descent->below[(uint64_t)worker * descent->types + type];
+	below->count++;
+	below->bytes += hf_extents_chunk_bytes(descent->analysis->extents, object);
 }
 
 static inline void count(const struct descent *descent, uint32_t object, uint32_t word,
 			 unsigned worker)
 {
-	if (!(word & (FIRST | BELOW)))
-		return;
-	uint32_t type = hf_typing_of(descent->analysis->typing, object);
-	if (word & FIRST)
-		descent->retained[worker][__builtin_ctz(descent->bit_of_type[type])] +=
-		    hf_column_retained(&descent->graph, object);
-	if ((word & BELOW) && descent->below) {
-		struct hf_below_total *below =
-		    &descent->below[(uint64_t)worker * descent->types + type];
-		below->count++;
-		below->bytes += hf_extents_chunk_bytes(descent->analysis->extents, object);
-	}
+	uint32_t first = word ? word >> FIRST_SHIFT & NONE : NONE;
+
+	descent->retained[worker][first] += hf_column_retained(&descent->graph, object);
+	if (descent->below)
+		count_below(descent, object, word, worker);
 }
 
 static void count_part(void *ctx, uint64_t part, unsigned worker)
@@ -367,9 +377,21 @@ static void join(const struct descent *descent)
 	}
 }
 
+static void prepare(struct descent *descent, uint64_t nodes)
+{
+	const struct hf_from_above *question = descent->question;
+
+	memset(descent->bit_of_type, NONE, (size_t)descent->types + 1);
+	for (uint32_t i = 0; i < question->type_count; i++)
+		descent->bit_of_type[question->types[i]] = (uint8_t)i;
+	for (uint64_t node = descent->objects; node < nodes; node++)
+		descent->word[node] = node == question->node ? MADE | BELOW : MADE;
+}
+
 struct hf_error *hf_from_above(const struct hf_analysis *analysis, struct hf_from_above *question)
 {
 	uint32_t objects = hf_graph_objects(analysis->graph);
+	uint64_t nodes = hf_graph_root(analysis->graph) + 1ull;
 	uint32_t types = hf_typing_types(analysis->typing);
 	unsigned threads = hf_parallel_threads();
 	struct descent descent = {.analysis = analysis,
@@ -378,11 +400,11 @@ struct hf_error *hf_from_above(const struct hf_analysis *analysis, struct hf_fro
 				  .blocks = objects / BLOCK + (objects % BLOCK > 0),
 				  .types = types,
 				  .threads = threads};
-	size_t word_bytes = (size_t)objects * sizeof(*descent.word);
+	size_t word_bytes = nodes * sizeof(*descent.word);
 	size_t waiting_bytes = (size_t)descent.blocks * sizeof(*descent.waiting);
 
 	hf_graph_columns(analysis->graph, &descent.graph);
-	descent.bit_of_type = calloc((size_t)types + 1, sizeof(*descent.bit_of_type));
+	descent.bit_of_type = malloc((size_t)types + 1);
 	descent.retained = calloc(threads, sizeof(*descent.retained));
 	if (question->below)
 		descent.below = calloc((size_t)threads * types + 1, sizeof(*descent.below));
@@ -390,9 +412,10 @@ struct hf_error *hf_from_above(const struct hf_analysis *analysis, struct hf_fro
 	descent.waiting = hf_bigmem_alloc(NULL, waiting_bytes);
 	bool fine = descent.bit_of_type && descent.retained && descent.word && descent.waiting &&
 		    (descent.below || !question->below);
-	for (uint32_t i = 0; fine && i < question->type_count; i++)
-		descent.bit_of_type[question->types[i]] = UINT32_C(1) << i;
-	fine = fine && descend(&descent);
+	if (fine) {
+		prepare(&descent, nodes);
+		fine = descend(&descent);
+	}
 	if (fine)
 		join(&descent);
 	hf_bigmem_free(NULL, descent.waiting, waiting_bytes);

@@ -6,7 +6,7 @@
 
 #include "heapwalk/analysis.h"
 
-enum { HF_FROM_ABOVE_TYPES = 29 };
+enum { HF_FROM_ABOVE_TYPES = 25 };
 
 struct hf_below_total {
 	uint64_t count, bytes;

@@ -91,21 +91,15 @@ static void tell_groups(const struct hf_analysis *analysis, struct hf_doc *doc,
 			    groups->count - top == 1 ? "" : "s");
 }
 
-void hf_section_leaks(const struct hf_analysis *analysis, struct hf_doc *doc)
+void hf_section_leaks(const struct hf_analysis *analysis, struct hf_leak_groups *groups,
+		      struct hf_doc *doc)
 {
-	struct hf_leak_groups groups = {0};
-	struct hf_leak_total suppressed = {0};
-
 	hf_doc_begin(doc, "leaks", "LEAKS");
 	tell_kinds(analysis, doc);
-	struct hf_error *err =
-	    hf_leak_groups_add(analysis, HF_DEFINITE, NULL, &suppressed, &groups);
-	if (!err && groups.count) {
-		hf_leak_groups_sort(&groups);
-		tell_groups(analysis, doc, &groups, REPORT_TOP);
+	if (groups->count) {
+		hf_leak_groups_sort(groups);
+		tell_groups(analysis, doc, groups, REPORT_TOP);
 	}
-	hf_error_destroy(err);
-	free(groups.data);
 	hf_doc_end(doc);
 }
 

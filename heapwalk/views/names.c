@@ -50,41 +50,40 @@ void hf_heap_totals(const struct hf_analysis *analysis, struct hf_heap_totals *r
 	ret->objects += analysis->allocator->mmapped_count;
 }
 
-uint32_t hf_biggest_top(struct hf_analysis *analysis)
+/* Does @node dominate an object of its type itself? */
+static bool leads_to_its_like(struct hf_analysis *analysis, uint32_t node)
 {
-	uint32_t root = hf_graph_root(analysis->graph), best = HF_NO_NODE;
+	uint32_t type = hf_typing_of(analysis->typing, node), child = HF_NO_NODE;
 	struct hf_error *err = hf_graph_open_tree(analysis->graph);
 
-	if (err) {
-		hf_error_destroy(err);
-		return HF_NO_NODE;
-	}
-	for (uint32_t node = hf_graph_first_child(analysis->graph, root); node != HF_NO_NODE;
-	     node = hf_graph_next_sibling(analysis->graph, node)) {
-		bool lost = node < hf_graph_objects(analysis->graph) &&
-			    hf_graph_is_leader(analysis->graph, node);
-		if (!lost && (best == HF_NO_NODE || hf_graph_retained(analysis->graph, node) >
-							hf_graph_retained(analysis->graph, best)))
-			best = node;
-	}
-	return best;
+	if (!err)
+		child = hf_graph_first_child(analysis->graph, node);
+	hf_error_destroy(err);
+	while (child != HF_NO_NODE && hf_typing_of(analysis->typing, child) != type)
+		child = hf_graph_next_sibling(analysis->graph, child);
+	return child != HF_NO_NODE;
 }
 
-bool hf_biggest_group(struct hf_analysis *analysis, struct hf_tree_node *ret)
+bool hf_biggest_group(struct hf_analysis *analysis, const struct hf_tops *tops,
+		      struct hf_top_group *ret)
 {
-	struct hf_tree_options options = {
-	    .depth = 1, .top = 1, .lost = HF_TREE_WITHOUT_LOST, .min_bytes = 1};
-	struct hf_tree tree = {0};
-	struct hf_error *err =
-	    hf_tree_build(analysis, hf_graph_root(analysis->graph), &options, &tree);
-	bool group =
-	    !err && tree.count > 1 && tree.data[1].example != HF_NO_NODE && tree.data[1].count > 1;
+	struct hf_top_group best = {.example = HF_NO_NODE};
 
-	if (group)
-		*ret = tree.data[1];
-	hf_error_destroy(err);
-	hf_vec_free(&tree);
-	return group;
+	for (uint32_t type = 0; type < hf_typing_types(analysis->typing); type++) {
+		const struct hf_top_group *group = &tops->kept[type];
+		if (group->retained > best.retained ||
+		    (group->retained == best.retained && group->example < best.example))
+			best = *group;
+	}
+	/* A holder that retains as much has a higher number. */
+	bool held = tops->biggest_holder != HF_NO_NODE &&
+		    hf_graph_retained(analysis->graph, tops->biggest_holder) > best.retained;
+	if (best.retained == 0 || held)
+		return false;
+	if (best.count == 1 && !leads_to_its_like(analysis, best.example))
+		return false;
+	*ret = best;
+	return true;
 }
 
 /* A word for a shell: quoted if it needs it. */

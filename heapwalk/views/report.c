@@ -1,7 +1,12 @@
 /*
  * report.c - the post-mortem, and its one-screen summary: sections in the order in which a
  * person asks. Every figure of the report can be had by a command that it names at the end.
+ *
+ * What takes a look at all objects is found first, side by side; then it is told.
  */
+#include <stdlib.h>
+
+#include "core/base/parallel.h"
 #include "heapwalk/views/findings.h"
 #include "heapwalk/views/oom.h"
 #include "heapwalk/views/sections.h"
@@ -30,16 +35,17 @@ static void hint_node(struct hf_analysis *analysis, const struct hf_view_options
 
 /* Who keeps most: one holder, or objects of one type together. */
 static void hint_holder(struct hf_analysis *analysis, const struct hf_view_options *options,
-			struct hf_doc *doc, const struct hf_heap_totals *totals)
+			struct hf_doc *doc, const struct hf_heap_totals *totals,
+			const struct hf_tops *tops)
 {
-	uint32_t node = hf_biggest_top(analysis);
-	struct hf_tree_node group;
+	uint32_t node = tops->biggest;
+	struct hf_top_group group;
 
 	if (node == HF_NO_NODE)
 		return;
 	bool alone = hf_graph_retained(analysis->graph, node) * 100 >=
 		     totals->inuse_bytes * HF_RETENTION_PERCENT;
-	if (!alone && hf_biggest_group(analysis, &group)) {
+	if (!alone && hf_biggest_group(analysis, tops, &group)) {
 		uint32_t type = hf_typing_of(analysis->typing, group.example);
 		hf_view_hint(
 		    doc, options, "path",
@@ -51,7 +57,7 @@ static void hint_holder(struct hf_analysis *analysis, const struct hf_view_optio
 
 /* What the verdict speaks of first. */
 static void tell_next(struct hf_analysis *analysis, const struct hf_view_options *options,
-		      struct hf_doc *doc)
+		      const struct hf_tops *tops, struct hf_doc *doc)
 {
 	struct hf_heap_totals totals;
 	bool broken = analysis->allocator && hf_findings_count(analysis) > 0;
@@ -65,7 +71,7 @@ static void tell_next(struct hf_analysis *analysis, const struct hf_view_options
 	if (leak)
 		hf_view_hint(doc, options, "leaks", NULL);
 	if (analysis->graph)
-		hint_holder(analysis, options, doc, &totals);
+		hint_holder(analysis, options, doc, &totals, tops);
 	if (totals.lost_count && !leak)
 		hf_view_hint(doc, options, "leaks", NULL);
 	if (analysis->graph)
@@ -79,9 +85,94 @@ static void tell_next(struct hf_analysis *analysis, const struct hf_view_options
 	hf_doc_end(doc);
 }
 
-struct hf_error *hf_view_report(struct hf_analysis *analysis, const struct hf_view_options *options,
-				struct hf_doc *doc)
+/* ---- what is found first --------------------------------------------------------------------- */
+
+/* The summary has the first two alone. */
+enum part { PART_HOLDERS, PART_TOPS, SUMMARY_PARTS, PART_TYPES = SUMMARY_PARTS, PART_LEAKS, PARTS };
+
+struct parts {
+	struct hf_analysis *analysis;
+	const struct hf_view_options *options;
+	struct hf_error *err[PARTS];
+	struct hf_tree holders;
+	struct hf_tops tops;
+	struct hf_type_lines types;
+	struct hf_leak_groups leaks;
+};
+
+static void find_part(void *ctx, uint64_t part, unsigned worker)
 {
+	struct parts *parts = ctx;
+	struct hf_leak_total suppressed = {0};
+	struct hf_error **err = &parts->err[part];
+	(void)worker;
+
+	switch ((enum part)part) {
+	case PART_HOLDERS: /* the only one that makes the tree downward: it is made once */
+		*err = hf_holders_tree(parts->analysis, parts->options, &parts->holders);
+		break;
+	case PART_TOPS:
+		*err = hf_tops_find(parts->analysis, &parts->tops);
+		break;
+	case PART_TYPES:
+		*err = hf_type_lines_make(parts->analysis, REPORT_TYPES, &parts->types);
+		break;
+	case PART_LEAKS:
+		*err = hf_leak_groups_add(parts->analysis, HF_DEFINITE, NULL, &suppressed,
+					  &parts->leaks);
+		break;
+	case PARTS:
+		break;
+	}
+}
+
+/* The first @count parts. */
+static struct hf_error *find_parts(struct parts *parts, unsigned count)
+{
+	struct hf_error *err = NULL;
+
+	if (!parts->analysis->graph)
+		return NULL;
+	hf_parallel_for(hf_parallel_threads(), count, find_part, parts);
+	for (unsigned part = 0; part < count; part++) {
+		if (err)
+			hf_error_destroy(parts->err[part]);
+		else
+			err = parts->err[part];
+	}
+	return err;
+}
+
+static void free_parts(struct parts *parts)
+{
+	hf_vec_free(&parts->holders);
+	hf_tops_deinit(&parts->tops);
+	hf_type_lines_deinit(&parts->types);
+	hf_vec_free(&parts->leaks);
+}
+
+/* ---- the sections ---------------------------------------------------------------------------- */
+
+static struct hf_error *tell_heap(struct parts *parts, struct hf_doc *doc)
+{
+	struct hf_analysis *analysis = parts->analysis;
+
+	hf_section_leaks(analysis, &parts->leaks, doc);
+	hf_section_holders(analysis, &parts->holders, doc);
+	struct hf_error *err = hf_section_suspects(analysis, &parts->tops, doc);
+	if (err)
+		return err;
+	hf_doc_begin(doc, "histogram", "TYPES");
+	hf_type_lines_tell(analysis, &parts->types, doc);
+	hf_doc_end(doc);
+	hf_section_findings(analysis, doc);
+	return NULL;
+}
+
+static struct hf_error *tell_report(struct parts *parts, struct hf_doc *doc)
+{
+	const struct hf_view_options *options = parts->options;
+	struct hf_analysis *analysis = parts->analysis;
 	struct hf_error *err = NULL;
 
 	if (options->oom_log)
@@ -89,49 +180,36 @@ struct hf_error *hf_view_report(struct hf_analysis *analysis, const struct hf_vi
 	hf_section_abort(analysis, doc);
 	hf_section_process(analysis, doc);
 	hf_section_snapshot(analysis, doc);
-	hf_section_verdict(analysis, doc);
-	if (options->baseline && analysis->graph) {
+	hf_section_verdict(analysis, &parts->tops, doc);
+	if (options->baseline && analysis->graph)
 		err = hf_section_growth(analysis, options, doc);
-		if (err)
-			return err;
-	}
+	if (err)
+		return err;
 	hf_section_ledger(analysis, doc);
-	if (analysis->graph) {
-		hf_section_leaks(analysis, doc);
-		err = hf_section_holders(analysis, options, doc);
-		if (!err)
-			err = hf_section_suspects(analysis, options, doc);
-		if (err)
-			return err;
-		hf_doc_begin(doc, "histogram", "TYPES");
-		err = hf_section_types(analysis, REPORT_TYPES, doc);
-		hf_doc_end(doc);
-		if (err)
-			return err;
-		hf_section_findings(analysis, doc);
-	} else {
-		err = hf_section_mappings(analysis, doc);
-		if (err)
-			return err;
-	}
+	err = analysis->graph ? tell_heap(parts, doc) : hf_section_mappings(analysis, doc);
+	if (err)
+		return err;
 	hf_section_evidence(analysis, doc);
-	tell_next(analysis, options, doc);
+	tell_next(analysis, options, &parts->tops, doc);
 	return NULL;
 }
 
-struct hf_error *hf_view_summary(struct hf_analysis *analysis,
-				 const struct hf_view_options *options, struct hf_doc *doc)
+struct hf_error *hf_view_report(struct hf_analysis *analysis, const struct hf_view_options *options,
+				struct hf_doc *doc)
+{
+	struct parts parts = {.analysis = analysis, .options = options};
+	struct hf_error *err = find_parts(&parts, PARTS);
+
+	if (!err)
+		err = tell_report(&parts, doc);
+	free_parts(&parts);
+	return err;
+}
+
+static void tell_totals(const struct hf_analysis *analysis, struct hf_doc *doc)
 {
 	struct hf_heap_totals totals;
-	struct hf_view_options few = *options;
 
-	hf_section_abort(analysis, doc);
-	hf_section_process(analysis, doc);
-	hf_section_verdict(analysis, doc);
-	if (!analysis->graph) {
-		hf_section_evidence(analysis, doc);
-		return NULL;
-	}
 	hf_heap_totals(analysis, &totals);
 	hf_doc_begin(doc, "heap", "HEAP");
 	hf_doc_field(doc, "objects", "objects", hf_count(totals.objects));
@@ -142,10 +220,27 @@ struct hf_error *hf_view_summary(struct hf_analysis *analysis,
 	hf_doc_field(doc, "possible_bytes", "possibly lost",
 		     hf_bytes(totals.leaks[HF_POSSIBLE].bytes));
 	hf_doc_end(doc);
+}
+
+struct hf_error *hf_view_summary(struct hf_analysis *analysis,
+				 const struct hf_view_options *options, struct hf_doc *doc)
+{
+	struct hf_view_options few = *options;
+	struct parts parts = {.analysis = analysis, .options = &few};
+
 	few.top = options->top ? options->top : SUMMARY_TOP;
 	few.depth = 1;
-	struct hf_error *err = hf_section_holders(analysis, &few, doc);
-	if (!err)
+	struct hf_error *err = find_parts(&parts, SUMMARY_PARTS);
+	if (!err) {
+		hf_section_abort(analysis, doc);
+		hf_section_process(analysis, doc);
+		hf_section_verdict(analysis, &parts.tops, doc);
+		if (analysis->graph) {
+			tell_totals(analysis, doc);
+			hf_section_holders(analysis, &parts.holders, doc);
+		}
 		hf_section_evidence(analysis, doc);
+	}
+	free_parts(&parts);
 	return err;
 }

@@ -5,7 +5,7 @@
  * tree, however many others stand between: so a list counts once, lists whose nodes alternate
  * do, too, and no type ever keeps more than the heap.
  *
- * Algorithm, for a few types, 29 at a time: for each object a set of those that are at or above it,
+ * Algorithm, for a few types, 25 at a time: for each object a set of those that are at or above it,
  * made from its dominator's (from_above.h). For many types: one walk down the tree and back, with a
  * count of each type's objects above; it takes as long as several such searches.
  */

@@ -4,6 +4,8 @@
 #ifndef HF_HEAPWALK_VIEWS_SECTIONS_H
 #define HF_HEAPWALK_VIEWS_SECTIONS_H
 
+#include "heapwalk/views/leak_groups.h"
+#include "heapwalk/views/tops.h"
 #include "heapwalk/views/tree.h"
 #include "heapwalk/views/view.h"
 
@@ -19,12 +21,13 @@ struct hf_heap_totals {
 };
 void hf_heap_totals(const struct hf_analysis *analysis, struct hf_heap_totals *ret);
 
-/* The holder (or shared top object) that retains most; HF_NO_NODE if there is none. */
-uint32_t hf_biggest_top(struct hf_analysis *analysis);
-
-/* The objects of one type, two or more, that several holders share each, and that together retain
- * more than any other type's or any holder; false if it is none of these that retains most. */
-bool hf_biggest_group(struct hf_analysis *analysis, struct hf_tree_node *ret);
+/*
+ * The objects of one type, two or more, that several holders share each (or one, and what it alone
+ * leads to of its type), and that together retain more than any other type's or any holder; false
+ * if it is none of these that retains most.
+ */
+bool hf_biggest_group(struct hf_analysis *analysis, const struct hf_tops *tops,
+		      struct hf_top_group *ret);
 
 /* Shares of the heap in use: from which on the lost are a leak, and one that holds is who holds. */
 enum { HF_LEAK_PERCENT = 10, HF_RETENTION_PERCENT = 30 };
@@ -40,18 +43,36 @@ uint32_t hf_strong_holder(const struct hf_analysis *analysis, uint32_t object);
 uint32_t hf_sharing_holders(const struct hf_analysis *analysis, uint32_t object, uint32_t ret[2]);
 
 void hf_section_process(const struct hf_analysis *analysis, struct hf_doc *doc);
-void hf_section_verdict(struct hf_analysis *analysis, struct hf_doc *doc);
+/* @tops: NULL where there is no graph. */
+void hf_section_verdict(struct hf_analysis *analysis, const struct hf_tops *tops,
+			struct hf_doc *doc);
 /* Of a process whose allocator we do not know, in place of holders and dominators. */
 struct hf_error *hf_section_mappings(const struct hf_analysis *analysis, struct hf_doc *doc);
 void hf_section_ledger(const struct hf_analysis *analysis, struct hf_doc *doc);
-void hf_section_leaks(const struct hf_analysis *analysis, struct hf_doc *doc);
-struct hf_error *hf_section_holders(struct hf_analysis *analysis,
-				    const struct hf_view_options *options, struct hf_doc *doc);
+/* @groups: of what is definitely lost, in any order. */
+void hf_section_leaks(const struct hf_analysis *analysis, struct hf_leak_groups *groups,
+		      struct hf_doc *doc);
+struct hf_error *hf_holders_tree(struct hf_analysis *analysis,
+				 const struct hf_view_options *options, struct hf_tree *ret);
+void hf_section_holders(struct hf_analysis *analysis, const struct hf_tree *tree,
+			struct hf_doc *doc);
 /* Against @options->baseline. */
 struct hf_error *hf_section_growth(struct hf_analysis *analysis,
 				   const struct hf_view_options *options, struct hf_doc *doc);
-struct hf_error *hf_section_suspects(struct hf_analysis *analysis,
-				     const struct hf_view_options *options, struct hf_doc *doc);
+struct hf_error *hf_section_suspects(struct hf_analysis *analysis, const struct hf_tops *tops,
+				     struct hf_doc *doc);
+
+/* At most `top` types with objects (all: 0), those with most bytes first; what each retains. */
+struct hf_type_lines {
+	uint32_t *types, count;
+	uint64_t *retained; /* by type */
+};
+struct hf_error *hf_type_lines_make(struct hf_analysis *analysis, uint64_t top,
+				    struct hf_type_lines *ret);
+void hf_type_lines_tell(const struct hf_analysis *analysis, const struct hf_type_lines *lines,
+			struct hf_doc *doc);
+void hf_type_lines_deinit(struct hf_type_lines *lines);
+/* Both. */
 struct hf_error *hf_section_types(struct hf_analysis *analysis, uint64_t top, struct hf_doc *doc);
 void hf_section_findings(const struct hf_analysis *analysis, struct hf_doc *doc);
 /* What malloc complained of when it called abort(); nothing if it did not. */

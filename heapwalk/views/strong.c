@@ -12,6 +12,7 @@
 #include "heapwalk/views/sections.h"
 
 enum { MOST_VISITS = 1 << 20, MOST_VISITS_BY_SHARED = 1 << 16 };
+enum { AHEAD = 16 }; /* so many visits earlier memory is asked for */
 
 struct visit {
 	uint32_t node, holder;
@@ -50,7 +51,9 @@ static uint32_t nearest(const struct hf_analysis *analysis, uint32_t object,
 {
 	uint32_t objects = hf_graph_objects(analysis->graph);
 	struct search search = {.graph = analysis->graph, .wanted = object, .found = HF_NO_NODE};
+	struct hf_graph_columns columns;
 
+	hf_graph_columns(analysis->graph, &columns);
 	search.seen = calloc(objects / 64 + 1, sizeof(*search.seen));
 	if (!search.seen)
 		return HF_NO_NODE;
@@ -64,6 +67,8 @@ static uint32_t nearest(const struct hf_analysis *analysis, uint32_t object,
 			    search.found == HF_NO_NODE;
 	     at++) {
 		struct visit visit = search.queue.data[at];
+		if (at + AHEAD < search.queue.count)
+			__builtin_prefetch(&columns.link[search.queue.data[at + AHEAD].node]);
 		visit_targets(&search, visit.node, visit.holder);
 	}
 	hf_vec_free(&search.queue);

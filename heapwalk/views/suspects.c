@@ -12,7 +12,7 @@
 #include "heapwalk/views/sections.h"
 #include "heapwalk/views/suspects.h"
 
-enum { SUSPECT_PERCENT = 10, BIG_CHILD_PERCENT = 70, MAX_DEPTH = 1000, MAX_SUSPECTS = 10 };
+enum { BIG_CHILD_PERCENT = 70, MAX_DEPTH = 1000, MAX_SUSPECTS = 10 };
 
 static const struct hf_column columns[] = {
     {"suspect", "suspect", HF_COLUMN_ELASTIC},
@@ -54,40 +54,38 @@ static int by_retained(const void *a, const void *b)
 	return x->retained < y->retained ? 1 : x->retained > y->retained ? -1 : 0;
 }
 
-struct hf_error *hf_suspects_find(struct hf_analysis *analysis, struct hf_suspects *ret)
+static struct hf_error *suspects_of(struct hf_analysis *analysis, const struct hf_tops *tops,
+				    struct hf_suspects *ret)
 {
 	const struct hf_graph *graph = analysis->graph;
-	uint32_t root = hf_graph_root(graph), types = hf_typing_types(analysis->typing);
-	uint64_t limit = hf_graph_retained(graph, root) / 100 * SUSPECT_PERCENT;
-	struct hf_suspect *groups = calloc(types + 1, sizeof(*groups));
-
-	struct hf_error *err = groups ? hf_graph_open_tree(analysis->graph) : hf_error_nomem();
-	if (err) {
-		free(groups);
-		return err;
-	}
+	uint64_t limit = hf_graph_retained(graph, hf_graph_root(graph)) / 100 * HF_TOPS_BIG_PERCENT;
 	bool fine = true;
-	for (uint32_t node = hf_graph_first_child(graph, root); node != HF_NO_NODE && fine;
-	     node = hf_graph_next_sibling(graph, node)) {
-		uint64_t retained = hf_graph_retained(graph, node);
-		if (retained > limit) {
-			struct hf_suspect single = {node, 1, retained};
-			fine = hf_vec_push(ret, single);
-		} else if (node < hf_graph_objects(graph)) {
-			struct hf_suspect *group = &groups[hf_typing_of(analysis->typing, node)];
-			if (group->count++ == 0 || retained > hf_graph_retained(graph, group->node))
-				group->node = node;
-			group->retained += retained;
-		}
+
+	for (size_t i = 0; i < tops->big.count && fine; i++) {
+		uint32_t node = tops->big.data[i];
+		fine =
+		    hf_vec_push(ret, (struct hf_suspect){node, 1, hf_graph_retained(graph, node)});
 	}
-	for (uint32_t type = 0; type < types && fine; type++) {
-		if (groups[type].retained > limit)
-			fine = hf_vec_push(ret, groups[type]);
+	for (uint32_t type = 0; type < hf_typing_types(analysis->typing) && fine; type++) {
+		const struct hf_top_group *group = &tops->small[type];
+		if (group->retained > limit)
+			fine = hf_vec_push(ret, (struct hf_suspect){group->example, group->count,
+								    group->retained});
 	}
-	free(groups);
 	if (fine && ret->count > 1)
 		qsort(ret->data, ret->count, sizeof(*ret->data), by_retained);
-	return fine ? NULL : hf_error_nomem();
+	return fine ? hf_graph_open_tree(analysis->graph) : hf_error_nomem();
+}
+
+struct hf_error *hf_suspects_find(struct hf_analysis *analysis, struct hf_suspects *ret)
+{
+	struct hf_tops tops = {0};
+	struct hf_error *err = hf_tops_find(analysis, &tops);
+
+	if (!err)
+		err = suspects_of(analysis, &tops, ret);
+	hf_tops_deinit(&tops);
+	return err;
 }
 
 static void add_row(const struct hf_analysis *analysis, struct hf_doc *doc, struct hf_table *table,
@@ -120,13 +118,12 @@ static void add_row(const struct hf_analysis *analysis, struct hf_doc *doc, stru
 					: hf_bytes(hf_graph_retained(analysis->graph, point)));
 }
 
-struct hf_error *hf_section_suspects(struct hf_analysis *analysis,
-				     const struct hf_view_options *options, struct hf_doc *doc)
+struct hf_error *hf_section_suspects(struct hf_analysis *analysis, const struct hf_tops *tops,
+				     struct hf_doc *doc)
 {
 	struct hf_suspects suspects = {0};
-	struct hf_error *err = hf_suspects_find(analysis, &suspects);
+	struct hf_error *err = suspects_of(analysis, tops, &suspects);
 
-	(void)options;
 	if (!err && suspects.count) {
 		hf_doc_begin(doc, "suspects", "SUSPECTS (each keeps over a tenth of the heap)");
 		struct hf_table *table = hf_doc_table(doc, "suspects", NULL, columns,

@@ -36,50 +36,59 @@ static int by_bytes(const void *a, const void *b)
 	return (x->type > y->type) - (x->type < y->type);
 }
 
-/* At most @top types with objects, those with most bytes first. */
-static struct hf_error *list_types(const struct hf_analysis *analysis, uint64_t top,
-				   uint32_t **ret_types, uint32_t *ret_count)
+/* Into @ret, which has room for all. */
+static bool list_types(const struct hf_analysis *analysis, uint64_t top, struct hf_type_lines *ret)
 {
-	uint32_t types = hf_typing_types(analysis->typing), count = 0;
+	uint32_t types = hf_typing_types(analysis->typing);
 	HF_AUTO(free_ptr) struct line *lines = calloc((size_t)types + 1, sizeof(*lines));
-	uint32_t *list = calloc((size_t)types + 1, sizeof(*list));
 
-	if (!lines || !list) {
-		free(list);
-		return hf_error_nomem();
-	}
+	if (!lines)
+		return false;
 	for (uint32_t type = 0; type < types; type++)
 		lines[type] = (struct line){type, hf_typing_type(analysis->typing, type)->bytes};
 	qsort(lines, types, sizeof(*lines), by_bytes);
-	for (uint32_t i = 0; i < types && i < top; i++) {
+	for (uint32_t i = 0; i < types && (top == 0 || i < top); i++) {
 		if (hf_typing_type(analysis->typing, lines[i].type)->count)
-			list[count++] = lines[i].type;
+			ret->types[ret->count++] = lines[i].type;
 	}
-	*ret_types = list;
-	*ret_count = count;
-	return NULL;
+	return true;
 }
 
-struct hf_error *hf_section_types(struct hf_analysis *analysis, uint64_t top, struct hf_doc *doc)
+void hf_type_lines_deinit(struct hf_type_lines *lines)
 {
-	uint64_t whole = hf_graph_retained(analysis->graph, hf_graph_root(analysis->graph));
-	HF_AUTO(free_ptr)
-	uint64_t *retained =
-	    calloc((size_t)hf_typing_types(analysis->typing) + 1, sizeof(*retained));
-	HF_AUTO(free_ptr) uint32_t *types = NULL;
-	uint32_t count = 0;
-	struct hf_error *err = retained ? NULL : hf_error_nomem();
+	free(lines->types);
+	free(lines->retained);
+	*lines = (struct hf_type_lines){0};
+}
+
+struct hf_error *hf_type_lines_make(struct hf_analysis *analysis, uint64_t top,
+				    struct hf_type_lines *ret)
+{
+	size_t room = (size_t)hf_typing_types(analysis->typing) + 1;
+	struct hf_type_lines lines = {.types = calloc(room, sizeof(*lines.types)),
+				      .retained = calloc(room, sizeof(*lines.retained))};
+	struct hf_error *err = lines.types && lines.retained && list_types(analysis, top, &lines)
+				   ? NULL
+				   : hf_error_nomem();
 
 	if (!err)
-		err = list_types(analysis, top ? top : UINT64_MAX, &types, &count);
-	if (!err)
-		err = hf_retained_by_type(analysis, types, count, retained);
+		err = hf_retained_by_type(analysis, lines.types, lines.count, lines.retained);
 	if (err)
-		return err;
+		hf_type_lines_deinit(&lines);
+	else
+		*ret = lines;
+	return err;
+}
+
+void hf_type_lines_tell(const struct hf_analysis *analysis, const struct hf_type_lines *lines,
+			struct hf_doc *doc)
+{
+	uint64_t whole = hf_graph_retained(analysis->graph, hf_graph_root(analysis->graph));
 	struct hf_table *table =
 	    hf_doc_table(doc, "types", NULL, columns, sizeof(columns) / sizeof(columns[0]));
-	for (uint32_t i = 0; i < count; i++) {
-		const struct hf_type *type = hf_typing_type(analysis->typing, types[i]);
+
+	for (uint32_t i = 0; i < lines->count; i++) {
+		const struct hf_type *type = hf_typing_type(analysis->typing, lines->types[i]);
 		hf_doc_row(doc, table, 0);
 		hf_doc_cell(doc, table, hf_text(type->name));
 		hf_doc_cell(doc, table, hf_text(hf_type_source_name(type->source)));
@@ -90,9 +99,19 @@ struct hf_error *hf_section_types(struct hf_analysis *analysis, uint64_t top, st
 		hf_doc_cell(doc, table, hf_count(type->count));
 		hf_doc_cell(doc, table, hf_bytes(type->bytes));
 		hf_doc_cell(doc, table, hf_share(type->bytes, whole));
-		hf_doc_cell(doc, table, hf_bytes(retained[types[i]]));
+		hf_doc_cell(doc, table, hf_bytes(lines->retained[lines->types[i]]));
 	}
-	return NULL;
+}
+
+struct hf_error *hf_section_types(struct hf_analysis *analysis, uint64_t top, struct hf_doc *doc)
+{
+	struct hf_type_lines lines = {0};
+	struct hf_error *err = hf_type_lines_make(analysis, top, &lines);
+
+	if (!err)
+		hf_type_lines_tell(analysis, &lines, doc);
+	hf_type_lines_deinit(&lines);
+	return err;
 }
 
 /* How much of the heap has a type. */

@@ -9,17 +9,20 @@
  *	struct server			typed
  *	`- 72 B with pointers  x 9	the tops of nine regions: name one, and they open
  *	   `- 1 KiB data  x 9		untyped too: counts for the tops
+ *
+ * A region's bytes are what its top retains, less what is retained by the objects with a type that
+ * hang on it. So nothing is done for the untyped objects below a top; only those with a type whose
+ * dominator has none ask for the top above them, and what they pass on the way up remembers it.
+ *
+ * Objects in parts for all processors, groups joined in the order of the parts.
  */
 #include <stdlib.h>
 
 #include "core/base/bigmem.h"
+#include "core/base/parallel.h"
 #include "heapwalk/views/sections.h"
 
-enum { MAX_GROUPS = 1 << 20, SHOWN = 6, MIN_PERMILLE = 5, AHEAD = 32 };
-
-/* Of an object, in place of the top of its region; ids of objects are less. */
-#define UNKNOWN (UINT32_MAX - 1)
-#define TYPED	UINT32_MAX
+enum { MAX_GROUPS = 1 << 20, SHOWN = 6, MIN_PERMILLE = 5, AHEAD = 32, PART = 1 << 18 };
 
 struct group {
 	uint64_t key; /* shape << 32 | what is above, plus 1 */
@@ -72,52 +75,115 @@ static struct group *group_of(struct groups *groups, uint64_t key)
 	return group;
 }
 
-static bool is_untyped(const struct hf_analysis *analysis, uint32_t node)
+HF_VEC(object_list, uint32_t);
+
+struct part {
+	struct object_list typed; /* objects with a type whose dominator has none */
+	struct groups groups;
+	bool failed;
+};
+
+struct finder {
+	const struct hf_analysis *analysis;
+	struct hf_graph_columns graph;
+	uint32_t objects;
+	uint64_t *untyped; /* a bit an object */
+	struct part *parts;
+	uint64_t part_count;
+	uint32_t *top;	/* of objects that were passed, + 1; 0: it is not known */
+	uint64_t *less; /* of tops: what is below the region. NULL: nothing is */
+};
+
+static inline bool is_untyped(const struct finder *finder, uint32_t node)
 {
-	return node < hf_graph_objects(analysis->graph) &&
-	       hf_typing_source(analysis->typing, node) == HF_TYPE_SHAPE;
+	return node < finder->objects && (finder->untyped[node / 64] >> node % 64 & 1);
+}
+
+static uint32_t part_end(const struct finder *finder, uint64_t part)
+{
+	uint64_t end = (part + 1) * PART;
+	return end < finder->objects ? (uint32_t)end : finder->objects;
+}
+
+static void find_untyped(void *ctx, uint64_t part, unsigned worker)
+{
+	const struct finder *finder = ctx;
+	uint32_t end = part_end(finder, part);
+	(void)worker;
+
+	for (uint32_t id = (uint32_t)part * PART; id < end; id++) {
+		uint64_t bit = hf_typing_source(finder->analysis->typing, id) == HF_TYPE_SHAPE;
+		finder->untyped[id / 64] |= bit << id % 64;
+	}
+}
+
+static void find_typed(void *ctx, uint64_t number, unsigned worker)
+{
+	const struct finder *finder = ctx;
+	struct part *part = &finder->parts[number];
+	uint32_t end = part_end(finder, number);
+	(void)worker;
+
+	for (uint32_t id = (uint32_t)number * PART; id < end; id++) {
+		if (!is_untyped(finder, id) &&
+		    is_untyped(finder, hf_column_idom(&finder->graph, id)) &&
+		    !hf_vec_push(&part->typed, id))
+			part->failed = true;
+	}
 }
 
 /* The top of @object's region, by climbing to one that knows it; those passed know it then. */
-static void find_top(const struct hf_graph *graph, uint32_t object, uint32_t *top)
+static uint32_t find_top(const struct finder *finder, uint32_t object)
 {
-	uint32_t objects = hf_graph_objects(graph), at = object, found = UNKNOWN;
+	uint32_t at = object, above = hf_column_idom(&finder->graph, at);
 
-	while (found == UNKNOWN) {
-		uint32_t above = top[at] == UNKNOWN ? hf_graph_idom(graph, at) : objects;
-		if (top[at] != UNKNOWN)
-			found = top[at];
-		else if (above >= objects || top[above] == TYPED)
-			found = at;
-		else
-			at = above;
+	while (!finder->top[at] && is_untyped(finder, above)) {
+		at = above;
+		above = hf_column_idom(&finder->graph, at);
 	}
-	top[found] = found;
-	for (at = object; top[at] == UNKNOWN; at = hf_graph_idom(graph, at))
-		top[at] = found;
+	uint32_t found = finder->top[at] ? finder->top[at] - 1 : at;
+	for (at = object; at != found && !finder->top[at]; at = hf_column_idom(&finder->graph, at))
+		finder->top[at] = found + 1;
+	return found;
 }
 
-/* For each untyped object the top of its region; behind a top, the bytes of the whole region. */
-static void find_tops(const struct hf_analysis *analysis, uint32_t *top, uint64_t *behind)
+static void take_off(const struct finder *finder, const struct object_list *typed)
 {
-	const struct hf_graph *graph = analysis->graph;
-	uint32_t objects = hf_graph_objects(graph);
+	const struct hf_graph_columns *graph = &finder->graph;
 
-	for (uint32_t id = 0; id < objects; id++)
-		top[id] = is_untyped(analysis, id) ? UNKNOWN : TYPED;
-	for (uint32_t id = 0; id < objects; id++) {
-		uint32_t above = id + AHEAD < objects ? hf_graph_idom(graph, id + AHEAD) : objects;
-		if (above < objects)
-			__builtin_prefetch(&top[above]);
-		if (top[id] == UNKNOWN)
-			find_top(graph, id, top);
+	for (size_t i = 0; i < typed->count; i++) {
+		uint32_t id = typed->data[i];
+		if (i + AHEAD < typed->count) {
+			uint32_t above = hf_column_idom(graph, typed->data[i + AHEAD]);
+			__builtin_prefetch(&graph->link[above]);
+			__builtin_prefetch(&finder->top[above]);
+			__builtin_prefetch(&finder->less[above], 1);
+		}
+		finder->less[find_top(finder, hf_column_idom(graph, id))] +=
+		    hf_column_retained(graph, id);
 	}
-	for (uint32_t id = 0; id < objects; id++) {
-		if (id + AHEAD < objects && top[id + AHEAD] != TYPED)
-			__builtin_prefetch(&behind[top[id + AHEAD]], 1);
-		if (top[id] != TYPED)
-			behind[top[id]] += hf_extents_chunk_bytes(analysis->extents, id);
+}
+
+/* What the regions do not have of what their tops retain. */
+static bool find_less(struct finder *finder)
+{
+	size_t objects = finder->objects;
+	uint64_t count = 0;
+
+	for (uint64_t i = 0; i < finder->part_count; i++) {
+		count += finder->parts[i].typed.count;
+		if (finder->parts[i].failed)
+			return false;
 	}
+	if (count == 0)
+		return true;
+	finder->top = hf_bigmem_alloc(NULL, objects * sizeof(*finder->top));
+	finder->less = hf_bigmem_alloc(NULL, objects * sizeof(*finder->less));
+	bool fine = finder->top && finder->less;
+	for (uint64_t i = 0; fine && i < finder->part_count; i++)
+		take_off(finder, &finder->parts[i].typed);
+	hf_bigmem_free(NULL, finder->top, objects * sizeof(*finder->top));
+	return fine;
 }
 
 /* A number for what stands above: a type, or a kind of holder. */
@@ -195,46 +261,105 @@ static void tell_groups(const struct hf_analysis *analysis, struct groups *group
 		hf_doc_note(doc, "No group of objects without a type matters.");
 }
 
-static struct hf_error *find_groups(const struct hf_analysis *analysis, const uint64_t *behind,
-				    struct groups *ret)
+static void add_top(const struct finder *finder, uint32_t id, struct part *part)
 {
-	for (uint32_t id = 0; id < hf_graph_objects(analysis->graph); id++) {
-		if (!behind[id])
-			continue;
-		uint64_t key =
-		    ((uint64_t)hf_typing_of(analysis->typing, id) << 32 | above_of(analysis, id)) +
-		    1;
-		struct group *group = group_of(ret, key);
-		if (!group)
-			return hf_error_nomem();
-		group->count++;
-		group->bytes += behind[id];
-		if (behind[id] > group->example_bytes) {
-			group->example = id;
-			group->example_bytes = behind[id];
+	uint64_t bytes =
+	    hf_column_retained(&finder->graph, id) - (finder->less ? finder->less[id] : 0);
+	uint64_t type = hf_typing_of(finder->analysis->typing, id);
+
+	if (!bytes)
+		return;
+	struct group *group =
+	    group_of(&part->groups, (type << 32 | above_of(finder->analysis, id)) + 1);
+	if (!group) {
+		part->failed = true;
+		return;
+	}
+	group->count++;
+	group->bytes += bytes;
+	if (bytes > group->example_bytes) {
+		group->example = id;
+		group->example_bytes = bytes;
+	}
+}
+
+static void find_groups(void *ctx, uint64_t number, unsigned worker)
+{
+	const struct finder *finder = ctx;
+	struct part *part = &finder->parts[number];
+	uint32_t end = part_end(finder, number);
+	(void)worker;
+
+	for (uint32_t id = (uint32_t)number * PART; id < end && !part->failed; id++) {
+		uint32_t later =
+		    id + AHEAD < end ? hf_column_idom(&finder->graph, id + AHEAD) : finder->objects;
+		if (later < finder->objects)
+			hf_typing_prefetch(finder->analysis->typing, later);
+		if (is_untyped(finder, id) &&
+		    !is_untyped(finder, hf_column_idom(&finder->graph, id)))
+			add_top(finder, id, part);
+	}
+}
+
+static bool join(const struct finder *finder, struct groups *ret)
+{
+	for (uint64_t i = 0; i < finder->part_count; i++) {
+		const struct part *part = &finder->parts[i];
+		if (part->failed)
+			return false;
+		for (uint32_t slot = 0; slot < part->groups.count; slot++) {
+			const struct group *from = &part->groups.slots[slot];
+			struct group *to = from->key ? group_of(ret, from->key) : NULL;
+			if (!to && from->key)
+				return false;
+			if (!to)
+				continue;
+			to->count += from->count;
+			to->bytes += from->bytes;
+			if (from->example_bytes > to->example_bytes) {
+				to->example = from->example;
+				to->example_bytes = from->example_bytes;
+			}
 		}
 	}
-	return NULL;
+	return true;
+}
+
+static bool find(struct finder *finder, struct groups *ret)
+{
+	unsigned threads = hf_parallel_threads();
+
+	hf_parallel_for(threads, finder->part_count, find_untyped, finder);
+	hf_parallel_for(threads, finder->part_count, find_typed, finder);
+	if (!find_less(finder))
+		return false;
+	hf_parallel_for(threads, finder->part_count, find_groups, finder);
+	return join(finder, ret);
 }
 
 struct hf_error *hf_section_untyped(struct hf_analysis *analysis, struct hf_doc *doc)
 {
-	size_t objects = hf_graph_objects(analysis->graph);
-	uint32_t *top = hf_bigmem_alloc(NULL, objects * sizeof(*top));
-	uint64_t *behind = hf_bigmem_alloc(NULL, objects * sizeof(*behind));
+	uint32_t objects = hf_graph_objects(analysis->graph);
+	struct finder finder = {
+	    .analysis = analysis, .objects = objects, .part_count = (objects + PART - 1ull) / PART};
 	struct groups groups = {0};
-	struct hf_error *err = NULL;
 
-	if (top && behind)
-		find_tops(analysis, top, behind);
-	hf_bigmem_free(NULL, top, objects * sizeof(*top));
-	err = top && behind ? find_groups(analysis, behind, &groups) : hf_error_nomem();
-	hf_bigmem_free(NULL, behind, objects * sizeof(*behind));
-	if (!err) {
+	hf_graph_columns(analysis->graph, &finder.graph);
+	finder.untyped = calloc(objects / 64 + 1, sizeof(*finder.untyped));
+	finder.parts = calloc(finder.part_count + 1, sizeof(*finder.parts));
+	bool fine = finder.untyped && finder.parts && find(&finder, &groups);
+	for (uint64_t i = 0; finder.parts && i < finder.part_count; i++) {
+		hf_vec_free(&finder.parts[i].typed);
+		free(finder.parts[i].groups.slots);
+	}
+	hf_bigmem_free(NULL, finder.less, objects * sizeof(*finder.less));
+	free(finder.untyped);
+	free(finder.parts);
+	if (fine) {
 		hf_doc_begin(doc, "untyped", "THE UNKNOWN THAT WOULD EXPLAIN MOST");
 		tell_groups(analysis, &groups, doc);
 		hf_doc_end(doc);
 	}
 	free(groups.slots);
-	return err;
+	return fine ? NULL : hf_error_nomem();
 }

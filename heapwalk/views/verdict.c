@@ -163,8 +163,25 @@ static void tell_retention(struct hf_analysis *analysis, struct hf_doc *doc,
 	hf_doc_emphasize(doc, HF_WARN);
 }
 
+/* Objects of @group, those that hang on its tops one by one included; 0: it cannot be told. */
+static uint64_t count_members(struct hf_analysis *analysis, const struct hf_top_group *group)
+{
+	struct hf_tree_options options = {
+	    .depth = 1, .top = 1, .lost = HF_TREE_WITHOUT_LOST, .min_bytes = 1};
+	struct hf_tree tree = {0};
+	struct hf_error *err =
+	    hf_tree_build(analysis, hf_graph_root(analysis->graph), &options, &tree);
+	uint64_t count = !err && tree.count > 1 && tree.data[1].example == group->example
+			     ? tree.data[1].count
+			     : 0;
+
+	hf_error_destroy(err);
+	hf_vec_free(&tree);
+	return count;
+}
+
 static void tell_group(struct hf_analysis *analysis, struct hf_doc *doc,
-		       const struct hf_heap_totals *totals, const struct hf_tree_node *group)
+		       const struct hf_heap_totals *totals, const struct hf_top_group *group)
 {
 	const struct hf_type *type =
 	    hf_typing_type(analysis->typing, hf_typing_of(analysis->typing, group->example));
@@ -173,9 +190,9 @@ static void tell_group(struct hf_analysis *analysis, struct hf_doc *doc,
 			 "Retention, not a leak: %s x %s together keep %s alive (%s of the heap in "
 			 "use), the biggest "
 			 "of them at 0x%lx%s; %s.",
-			 hf_doc_count_text(doc, group->count), type->name,
-			 hf_doc_bytes_text(doc, group->retained_bytes),
-			 share_text(analysis, doc, group->retained_bytes),
+			 hf_doc_count_text(doc, count_members(analysis, group)), type->name,
+			 hf_doc_bytes_text(doc, group->retained),
+			 share_text(analysis, doc, group->retained),
 			 (unsigned long)hf_extents_address(analysis->extents, group->example),
 			 held_text(analysis, doc, group->example), lost_text(doc, totals));
 	hf_doc_emphasize(doc, HF_WARN);
@@ -225,10 +242,11 @@ static void tell_pools(struct hf_doc *doc, const struct hf_heap_totals *totals)
 			 hf_doc_bytes_text(doc, totals->layer_bytes));
 }
 
-void hf_section_verdict(struct hf_analysis *analysis, struct hf_doc *doc)
+void hf_section_verdict(struct hf_analysis *analysis, const struct hf_tops *tops,
+			struct hf_doc *doc)
 {
 	struct hf_heap_totals totals;
-	struct hf_tree_node group;
+	struct hf_top_group group;
 
 	hf_doc_begin(doc, "verdict", "VERDICT");
 	if (!analysis->graph) {
@@ -237,7 +255,7 @@ void hf_section_verdict(struct hf_analysis *analysis, struct hf_doc *doc)
 		return;
 	}
 	hf_heap_totals(analysis, &totals);
-	uint32_t node = hf_biggest_top(analysis);
+	uint32_t node = tops->biggest;
 	uint64_t retained = node == HF_NO_NODE ? 0 : hf_graph_retained(analysis->graph, node);
 	uint64_t free_bytes = totals.free_bytes - totals.pools_bytes;
 	uint64_t taken_bytes = totals.system_bytes - totals.layer_bytes;
@@ -251,8 +269,8 @@ void hf_section_verdict(struct hf_analysis *analysis, struct hf_doc *doc)
 		tell_leak(analysis, doc, &totals);
 	else if (retained && retained * 100 >= totals.inuse_bytes * HF_RETENTION_PERCENT)
 		tell_retention(analysis, doc, &totals, node);
-	else if (hf_biggest_group(analysis, &group) &&
-		 group.retained_bytes * 100 >= totals.inuse_bytes * HF_RETENTION_PERCENT)
+	else if (hf_biggest_group(analysis, tops, &group) &&
+		 group.retained * 100 >= totals.inuse_bytes * HF_RETENTION_PERCENT)
 		tell_group(analysis, doc, &totals, &group);
 	else
 		tell_spread(analysis, doc, &totals, node);
