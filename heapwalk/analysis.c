@@ -357,6 +357,7 @@ static struct hf_error *open_stages(struct hf_analysis *analysis,
 	double since = hf_clock_seconds();
 	struct hf_error *err;
 
+	analysis->threads = threads;
 	hf_progress_report(options->process.progress, "reading the core", 0, 0);
 	err = hf_process_open(&options->process, analysis->diags, &analysis->process);
 	stage_done(analysis, "open", &since);

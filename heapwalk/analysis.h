@@ -58,6 +58,7 @@ struct hf_analysis {
 	struct hf_stash *stash;	 /* the index that the arrays lie in; NULL: they were made now */
 	struct hf_stage_time stages[HF_MAX_STAGES];
 	unsigned stage_count;
+	unsigned threads;     /* for sweeps over all objects */
 	double types_seconds; /* part of the last stage, beside the graph */
 	uint64_t taken_bytes; /* of our own memory, before the heap was read (memory.h) */
 };

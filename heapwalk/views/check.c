@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #include "core/base/cleanup.h"
-#include "core/base/parallel.h"
 #include "heapwalk/graph/dangling.h"
 #include "heapwalk/views/findings.h"
 
@@ -121,7 +120,7 @@ static struct hf_error *find_pointers(const struct hf_analysis *analysis,
 {
 	return hf_dangling_find(&analysis->process->image, analysis->extents, &analysis->roots,
 				analysis->graph, blocks, DANGLING_KEPT, with_insides,
-				hf_parallel_threads(), ret);
+				analysis->threads, ret);
 }
 
 /* "g_last (server.c:12) and 2 more": who points into the free block at @address. */

@@ -393,7 +393,7 @@ struct hf_error *hf_from_above(const struct hf_analysis *analysis, struct hf_fro
 	uint32_t objects = hf_graph_objects(analysis->graph);
 	uint64_t nodes = hf_graph_root(analysis->graph) + 1ull;
 	uint32_t types = hf_typing_types(analysis->typing);
-	unsigned threads = hf_parallel_threads();
+	unsigned threads = analysis->threads;
 	struct descent descent = {.analysis = analysis,
 				  .question = question,
 				  .objects = objects,

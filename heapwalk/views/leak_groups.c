@@ -147,7 +147,7 @@ struct hf_error *hf_leak_groups_add(const struct hf_analysis *analysis, enum hf_
 	struct adding adding = {analysis, suppressions, kind,
 				calloc(parts + 1, sizeof(*adding.parts))};
 	/* A suppression wants names of types, which are not for threads. */
-	unsigned threads = suppressions ? 1 : hf_parallel_threads();
+	unsigned threads = suppressions ? 1 : analysis->threads;
 	bool fine = adding.parts && grow_index(&index, ret);
 
 	if (fine)

@@ -133,7 +133,7 @@ static struct hf_error *find_parts(struct parts *parts, unsigned count)
 
 	if (!parts->analysis->graph)
 		return NULL;
-	hf_parallel_for(hf_parallel_threads(), count, find_part, parts);
+	hf_parallel_for(parts->analysis->threads, count, find_part, parts);
 	for (unsigned part = 0; part < count; part++) {
 		if (err)
 			hf_error_destroy(parts->err[part]);

@@ -121,7 +121,7 @@ static int by_node(const void *a, const void *b)
 struct hf_error *hf_tops_find(const struct hf_analysis *analysis, struct hf_tops *ret)
 {
 	uint32_t root = hf_graph_root(analysis->graph);
-	unsigned threads = hf_parallel_threads();
+	unsigned threads = analysis->threads;
 	uint64_t whole = hf_graph_retained(analysis->graph, root);
 	struct finder finder = {.analysis = analysis,
 				.objects = hf_graph_objects(analysis->graph),

@@ -277,7 +277,7 @@ struct hf_error *hf_tree_build(struct hf_analysis *analysis, uint32_t start,
 				  .graph = analysis->graph,
 				  .options = options,
 				  .tree = ret,
-				  .threads = hf_parallel_threads()};
+				  .threads = analysis->threads};
 	struct group group = {.key = UINT64_MAX, .example = start};
 	struct hf_error *err = hf_graph_open_tree(analysis->graph);
 

@@ -327,7 +327,7 @@ static bool join(const struct finder *finder, struct groups *ret)
 
 static bool find(struct finder *finder, struct groups *ret)
 {
-	unsigned threads = hf_parallel_threads();
+	unsigned threads = finder->analysis->threads;
 
 	hf_parallel_for(threads, finder->part_count, find_untyped, finder);
 	hf_parallel_for(threads, finder->part_count, find_typed, finder);
