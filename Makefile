@@ -195,7 +195,8 @@ check-asan: deps-test
 # diff's two analyses, explore, the writer of a capture), each run with more of them than processors.
 # unit:graph is graph_shapes too. Left out for their time: those that try hundreds of cores (damaged,
 # corrupt, core_files), and give up on one that takes long; and what has no threads but these.
-TSAN_TESTS := unit:graph unit:walk_ahead unit:bigmem unit:ordered unit:btree unit:explore e2e:export e2e:threads e2e:random_heap \
+TSAN_TESTS := unit:graph unit:walk_ahead unit:bigmem unit:ordered unit:btree unit:explore \
+              e2e:export e2e:threads e2e:random_heap \
               e2e:mallinfo e2e:tcache16 e2e:leak_cases e2e:types_locals e2e:waste e2e:cxx e2e:diff \
               e2e:explore e2e:ci_recipe e2e:watch_killed
 check-tsan: deps-test

@@ -3,8 +3,8 @@
  *
  * Lists that are linked backward too, children that know their parent, members that know their
  * owner: a pointer for each that leads back up. If only single-source nodes stand between, then x
- * dominates s, and s -> x can go. What no join is left to has a single source again, which tells the
- * same of the pointers back from there:
+ * dominates s, and s -> x can go. What no join is left to has a single source again, which tells
+ * the same of the pointers back from there:
  *
  *	a <=> b <=> c <=> d	d has one source: c dominates it, d -> c goes. Now c has one
  *				source: c -> b goes, b -> a goes, nothing is left to be searched.

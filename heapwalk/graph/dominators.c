@@ -1,13 +1,14 @@
 /*
  * dominators.c - immediate dominators.
  *
- * What the roots reach is put in order (reach.c), joins that sweeps can settle are settled (split.c,
- * back_edges.c), single-entry nodes are folded away (fold.c), and Semi-NCA runs on what is left: Georgiadis, Tarjan, Werneck, "Finding dominators in practice"
- * (2006). A depth-first search numbers the nodes. Edges that are no tree edges are kept as pairs:
- * only they can make a dominator differ from the tree's parent. In descending preorder the
- * semidominator of each node is the least label over its in-edges, by path compression; in
- * ascending order the immediate dominator is the nearest ancestor that is not above it. Labels
- * hold semidominators' numbers, not nodes.
+ * What the roots reach is put in order (reach.c), joins that sweeps can settle are settled
+ * (split.c, back_edges.c), single-entry nodes are folded away (fold.c), and Semi-NCA runs on what
+ * is left: Georgiadis, Tarjan, Werneck, "Finding dominators in practice" (2006). A depth-first
+ * search numbers the nodes. Edges that are no tree edges are kept as pairs: only they can make a
+ * dominator differ from the tree's parent. In descending preorder the semidominator of each node is
+ * the least label over its in-edges, by path compression; in ascending order the immediate
+ * dominator is the nearest ancestor that is not above it. Labels hold semidominators' numbers, not
+ * nodes.
  *
  * Sole edges: if no other edge into a node has a label as low as its tree parent, then all the
  * others come from nodes that it dominates itself, and the tree edge's true source (fold.c), not

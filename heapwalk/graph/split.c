@@ -2,10 +2,11 @@
  * split.c - joins whose dominator two sweeps tell: what a depth-first search need not look for.
  *
  * The super root dominates every node. Each node belongs to a `top`: the last node on the way to it
- * along sources (reach.c) whose own source is the super root. If edges into a node x come from nodes
- * of two tops, then nothing else dominates x: those two ways have only the super root in common.
- * So the super root becomes x's source, x a top itself, and the joins into x are gone. What hangs on
- * x has x for its top now, so that other joins lead from one top's nodes to another's: again.
+ * along sources (reach.c) whose own source is the super root. If edges into a node x come from
+ * nodes of two tops, then nothing else dominates x: those two ways have only the super root in
+ * common. So the super root becomes x's source, x a top itself, and the joins into x are gone. What
+ * hangs on x has x for its top now, so that other joins lead from one top's nodes to another's:
+ * again.
  *
  *	  root                     root
  *	  /  \                    / | \          x: two ways without a common node.
@@ -15,10 +16,10 @@
  *	 |      |
  *	 y <----'
  *
- * When nothing changes any more, all edges into a top's nodes but itself come from its nodes: the top
- * dominates them, and is to them what the super root was to all. The tops are settled, and the same
- * begins below each of them, for all of them at once: a node's top is the last one on the way to it
- * whose source is settled.
+ * When nothing changes any more, all edges into a top's nodes but itself come from its nodes: the
+ * top dominates them, and is to them what the super root was to all. The tops are settled, and the
+ * same begins below each of them, for all of them at once: a node's top is the last one on the way
+ * to it whose source is settled.
  *
  * Why it is exact: a node that dominates x stands on both ways, but these meet only in what is
  * settled, and the last settled one dominates x. And no other node's dominators change when x hangs

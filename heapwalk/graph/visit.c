@@ -2,7 +2,8 @@
  * visit.c - breadth-first visits, level by level (see visit.h).
  *
  * Since the queue tells what comes next, the memory of coming visits is fetched while this one goes
- * on: what bounds the search is how many accesses a processor has under way, not how long one takes.
+ * on: what bounds the search is how many accesses a processor has under way, not how long one
+ * takes.
  *
  * Small levels are one thread's. A level of many nodes is for all threads, in parts: whoever is
  * first to mark a node (compare-and-swap) gives it a position of the run that he has taken from the
@@ -13,8 +14,8 @@
  *	                                   ^---^---------^         the last ones move into the gaps
  *
  * So positions, and which source is a node's first, depend on the threads' luck; that every node
- * stands after some source, and after all that dominate it, does not. Nor does anything that is told
- * in the end: kinds, dominators and sums are the same for any such order.
+ * stands after some source, and after all that dominate it, does not. Nor does anything that is
+ * told in the end: kinds, dominators and sums are the same for any such order.
  */
 #include "heapwalk/graph/visit.h"
 
@@ -152,8 +153,8 @@ static ALWAYS_INLINE void visit(struct hf_visitor *visitor, struct level *level,
 /* ---- levels ---------------------------------------------------------------------------------- */
 
 /*
- * Visit [@head, @end), alone (no @level) the levels behind it too, up to a big one. Returns where the
- * next visit is.
+ * Visit [@head, @end), alone (no @level) the levels behind it too, up to a big one. Returns where
+ * the next visit is.
  */
 static ALWAYS_INLINE uint32_t visit_from(struct hf_visits *visits, unsigned thread,
 					 struct level *level, uint32_t head, uint32_t end,
