@@ -17,7 +17,8 @@
  *	sweep	upward by address; whose dominator has no word yet, waits. Where that helps few (a
  *		list that was built from its end), downward as well.
  *	climb	what still waits climbs to what has a word, and comes back: many at a time, so that
- *		none waits for memory. Those that have to climb too far are left,
+ *		none waits for memory. Those that have to climb too far are left, and what else
+ *		waits near them,
  *	left	and go one after the other.
  *	count	all objects, once more by address: those without a word make it from above.
  *
@@ -36,9 +37,10 @@
 enum {
 	BLOCK = 64,
 	PART_BLOCKS = 1 << 10,
-	CLIMBERS = 16,	/* at a time */
-	FARTHEST = 128, /* a climb: what is longer is a list, which wants no memory ahead */
-	FEW = 4		/* a quarter of those that wait */
+	CLIMBERS = 16,	   /* at a time */
+	FARTHEST = 128,	   /* a climb: what is longer is a list, which wants no memory ahead */
+	MOST_TOO_FAR = 16, /* of a part: then it is left */
+	FEW = 4		   /* a quarter of those that wait */
 };
 
 enum { FIRST_SHIFT = HF_FROM_ABOVE_TYPES + 1, NONE = 31 };
@@ -181,6 +183,26 @@ static void sweep(struct descent *descent, bool upward)
 	}
 }
 
+/*
+ * Upward; if that helps few, downward, and again while it helps: a list that was built from its end
+ * may lie in regions that follow one another the other way.
+ */
+static void sweep_both_ways(struct descent *descent)
+{
+	bool upward = true;
+	unsigned idle = 0;
+
+	while (descent->waiting_count && idle < 2) {
+		uint64_t before = descent->waiting_count;
+		sweep(descent, upward);
+		if (before - descent->waiting_count >= before / FEW)
+			idle = upward ? 2 : 0;
+		else
+			idle++;
+		upward = false;
+	}
+}
+
 /* ---- climbs ---------------------------------------------------------------------------------- */
 
 struct climber {
@@ -243,13 +265,16 @@ static void climb_part(void *ctx, uint64_t part, unsigned worker)
 	uint32_t first = (uint32_t)part * PART_BLOCKS;
 	struct queue queue = {first, part_end(descent, part), descent->waiting[first]};
 	struct climber climbers[CLIMBERS];
-	unsigned count = 0;
+	unsigned count = 0, too_far = 0;
 	(void)worker;
 
 	while (count < CLIMBERS && begin(descent, &queue, &climbers[count]))
 		count++;
 	for (unsigned i = 0; count; i = i + 1 < count ? i + 1 : 0) {
-		if (step(descent, &climbers[i]) || begin(descent, &queue, &climbers[i]))
+		if (step(descent, &climbers[i]))
+			continue;
+		too_far += climbers[i].count == FARTHEST;
+		if (too_far < MOST_TOO_FAR && begin(descent, &queue, &climbers[i]))
 			continue;
 		climbers[i] = climbers[--count];
 	}
@@ -346,10 +371,7 @@ static bool descend(struct descent *descent)
 	uint64_t parts = (descent->blocks + PART_BLOCKS - 1ull) / PART_BLOCKS;
 
 	hf_parallel_for(descent->threads, parts, find_waiting, descent);
-	uint64_t before = descent->waiting_count;
-	sweep(descent, true);
-	if (before - descent->waiting_count < before / FEW)
-		sweep(descent, false);
+	sweep_both_ways(descent);
 	hf_parallel_for(descent->threads, parts, climb_part, descent);
 	if (!climb_left(descent))
 		return false;
