@@ -161,9 +161,10 @@ static struct hf_error *probe(struct glibc *glibc, bool *ret_found)
 	err = glibc_walk_tcaches(glibc);
 	if (!err)
 		err = glibc_walk_lists(glibc);
+	if (!err)
+		err = glibc_sort_free(glibc);
 	if (err)
 		return err;
-	glibc_sort_free(glibc);
 	err = glibc_find_mmapped(glibc);
 	const struct glibc_layout *layout = &glibc->layout;
 	bool trailer = layout->class->mmapped_trailer;

@@ -165,7 +165,7 @@ void glibc_tcache_heads(const struct glibc *glibc, uint32_t thread,
 			void (*visit)(void *ctx, uint64_t mem), void *ctx);
 struct hf_error *glibc_add_free(struct glibc *glibc, uint64_t chunk, uint32_t owner, uint32_t bin,
 				enum hf_chunk_state state);
-void glibc_sort_free(struct glibc *glibc);
+struct hf_error *glibc_sort_free(struct glibc *glibc);
 /* First free chunk at or above @chunk. */
 size_t glibc_free_from(const struct glibc *glibc, uint64_t chunk);
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/radix.h"
 #include "core/base/search.h"
 #include "heapwalk/glibc/brent.h"
 #include "heapwalk/glibc/glibc.h"
@@ -26,12 +27,26 @@ struct hf_error *glibc_add_free(struct glibc *glibc, uint64_t chunk, uint32_t ow
 	return hf_vec_push(&glibc->free, entry) ? NULL : hf_error_nomem();
 }
 
-static int compare_chunks(const void *a, const void *b)
+_Static_assert(sizeof(struct glibc_free) == HF_RADIX_RECORD, "what the sort moves");
+
+static int compare_states(const void *a, const void *b)
 {
 	const struct glibc_free *x = a, *y = b;
-	if (x->chunk != y->chunk)
-		return x->chunk < y->chunk ? -1 : 1;
 	return (int)y->state - (int)x->state; /* a bin's word before a cache's */
+}
+
+/* By chunk; what is said of one that is free twice, by state. */
+static struct hf_error *sort_by_chunk(struct glibc_free *free, size_t count)
+{
+	if (!hf_radix_sort(free, count))
+		return hf_error_nomem();
+	for (size_t i = 0, end; i < count; i = end) {
+		for (end = i + 1; end < count && free[end].chunk == free[i].chunk;)
+			end++;
+		if (end - i > 1)
+			qsort(&free[i], end - i, sizeof(*free), compare_states);
+	}
+	return NULL;
 }
 
 /* What free() says when it is given a block of @state again. */
@@ -43,14 +58,16 @@ static const char *twice_text(uint8_t state)
 }
 
 /* Sort by chunk and drop doubles, which are double frees. */
-void glibc_sort_free(struct glibc *glibc)
+struct hf_error *glibc_sort_free(struct glibc *glibc)
 {
 	struct glibc_free_list *list = &glibc->free;
 	size_t kept = 0;
 
 	if (list->count == 0)
-		return;
-	qsort(list->data, list->count, sizeof(*list->data), compare_chunks);
+		return NULL;
+	struct hf_error *err = sort_by_chunk(list->data, list->count);
+	if (err)
+		return err;
 	for (size_t i = 1; i < list->count; i++) {
 		if (list->data[i].chunk != list->data[kept].chunk) {
 			list->data[++kept] = list->data[i];
@@ -75,6 +92,7 @@ void glibc_sort_free(struct glibc *glibc)
 			    hf_chunk_state_name(list->data[i].state));
 	}
 	list->count = kept + 1;
+	return NULL;
 }
 
 size_t glibc_free_from(const struct glibc *glibc, uint64_t chunk)
