@@ -596,6 +596,21 @@ uint64_t hf_extents_usable(const struct hf_extents *extents, uint32_t id)
 	return hf_extents_chunk_bytes(extents, id) - extents->allocator->overhead[kind];
 }
 
+void hf_extents_columns(const struct hf_extents *extents, struct hf_extents_columns *ret)
+{
+	_Static_assert(RUN == 256 && SIZE_UNIT == 8 && FAR == UINT32_MAX && GIANT == UINT32_MAX,
+		       "what extents.h reads");
+	*ret = (struct hf_extents_columns){
+	    .extents = extents,
+	    .run = extents->run,
+	    .near = extents->near,
+	    .size = extents->size,
+	    .overhead = extents->allocator->overhead[HF_OBJECT_MALLOC],
+	    .granule_shift = (uint8_t)extents->granule_shift,
+	    .one_overhead = !extents->mixed,
+	};
+}
+
 uint32_t hf_extents_allocator_objects(const struct hf_extents *extents, const uint32_t **ret)
 {
 	*ret = extents->allocator_ids.data;

@@ -77,6 +77,36 @@ uint64_t hf_extents_usable(const struct hf_extents *extents, uint32_t id);
 enum hf_object_kind hf_extents_kind(const struct hf_extents *extents, uint32_t id);
 uint32_t hf_extents_arena(const struct hf_extents *extents, uint32_t id); /* or HF_NO_ARENA */
 
+/* The same for sweeps over all objects, without a call for each. Valid while the extents live. */
+struct hf_extents_columns {
+	const struct hf_extents *extents;
+	const uint64_t *run;  /* by id / 256: the number of a granule */
+	const uint32_t *near; /* by id: granules past that; UINT32_MAX: it stands elsewhere */
+	const uint32_t *size; /* by id: chunk bytes / 8; UINT32_MAX: it stands elsewhere */
+	uint32_t overhead;    /* bytes of a chunk that are not usable, where that is one number */
+	uint8_t granule_shift;
+	bool one_overhead;
+};
+
+void hf_extents_columns(const struct hf_extents *extents, struct hf_extents_columns *ret);
+
+static inline uint64_t hf_column_address(const struct hf_extents_columns *columns, uint32_t id)
+{
+	uint32_t near = columns->near[id];
+
+	return near == UINT32_MAX ? hf_extents_address(columns->extents, id)
+				  : (columns->run[id / 256] + near) << columns->granule_shift;
+}
+
+static inline uint64_t hf_column_usable(const struct hf_extents_columns *columns, uint32_t id)
+{
+	uint32_t units = columns->size[id];
+
+	return units == UINT32_MAX || !columns->one_overhead
+		   ? hf_extents_usable(columns->extents, id)
+		   : units * UINT64_C(8) - columns->overhead;
+}
+
 /* Ids of kind ALLOCATOR, ascending; returns their number. */
 uint32_t hf_extents_allocator_objects(const struct hf_extents *extents, const uint32_t **ret);
 

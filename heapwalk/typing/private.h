@@ -68,6 +68,7 @@ struct hf_typing {
 	const struct hf_process *process;
 	struct hf_symbols *symbols;
 	const struct hf_extents *extents;
+	struct hf_extents_columns columns; /* of the extents */
 	const struct hf_graph *graph;
 	const struct hf_roots *roots;
 	struct hf_strpool *strings;
@@ -116,9 +117,9 @@ static inline const uint8_t *typing_view(const struct hf_image *image,
 static inline const uint8_t *typing_bytes_near(const struct hf_typing *typing, uint32_t object,
 					       const struct hf_segment **last, uint64_t *ret_bytes)
 {
-	uint64_t available = 0, usable = hf_extents_usable(typing->extents, object);
+	uint64_t available = 0, usable = hf_column_usable(&typing->columns, object);
 	const uint8_t *data = typing_view(&typing->process->image, last,
-					  hf_extents_address(typing->extents, object), &available);
+					  hf_column_address(&typing->columns, object), &available);
 	*ret_bytes = available < usable ? available : usable;
 	return data;
 }

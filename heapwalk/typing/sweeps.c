@@ -127,9 +127,9 @@ static void shape_part(void *ctx, uint64_t part, unsigned worker)
 		uint32_t packed = typing->of[id];
 		if (packed != TYPE_NONE && packed_rank(packed) != RANK_SCALAR)
 			continue;
-		usable = hf_extents_usable(typing->extents, id);
+		usable = hf_column_usable(&typing->columns, id);
 		const uint8_t *data = typing_view(&typing->process->image, &last,
-						  hf_extents_address(typing->extents, id), &bytes);
+						  hf_column_address(&typing->columns, id), &bytes);
 		bytes = bytes < usable ? bytes : usable;
 		unsigned shape = typing_shape_of(typing, id, usable, data, bytes);
 		if (id < firsts[shape])

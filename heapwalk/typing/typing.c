@@ -116,6 +116,7 @@ struct hf_error *hf_typing_create(const struct hf_process *process, struct hf_sy
 	typing->process = process;
 	typing->symbols = symbols;
 	typing->extents = extents;
+	hf_extents_columns(extents, &typing->columns);
 	typing->graph = graph;
 	typing->roots = roots;
 	typing->threads = threads;

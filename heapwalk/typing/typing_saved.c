@@ -114,6 +114,7 @@ struct hf_error *hf_typing_load(const struct hf_stash *stash, const struct hf_pr
 	typing->process = process;
 	typing->symbols = symbols;
 	typing->extents = extents;
+	hf_extents_columns(extents, &typing->columns);
 	typing->graph = graph;
 	typing->roots = roots;
 	typing->mapped = true;
