@@ -7,7 +7,10 @@
 command -v python3 >/dev/null || { echo "python3 is not installed"; exit 77; }
 status=0 done=0
 work=$(new_folder)
-trap 'rm -rf "$work"' EXIT
+# The folder of a static program is a string in its heap, and the last word of it might be an address
+# there: "/tmp/tmp.ABCDEFG" "cLL" is 0x4c4c63.
+programs=$(mktemp -d --suffix=zzz "${TMPDIR:-/tmp}/tmp.XXXXXXX") || exit 2
+trap 'rm -rf "$work" "$programs"' EXIT
 mkdir "$work/empty"
 
 # qemu writes the guest's core to the working folder; the host's, of qemu itself, is kept away.
@@ -41,23 +44,23 @@ for target in aarch64:aarch64 powerpc64le:ppc64le s390x:s390x riscv64:riscv64; d
 	done
 	for flag in "" -static; do
 		"$machine-linux-gnu-gcc" -std=gnu11 -D_GNU_SOURCE -g -O1 -fno-builtin-malloc -I. \
-			-pthread $flag -o "$work/program" fixtures/random_heap.c || exit 1
-		"$machine-linux-gnu-strip" -o "$work/stripped" "$work/program"
+			-pthread $flag -o "$programs/program" fixtures/random_heap.c || exit 1
+		"$machine-linux-gnu-strip" -o "$programs/stripped" "$programs/program"
 		for case in 1:300:0 2:2000:3 3:6000:8; do
 			seed=${case%%:*} rest=${case#*:}
 			title="$machine${flag:+, static}, seed $seed"
 			for program in program stripped; do
 				qemu_dump "$work/dumped" "$qemu" "/usr/$machine-linux-gnu" \
-					"$work/$program" "$seed" "${rest%%:*}" "${rest#*:}" \
+					"$programs/$program" "$seed" "${rest%%:*}" "${rest#*:}" \
 					"$work/truth" || exit 1
 				if [ $program = program ]; then
-					check "$title, symbols" "$work/dumped" "$work/program" \
+					check "$title, symbols" "$work/dumped" "$programs/program" \
 						"$work/truth" "/usr/$machine-linux-gnu"
 				else
-					mv "$work/stripped" "$work/hidden"
+					mv "$programs/stripped" "$work/hidden"
 					check "$title, nothing" "$work/dumped" - "$work/truth" \
 						"$work/empty"
-					mv "$work/hidden" "$work/stripped"
+					mv "$work/hidden" "$programs/stripped"
 				fi
 				done=$((done + 1))
 				rm -f "$work/dumped"
