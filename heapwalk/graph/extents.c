@@ -598,17 +598,7 @@ uint64_t hf_extents_usable(const struct hf_extents *extents, uint32_t id)
 
 void hf_extents_columns(const struct hf_extents *extents, struct hf_extents_columns *ret)
 {
-	_Static_assert(RUN == 256 && SIZE_UNIT == 8 && FAR == UINT32_MAX && GIANT == UINT32_MAX,
-		       "what extents.h reads");
-	*ret = (struct hf_extents_columns){
-	    .extents = extents,
-	    .run = extents->run,
-	    .near = extents->near,
-	    .size = extents->size,
-	    .overhead = extents->allocator->overhead[HF_OBJECT_MALLOC],
-	    .granule_shift = (uint8_t)extents->granule_shift,
-	    .one_overhead = !extents->mixed,
-	};
+	*ret = extents_columns(extents);
 }
 
 uint32_t hf_extents_allocator_objects(const struct hf_extents *extents, const uint32_t **ret)

@@ -16,12 +16,25 @@
 #define EXTENTS_POPCNT
 #endif
 
+EXTENTS_INLINE struct hf_extents_columns extents_columns(const struct hf_extents *extents)
+{
+	_Static_assert(RUN == 256 && SIZE_UNIT == 8 && FAR == UINT32_MAX && GIANT == UINT32_MAX,
+		       "what extents.h reads");
+	return (struct hf_extents_columns){
+	    .extents = extents,
+	    .run = extents->run,
+	    .near = extents->near,
+	    .size = extents->size,
+	    .overhead = extents->allocator->overhead[HF_OBJECT_MALLOC],
+	    .granule_shift = (uint8_t)extents->granule_shift,
+	    .one_overhead = !extents->mixed,
+	};
+}
+
 EXTENTS_INLINE uint64_t extents_address(const struct hf_extents *extents, uint32_t id)
 {
-	uint32_t near = extents->near[id];
-	if (__builtin_expect(near == FAR, 0))
-		return hf_extents_address(extents, id);
-	return (extents->run[id >> RUN_SHIFT] + near) << extents->granule_shift;
+	const struct hf_extents_columns columns = extents_columns(extents);
+	return hf_column_address(&columns, id);
 }
 
 EXTENTS_INLINE uint64_t extents_chunk_bytes(const struct hf_extents *extents, uint32_t id)
@@ -34,10 +47,8 @@ EXTENTS_INLINE uint64_t extents_chunk_bytes(const struct hf_extents *extents, ui
 
 EXTENTS_INLINE uint64_t extents_usable(const struct hf_extents *extents, uint32_t id)
 {
-	uint32_t units = extents->size[id];
-	if (__builtin_expect(units == GIANT || extents->mixed, 0))
-		return hf_extents_usable(extents, id);
-	return (uint64_t)units * SIZE_UNIT - extents->allocator->overhead[HF_OBJECT_MALLOC];
+	const struct hf_extents_columns columns = extents_columns(extents);
+	return hf_column_usable(&columns, id);
 }
 
 /*

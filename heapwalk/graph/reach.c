@@ -21,7 +21,6 @@
  * super root's children (holders, leaders) have no marks, whoever else points at them.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/base/parallel.h"
 #include "heapwalk/graph/graph_private.h"
