@@ -367,6 +367,8 @@ class Check:
               % (len(self.truth.usable), ", ".join("%d %s" % (counts[k], k) for k in sorted(counts)),
                  len(self.truth.freed), len(strangers),
                  sum(o["kind"] == "allocator" for o in strangers)))
+        # A stranger who holds something explains the rest.
+        self.errors.sort(key=lambda error: not error.startswith("a stranger"))
         for error in self.errors[:20]:
             print("WRONG:", error)
         if self.errors:
