@@ -327,11 +327,13 @@ void process_fill_untouched(struct hf_process *process)
 
 struct hf_error *process_fill_from_file(struct hf_process *process, uint32_t module)
 {
-	const struct hf_module *owner = &process->modules.data[module];
+	struct hf_module *owner = &process->modules.data[module];
 	struct mapped_file file;
 
 	if (!owner->file || !map_module_file(process, owner->file, &file))
 		return NULL;
+	owner->contents = file.data;
+	owner->contents_bytes = file.size;
 	hf_vec_foreach (segment, &process->image.segments) {
 		if (segment->source != HF_SEGMENT_NONE || segment->end <= owner->start ||
 		    segment->start >= owner->end)
@@ -351,4 +353,20 @@ struct hf_error *process_fill_from_file(struct hf_process *process, uint32_t mod
 		segment->source = HF_SEGMENT_FILE;
 	}
 	return NULL;
+}
+
+const uint8_t *hf_process_file_at(const struct hf_process *process, uint64_t address,
+				  uint64_t *ret_available)
+{
+	const struct hf_mapping *mapping = hf_process_mapping(process, address);
+
+	if (!mapping || mapping->module == HF_NO_INDEX || mapping->kind != HF_MAPPING_FILE)
+		return NULL;
+	const struct hf_module *owner = &process->modules.data[mapping->module];
+	uint64_t offset = mapping->file_offset + (address - mapping->start);
+	if (offset < mapping->file_offset || offset >= owner->contents_bytes)
+		return NULL;
+	uint64_t in_file = owner->contents_bytes - offset, in_mapping = mapping->end - address;
+	*ret_available = in_file < in_mapping ? in_file : in_mapping;
+	return owner->contents + offset;
 }

@@ -123,6 +123,8 @@ struct hf_module {
 	uint64_t tls_offset; /* link map's l_tls_offset; variant II: block = tp - offset */
 	uint64_t tls_modid;  /* link map's l_tls_modid; 0 unknown */
 	HF_VEC(, struct hf_section) sections;
+	const uint8_t *contents; /* of `file`, contents_bytes of it; private to core/ */
+	uint64_t contents_bytes;
 	void *dwfl;  /* Dwfl_Module *, private to core/ */
 	void *units; /* units.h: what it knows of them; private to core/ */
 };
@@ -198,6 +200,14 @@ bool hf_process_load_frames(struct hf_process *process, const struct hf_stash *s
 
 const struct hf_mapping *hf_process_mapping(const struct hf_process *process, uint64_t address);
 const struct hf_module *hf_process_module(const struct hf_process *process, uint64_t address);
+
+/*
+ * What @address held when its module's file was mapped there: host view of the file, and in
+ * *@ret_available the bytes to the end of the mapping or of the file. NULL: no module's file, or it
+ * was not found.
+ */
+const uint8_t *hf_process_file_at(const struct hf_process *process, uint64_t address,
+				  uint64_t *ret_available);
 
 /* AT_* value of the auxiliary vector; false if it is not there. */
 bool hf_process_auxv(const struct hf_process *process, uint64_t type, uint64_t *ret);

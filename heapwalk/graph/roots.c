@@ -20,6 +20,49 @@ uint32_t root_builder_holder(struct root_builder *builder, const struct hf_holde
 	return (uint32_t)(builder->roots->holders.count - 1);
 }
 
+/* ---- words that nobody set -------------------------------------------------------- */
+
+/*
+ * Does the word at @address, which holds @value, hold what its module's file gave it (@given)? Then
+ * no pointer was ever stored there: when the file was written there was no heap to point into. Such
+ * a number (libc's random table has 31) is an address of a big 32-bit heap once in a while. The one
+ * heap that a file can know lies in the file, dumped with it (unexec).
+ */
+static bool is_given(const struct root_builder *builder, uint64_t address, uint64_t value,
+		     const uint8_t *given)
+{
+	const struct hf_image *image = &builder->process->image;
+
+	if (value < builder->heap_low || value >= builder->heap_high ||
+	    hf_image_word_at(image, given) != value)
+		return false;
+	const struct hf_module *target = hf_process_module(builder->process, value);
+	return !target || target != hf_process_module(builder->process, address);
+}
+
+/* The first such word of [start, end), which are word-aligned; @end if there is none. */
+static uint64_t first_given(const struct root_builder *builder, uint64_t start, uint64_t end)
+{
+	const struct hf_image *image = &builder->process->image;
+	uint64_t word = image->word_bytes, at_file = 0, at_core = 0;
+
+	while (start < end) {
+		const uint8_t *given = hf_process_file_at(builder->process, start, &at_file);
+		const uint8_t *data = hf_image_at(image, start, &at_core);
+		uint64_t bytes = at_file < at_core ? at_file : at_core;
+		if (!given || !data || bytes < word)
+			return end;
+		bytes = bytes < end - start ? bytes : end - start;
+		for (uint64_t at = 0; bytes - at >= word; at += word) {
+			uint64_t value = hf_image_word_at(image, data + at);
+			if (is_given(builder, start + at, value, given + at))
+				return start + at;
+		}
+		start += bytes - bytes % word;
+	}
+	return end;
+}
+
 /* ---- handing memory out --------------------------------------------------------- */
 
 struct emit_ctx {
@@ -32,12 +75,20 @@ static bool emit_range(void *ctx, uint64_t start, uint64_t end)
 	struct emit_ctx *emit = ctx;
 	struct root_builder *builder = emit->builder;
 	uint64_t mask = builder->process->image.word_bytes - 1;
-	struct hf_root_range range = {(start + mask) & ~mask, end & ~mask, emit->holder};
 	uint8_t kind = builder->roots->holders.data[emit->holder].kind;
 
-	if (range.start >= range.end || !(builder->kinds & (1u << kind)))
+	start = (start + mask) & ~mask;
+	end &= ~mask;
+	if (!(builder->kinds & (1u << kind)))
 		return true;
-	return hf_vec_push(&builder->roots->ranges, range);
+	while (start < end) {
+		uint64_t given = first_given(builder, start, end);
+		struct hf_root_range range = {start, given, emit->holder};
+		if (start < given && !hf_vec_push(&builder->roots->ranges, range))
+			return false;
+		start = given + builder->process->image.word_bytes;
+	}
+	return true;
 }
 
 static int compare_range(const void *a, const void *b)

@@ -6,7 +6,8 @@
  * something become nodes of the graph.
  *
  * Not roots: memory below a stack pointer (less the red zone), the cached stacks of
- * ended threads, regions of the allocator, the allocator's own structures.
+ * ended threads, regions of the allocator, the allocator's own structures, words that still
+ * hold what their module's file gave them.
  */
 #ifndef HF_HEAPWALK_GRAPH_ROOTS_H
 #define HF_HEAPWALK_GRAPH_ROOTS_H
