@@ -5,7 +5,8 @@
  * Algorithm (MAT's FindLeaksQuery): T = 10 % of the heap. Single suspects: children of the super
  * root that retain more than T. Group suspects: the other children, grouped by type, that
  * together do. Accumulation point: from the suspect go to the biggest child while it has at
- * least 0.7 of its parent; where that ends, the memory piles up (deeper than 1,000: none).
+ * least 0.7 of its parent; where that ends, the memory piles up. A path over 1,000 deep is a chain,
+ * most often a linked list: then it piles up in the chain, which its first object tells.
  */
 #include <stdlib.h>
 
@@ -36,16 +37,50 @@ static uint32_t biggest_child(const struct hf_graph *graph, uint32_t node)
 	return best;
 }
 
-uint32_t hf_accumulation_point(const struct hf_graph *graph, uint32_t node)
+/* Where memory piles up: in and below @node, or in a chain that begins there. */
+struct pile {
+	uint32_t node;
+	uint32_t chain; /* at least as many objects follow each other; 0: no chain */
+	bool of_one_type;
+};
+
+/* Wants an open tree. */
+static struct pile pile_below(const struct hf_analysis *analysis, uint32_t node)
 {
+	const struct hf_graph *graph = analysis->graph;
+	const struct hf_typing *typing = analysis->typing;
+	struct pile all = {HF_NO_NODE, 0, false}, run = {HF_NO_NODE, 0, true};
+
 	for (unsigned depth = 0; depth < MAX_DEPTH; depth++) {
 		uint32_t child = biggest_child(graph, node);
 		if (child == HF_NO_NODE || hf_graph_retained(graph, child) * 100 <
 					       hf_graph_retained(graph, node) * BIG_CHILD_PERCENT)
-			return node;
+			return (struct pile){node, 0, false};
+		if (all.node == HF_NO_NODE)
+			all.node = child;
+		if (run.node == HF_NO_NODE ||
+		    hf_typing_of(typing, child) != hf_typing_of(typing, node))
+			run = (struct pile){child, 0, true};
+		all.chain++;
+		run.chain++;
 		node = child;
 	}
-	return HF_NO_NODE;
+	return run.chain > MAX_DEPTH / 2 ? run : all;
+}
+
+static const char *pile_name(const struct hf_analysis *analysis, struct hf_doc *doc,
+			     const struct pile *pile)
+{
+	const struct hf_typing *typing = analysis->typing;
+
+	if (!pile->chain)
+		return hf_node_name(analysis, doc, pile->node);
+	return hf_doc_printf(doc, "over %s x %s in a chain from 0x%lx",
+			     hf_doc_count_text(doc, pile->chain / 100 * 100),
+			     pile->of_one_type
+				 ? hf_typing_type(typing, hf_typing_of(typing, pile->node))->name
+				 : "objects",
+			     (unsigned long)hf_extents_address(analysis->extents, pile->node));
 }
 
 static int by_retained(const void *a, const void *b)
@@ -92,8 +127,8 @@ static void add_row(const struct hf_analysis *analysis, struct hf_doc *doc, stru
 		    const struct hf_suspect *suspect)
 {
 	uint64_t whole = hf_graph_retained(analysis->graph, hf_graph_root(analysis->graph));
-	uint32_t point = hf_accumulation_point(analysis->graph, suspect->node);
-	bool object = point < hf_graph_objects(analysis->graph);
+	struct pile pile = pile_below(analysis, suspect->node);
+	bool object = pile.node < hf_graph_objects(analysis->graph);
 	const char *name = hf_node_name(analysis, doc, suspect->node);
 
 	if (suspect->count > 1)
@@ -107,15 +142,13 @@ static void add_row(const struct hf_analysis *analysis, struct hf_doc *doc, stru
 	hf_doc_cell(doc, table, hf_bytes(suspect->retained));
 	hf_doc_cell(doc, table, hf_share(suspect->retained, whole));
 	hf_doc_cell(doc, table, hf_count(suspect->count));
+	hf_doc_cell(
+	    doc, table,
+	    hf_text(pile.node == suspect->node ? "itself" : pile_name(analysis, doc, &pile)));
 	hf_doc_cell(doc, table,
-		    point == HF_NO_NODE	     ? hf_text("a chain too deep to tell")
-		    : point == suspect->node ? hf_text("itself")
-					     : hf_text(hf_node_name(analysis, doc, point)));
-	hf_doc_cell(doc, table,
-		    object ? hf_address(hf_extents_address(analysis->extents, point)) : hf_none());
-	hf_doc_cell(doc, table,
-		    point == HF_NO_NODE ? hf_none()
-					: hf_bytes(hf_graph_retained(analysis->graph, point)));
+		    object ? hf_address(hf_extents_address(analysis->extents, pile.node))
+			   : hf_none());
+	hf_doc_cell(doc, table, hf_bytes(hf_graph_retained(analysis->graph, pile.node)));
 }
 
 struct hf_error *hf_section_suspects(struct hf_analysis *analysis, const struct hf_tops *tops,

@@ -16,7 +16,4 @@ HF_VEC(hf_suspects, struct hf_suspect);
 /* Suspects, biggest first. The caller frees ret->data. */
 struct hf_error *hf_suspects_find(struct hf_analysis *analysis, struct hf_suspects *ret);
 
-/* Where below @node the memory piles up; HF_NO_NODE: too deep to tell. Wants an open tree. */
-uint32_t hf_accumulation_point(const struct hf_graph *graph, uint32_t node);
-
 #endif
