@@ -1,11 +1,14 @@
 /*
  * whole_file.c - FILE.part, then FILE (see whole_file.h).
+ *
+ * A signal that ends us (Ctrl-C) takes away what is not whole: the handler knows the names.
  */
 #include "heapwalk/cli/whole_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +16,48 @@
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
+
+/* ---- when we are interrupted ----------------------------------------------------------------- */
+
+enum { UNFINISHED = 8 };
+static const char *volatile unfinished[UNFINISHED]; /* a handler can be told no other way */
+static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+
+static void on_signal(int number)
+{
+	for (int i = 0; i < UNFINISHED; i++) {
+		if (unfinished[i])
+			unlink(unfinished[i]);
+	}
+	signal(number, SIG_DFL);
+	raise(number); /* which waits until we return */
+}
+
+/* From now on @part is removed if a signal ends us; what is ignored stays so. */
+static void remember(const char *part)
+{
+	struct sigaction action = {.sa_handler = on_signal}, before;
+	int free_one = 0;
+
+	while (free_one < UNFINISHED - 1 && unfinished[free_one])
+		free_one++;
+	unfinished[free_one] = part;
+	sigemptyset(&action.sa_mask);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+			sigaction(signals[i], &action, NULL);
+	}
+}
+
+static void forget(const char *part)
+{
+	for (int i = 0; i < UNFINISHED; i++) {
+		if (unfinished[i] == part)
+			unfinished[i] = NULL;
+	}
+}
+
+/* ---- the file -------------------------------------------------------------------------------- */
 
 /* Is something else called that, or can nothing be made beside it? */
 static bool is_direct(const char *name)
@@ -44,11 +89,14 @@ static struct hf_error *name_part(struct hf_whole_file *file)
 	}
 	if (unlink(file->part) && errno != ENOENT)
 		return hf_error_errno(errno, "%s", file->part);
+	remember(file->part);
 	return NULL;
 }
 
 static void release(struct hf_whole_file *file)
 {
+	if (file->part)
+		forget(file->part);
 	free(file->path);
 	free(file->part);
 	file->path = file->part = NULL;

@@ -1,6 +1,6 @@
 /*
  * whole_file.h - a file of the user's (-o FILE) that appears under its name when it is complete,
- * or not at all: a full disk or an error leaves what was there before.
+ * or not at all: a full disk, an error or Ctrl-C leaves what was there before.
  *
  * It is written beside, as FILE.part, and renamed. What is no plain file (a pipe, a device), or
  * stands in a folder that may not be written to, is written as it comes.
