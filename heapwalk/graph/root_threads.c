@@ -19,12 +19,16 @@ static bool claim(struct hf_claims *claims, uint64_t start, uint64_t end, uint32
 	return holder != HF_NO_INDEX && (start >= end || hf_vec_push(claims, range));
 }
 
+/*
+ * A copy of the thread pointer is no pointer into the heap: on some machines (ppc64: 0x7000 bytes)
+ * it points far behind the thread's block, to whatever lies there.
+ */
 static bool add_registers(struct root_builder *builder, uint32_t index,
 			  const struct hf_thread *thread)
 {
 	for (uint32_t i = 0; i < thread->register_count; i++) {
 		uint64_t value = thread->registers[i].value;
-		if (value < builder->heap_low || value >= builder->heap_high)
+		if (value < builder->heap_low || value >= builder->heap_high || value == thread->tp)
 			continue;
 		struct hf_holder holder = {
 		    .kind = HF_HOLDER_REGISTER,
