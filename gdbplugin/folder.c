@@ -1,8 +1,13 @@
 /*
  * folder.c - the private folder of one GDB (see folder.h).
+ *
+ * A folder whose GDB has ended is removed by whoever sees it first, and its number may be taken
+ * anew at any moment. So it is looked at and emptied through one open descriptor, its name goes
+ * only if there is nothing below it, and a folder gets its number when its owner stands in it.
  */
 #include "gdbplugin/folder.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -61,20 +66,27 @@ static void path_of(const struct hf_gdb_folder *folder, const char *name, char r
 	snprintf(ret, 128, "%s/%s", folder->path, name);
 }
 
+/* The text of @name in the open folder @at, or at the path @name if @at is AT_FDCWD. */
+static struct hf_error *read_at(int at, const char *name, char **ret)
+{
+	HF_AUTO(close_fd) int fd = openat(at, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0 && errno == ENOENT) {
+		*ret = NULL;
+		return NULL;
+	}
+	if (fd < 0)
+		return hf_error_errno(errno, "%s", name);
+	return hf_gdb_read_all(fd, ret);
+}
+
 struct hf_error *hf_gdb_folder_read(const struct hf_gdb_folder *folder, const char *name,
 				    char **ret)
 {
 	char path[128];
 
 	path_of(folder, name, path);
-	HF_AUTO(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 && errno == ENOENT) {
-		*ret = NULL;
-		return NULL;
-	}
-	if (fd < 0)
-		return hf_error_errno(errno, "%s", path);
-	return hf_gdb_read_all(fd, ret);
+	return read_at(AT_FDCWD, path, ret);
 }
 
 struct hf_error *hf_gdb_folder_create(const struct hf_gdb_folder *folder, const char *name,
@@ -147,22 +159,45 @@ static void remove_tree(const char *path)
 	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+static bool is_big(const char *path)
+{
+	return path && strstr(path, "/heapforensics-");
+}
+
 void hf_gdb_folder_empty_big(const struct hf_gdb_folder *folder)
 {
 	HF_AUTO(free_ptr) char *big = NULL;
 	struct hf_error *err = hf_gdb_folder_read(folder, BIG_FILE, &big);
 
 	hf_error_destroy(err);
-	if (!big || !strstr(big, "/heapforensics-"))
+	if (!is_big(big))
 		return;
 	remove_tree(big);
 	hf_gdb_folder_remove(folder, BIG_FILE);
 }
 
-static void remove_folder(const struct hf_gdb_folder *folder)
+static int open_folder(const struct hf_gdb_folder *folder)
 {
-	hf_gdb_folder_empty_big(folder);
-	remove_tree(folder->path);
+	return open(folder->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Empty the folder that is open as @fd, which is closed, and take its name if it still has it. */
+static void remove_folder(const struct hf_gdb_folder *folder, int fd)
+{
+	HF_AUTO(free_ptr) char *big = NULL;
+	struct hf_error *err = read_at(fd, BIG_FILE, &big);
+	DIR *list = fdopendir(fd);
+
+	hf_error_destroy(err);
+	if (is_big(big))
+		remove_tree(big);
+	for (struct dirent *entry; list && (entry = readdir(list));)
+		unlinkat(dirfd(list), entry->d_name, 0);
+	if (list)
+		closedir(list);
+	else
+		close(fd);
+	rmdir(folder->path);
 }
 
 /* Wait for GDB's end by its pidfd; where there are none, by asking for it now and then. */
@@ -183,31 +218,29 @@ static void wait_for_end(int pidfd, uint32_t pid)
  */
 static void start_janitor(const struct hf_gdb_folder *folder, uint32_t pid)
 {
-	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), kept = open_folder(folder);
 	pid_t child = fork();
 
 	if (child != 0) {
 		if (pidfd >= 0)
 			close(pidfd);
+		if (kept >= 0)
+			close(kept);
 		while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
 			;
 		return;
 	}
-	if (setsid() < 0 || fork() != 0)
+	if (kept < 0 || setsid() < 0 || fork() != 0)
 		_exit(0);
-	if (pidfd >= 0 && pidfd != 3) {
-		dup2(pidfd, 3);
-		pidfd = 3;
-	}
 	for (int fd = 0; fd < 1024; fd++) {
-		if (fd != pidfd)
+		if (fd != pidfd && fd != kept)
 			close(fd);
 	}
 	if (chdir("/"))
 		_exit(1);
 	signal(SIGHUP, SIG_IGN);
 	wait_for_end(pidfd, pid);
-	remove_folder(folder);
+	remove_folder(folder, kept);
 	_exit(0);
 }
 
@@ -237,13 +270,12 @@ static bool owner_text(uint32_t pid, char ret[OWNER_TEXT])
 
 enum owner { OWNER_US, OWNER_OTHER, OWNER_DEAD };
 
-/* @us is our GDB's owner text. A folder that is just being made has no owner yet. */
-static enum owner owner_of(const struct hf_gdb_folder *folder, const char *us,
-			   const struct stat *st)
+/* Of the folder that is open as @fd. @us is our GDB's owner text. */
+static enum owner owner_of(int fd, const char *us, const struct stat *st)
 {
 	char now[OWNER_TEXT];
 	HF_AUTO(free_ptr) char *text = NULL;
-	struct hf_error *err = hf_gdb_folder_read(folder, "owner", &text);
+	struct hf_error *err = read_at(fd, "owner", &text);
 
 	if (err) {
 		hf_error_destroy(err);
@@ -260,29 +292,73 @@ static enum owner owner_of(const struct hf_gdb_folder *folder, const char *us,
 	return alive ? OWNER_OTHER : OWNER_DEAD;
 }
 
-static struct hf_error *make_folder(struct hf_gdb_folder *folder, const char *us, uint32_t pid)
+/* Could the name that rename(2) refused with @error be had? */
+static bool is_taken(int error)
 {
+	return error == ENOTEMPTY || error == EEXIST || error == ENOTDIR || error == EPERM ||
+	       error == EACCES;
+}
+
+/* Give the folder, which has its owner, the first number that is free. */
+static struct hf_error *number_folder(struct hf_gdb_folder *folder)
+{
+	char fresh[sizeof(folder->path)];
+
+	memcpy(fresh, folder->path, sizeof(fresh));
 	for (unsigned number = HF_GDB_FIRST_FOLDER; number <= HF_GDB_LAST_FOLDER; number++) {
 		folder->number = number;
 		snprintf(folder->path, sizeof(folder->path), "/tmp/heapforensics-%u", number);
-		if (mkdir(folder->path, 0700) == 0) {
-			struct hf_error *err = hf_gdb_folder_write(folder, "owner", us);
-			if (!err)
-				start_janitor(folder, pid);
-			return err;
-		}
-		if (errno != EEXIST)
-			return hf_error_errno(errno, "a private folder for GDB: %s", folder->path);
+		if (rename(fresh, folder->path) == 0)
+			return NULL;
+		if (!is_taken(errno))
+			break;
 	}
-	return hf_error_create(HF_ERR_LIMIT, "/tmp/heapforensics-%d to -%d are all in use",
-			       HF_GDB_FIRST_FOLDER, HF_GDB_LAST_FOLDER);
+	struct hf_error *err =
+	    is_taken(errno)
+		? hf_error_create(HF_ERR_LIMIT, "/tmp/heapforensics-%d to -%d are all in use",
+				  HF_GDB_FIRST_FOLDER, HF_GDB_LAST_FOLDER)
+		: hf_error_errno(errno, "a private folder for GDB: %s", folder->path);
+	memcpy(folder->path, fresh, sizeof(fresh));
+	return err;
+}
+
+static struct hf_error *make_folder(struct hf_gdb_folder *folder, const char *us, uint32_t pid)
+{
+	snprintf(folder->path, sizeof(folder->path), "/tmp/heapforensics-XXXXXX");
+	if (!mkdtemp(folder->path))
+		return hf_error_errno(errno, "a private folder for GDB: %s", folder->path);
+	struct hf_error *err = hf_gdb_folder_write(folder, "owner", us);
+	if (!err)
+		err = number_folder(folder);
+	if (err)
+		remove_folder(folder, open_folder(folder));
+	else
+		start_janitor(folder, pid);
+	return err;
+}
+
+/* Is the folder ours? One that is an ended GDB's is removed. */
+static bool is_ours(const struct hf_gdb_folder *folder, const char *us)
+{
+	int fd = open_folder(folder);
+	struct stat st;
+
+	if (fd < 0)
+		return false;
+	enum owner owner = fstat(fd, &st) || st.st_uid != geteuid() || (st.st_mode & 077)
+			       ? OWNER_OTHER
+			       : owner_of(fd, us, &st);
+	if (owner == OWNER_DEAD)
+		remove_folder(folder, fd);
+	else
+		close(fd);
+	return owner == OWNER_US;
 }
 
 struct hf_error *hf_gdb_folder_open(uint32_t pid, struct hf_gdb_folder *ret)
 {
 	struct hf_gdb_folder folder;
 	char us[OWNER_TEXT];
-	struct stat st;
 
 	if (!owner_text(pid, us))
 		return hf_error_create(HF_ERR_NOT_FOUND, "no process %u: only GDB starts this",
@@ -290,18 +366,9 @@ struct hf_error *hf_gdb_folder_open(uint32_t pid, struct hf_gdb_folder *ret)
 	for (unsigned number = HF_GDB_FIRST_FOLDER; number <= HF_GDB_LAST_FOLDER; number++) {
 		folder.number = number;
 		snprintf(folder.path, sizeof(folder.path), "/tmp/heapforensics-%u", number);
-		if (lstat(folder.path, &st) || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
-		    (st.st_mode & 077))
-			continue;
-		switch (owner_of(&folder, us, &st)) {
-		case OWNER_US:
+		if (is_ours(&folder, us)) {
 			*ret = folder;
 			return NULL;
-		case OWNER_DEAD:
-			remove_folder(&folder);
-			break;
-		default:
-			break;
 		}
 	}
 	struct hf_error *err = make_folder(&folder, us, pid);
