@@ -243,9 +243,21 @@ static const char *behind_word(const char *at, const char *end)
 	return at;
 }
 
+/* "query CORE" with the words behind it, @rest, as GDB has it: the SQL is all that follows. */
+static void localize_query(FILE *to, const char *rest, const char *end)
+{
+	if (rest == end)
+		fputs("  help heap-query", to);
+	else if (rest[1] == '\'' && end[-1] == '\'')
+		fprintf(to, "  heap-query \"%.*s\"", (int)(end - rest - 3), rest + 2);
+	else
+		fprintf(to, "  heap-query%.*s", (int)(end - rest), rest);
+}
+
 /*
  * The hints of a snapshot name a file that goes with GDB, and what one has here are GDB's own
- * commands: "heapforensics path SNAPSHOT PROGRAM 0x1234" becomes "heap-path 0x1234".
+ * commands: "heapforensics path SNAPSHOT PROGRAM 0x1234" becomes "heap-path 0x1234". (On a core the
+ * answers are the command line's, byte for byte.)
  */
 static char *localize_hints(const char *text, const struct hf_gdb_request *request)
 {
@@ -262,10 +274,15 @@ static char *localize_hints(const char *text, const struct hf_gdb_request *reque
 			: memmem(line, (size_t)(end - line), request->core, strlen(request->core));
 		if (core && core[-1] == ' ') {
 			const char *command = line + sizeof(program) - 1;
-			fprintf(to, "  heap-%.*s", (int)(core - 1 - command), command);
+			bool query = !strncmp(command, "query ", 6);
 			line = behind_word(core, end);
 			if (request->context->binary && *line == ' ')
 				line = behind_word(line + 1, end);
+			if (query)
+				localize_query(to, line, end);
+			else
+				fprintf(to, "  heap-%.*s", (int)(core - 1 - command), command);
+			line = query ? end : line;
 		}
 		fwrite(line, 1, (size_t)(end - line) + (*end == '\n'), to);
 	}

@@ -230,8 +230,9 @@ define heap path
 end
 document heap path
 The shortest chain of pointers from a root.
-Usage: heap-path [--all] EXPR
-EXPR is as for heap-object. --all gives a chain through each object that points at it.
+Usage: heap-path [--all] EXPR, or heap-path [--all] --type "TYPE"
+EXPR is as for heap-object. --all gives a chain through each object that points at it. --type
+gives the chains to all objects of a type.
 end
 
 define heap refs

@@ -102,6 +102,16 @@ static struct hf_error *take_export(struct hf_gdb_words *words, struct hf_gdb_re
 	return NULL;
 }
 
+/* heap-path --type=TYPE: of all objects of a type. */
+static bool is_of_a_type(const struct hf_gdb_request *request)
+{
+	for (unsigned i = 0; i < request->option_count; i++) {
+		if (!strncmp(request->options[i], "--type", 6))
+			return !strcmp(request->command, "path");
+	}
+	return false;
+}
+
 static struct hf_error *take_words(struct hf_gdb_words *words, const char *address,
 				   struct hf_gdb_request *request)
 {
@@ -126,7 +136,7 @@ static struct hf_error *take_words(struct hf_gdb_words *words, const char *addre
 		request->words[request->word_count++] = address;
 		return NULL;
 	}
-	if (takes_expression(command) && strcmp(command, "dominators"))
+	if (takes_expression(command) && strcmp(command, "dominators") && !is_of_a_type(request))
 		return hf_error_create(HF_ERR_USAGE, "heap-%s EXPR (see help heap-%s)", command,
 				       command);
 	if (!strcmp(command, "diff") && words->count != 1)

@@ -17,9 +17,10 @@ static const char *skip_blanks(const char *at)
 	return at;
 }
 
-/* "--top=5": the table's row; NULL if it is none, so that --x may be an expression. */
+/* "--top=5", "'--type=struct x'": the table's row; NULL if none, for --x may be an expression. */
 static const struct hf_option *option_at(const char *word)
 {
+	word += *word == '\'' || *word == '"';
 	size_t length = strcspn(word, "= \t\n");
 
 	if (strncmp(word, "--", 2) || length < 3)
