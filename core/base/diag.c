@@ -109,10 +109,16 @@ const struct hf_diag *hf_diags_get(const struct hf_diags *diags, size_t index)
 	return index < diags->kept.count ? &diags->kept.data[index] : NULL;
 }
 
+/* Others may add some at that time: a lock is no part of what is const here. */
 uint64_t hf_diags_code_count(const struct hf_diags *diags, const char *code)
 {
+	pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&diags->lock;
+
+	pthread_mutex_lock(lock);
 	const struct code_count *entry = find_code(diags, code);
-	return entry ? entry->count : 0;
+	uint64_t count = entry ? entry->count : 0;
+	pthread_mutex_unlock(lock);
+	return count;
 }
 
 size_t hf_diags_codes(const struct hf_diags *diags)

@@ -12,6 +12,7 @@ void glibc_finish(struct hf_allocator *allocator)
 {
 	struct glibc *glibc = (struct glibc *)allocator; /* base is its first member */
 
+	glibc_tell_walks(glibc);
 	for (size_t i = 0; i < glibc->walks.count; i++) {
 		const struct glibc_region *walk = &glibc->walks.data[i];
 		uint32_t index = allocator->regions.data[i].arena;

@@ -18,6 +18,7 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "heapwalk/glibc/glibc.h"
@@ -97,16 +98,87 @@ void glibc_found(const struct glibc *glibc, uint32_t arena, struct hf_finding fi
 			    finding.address, "%s", message);
 }
 
-void glibc_doubtful(const struct glibc *glibc, uint64_t start, uint64_t end)
+/* ---- what walks find ------------------------------------------------------------------------- */
+
+static struct glibc_told *last_told(struct glibc_region *walk, const char *code)
 {
-	struct glibc *writable = (struct glibc *)(uintptr_t)glibc;
+	for (size_t i = walk->told.count; i-- > 0;) {
+		if (!strcmp(walk->told.data[i].finding.code, code))
+			return &walk->told.data[i];
+	}
+	return NULL;
+}
+
+static void keep_told(struct glibc_region *walk, struct glibc_told told, const char *message)
+{
+	struct glibc_told *last = last_told(walk, told.finding.code);
+
+	told.nth = last ? last->nth + 1 : 1;
+	if (told.nth > HF_DIAG_KEEP) {
+		last->more++;
+		return;
+	}
+	told.message = message ? strdup(message) : NULL;
+	if ((message && !told.message) || !hf_vec_push(&walk->told, told))
+		free(told.message);
+}
+
+void glibc_tell_later(struct glibc_region *walk, struct hf_finding finding, const char *message)
+{
+	keep_told(walk, (struct glibc_told){.finding = finding}, message);
+}
+
+void glibc_missing(struct glibc_region *walk, uint64_t start, uint64_t end)
+{
+	struct hf_finding finding = {.code = "heap-missing", .address = start};
+
+	walk->missing_bytes += end - start;
+	keep_told(walk, (struct glibc_told){.finding = finding, .missing = end - start}, NULL);
+}
+
+void glibc_doubtful(struct glibc_region *walk, uint64_t start, uint64_t end)
+{
 	struct hf_range range = {start, end};
 
-	pthread_mutex_lock(&writable->findings_lock);
-	if (writable->base.doubtful.count < MAX_DOUBTFUL)
-		(void)hf_vec_push(&writable->base.doubtful, range);
-	pthread_mutex_unlock(&writable->findings_lock);
+	if (walk->doubtful.count < MAX_DOUBTFUL)
+		(void)hf_vec_push(&walk->doubtful, range);
 }
+
+static void tell(struct glibc *glibc, uint32_t arena, const struct glibc_told *told)
+{
+	if (!told->message)
+		hf_diag_add(glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, told->finding.code,
+			    told->finding.address, "%lu bytes of the heap are not in the core",
+			    (unsigned long)told->missing);
+	else
+		glibc_found(glibc, arena, told->finding, "%s", told->message);
+}
+
+void glibc_tell_walks(struct glibc *glibc)
+{
+	for (size_t i = 0; i < glibc->walks.count; i++) {
+		struct glibc_region *walk = &glibc->walks.data[i];
+		hf_vec_foreach (told, &walk->told) {
+			for (uint64_t times = 0; times <= told->more; times++)
+				tell(glibc, glibc->base.regions.data[i].arena, told);
+		}
+		hf_vec_foreach (range, &walk->doubtful) {
+			if (glibc->base.doubtful.count < MAX_DOUBTFUL)
+				(void)hf_vec_push(&glibc->base.doubtful, *range);
+		}
+		glibc_forget_told(walk);
+	}
+}
+
+void glibc_forget_told(struct glibc_region *walk)
+{
+	hf_vec_foreach (told, &walk->told)
+		free(told->message);
+	hf_vec_free(&walk->told);
+	hf_vec_free(&walk->doubtful);
+}
+
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 bool glibc_list_cut(const struct glibc *glibc, uint64_t address)
 {

@@ -13,6 +13,7 @@ static void glibc_destroy(struct hf_allocator *allocator)
 	hf_vec_foreach (walk, &glibc->walks) {
 		free(walk->checkpoints.data);
 		free(walk->gaps.data);
+		glibc_forget_told(walk);
 	}
 	free(glibc->walks.data);
 	free(glibc->tcaches.data);

@@ -37,14 +37,24 @@ struct glibc_free { /* a chunk on a free list */
 
 HF_VEC(glibc_free_list, struct glibc_free);
 
+struct glibc_told {
+	struct hf_finding finding;
+	char *message;	  /* NULL: memory is missing, which is evidence and no finding */
+	uint64_t missing; /* bytes */
+	uint64_t nth;	  /* of its code in this region */
+	uint64_t more;	  /* so many of its code came after it and were not kept */
+};
+
 struct glibc_region { /* beside allocator.regions: what only the walk needs */
 	uint64_t top; /* chunk address of the top in this region, 0 if it has none */
 	bool walked;
 	uint64_t state_count[HF_CHUNK_STATES], state_bytes[HF_CHUNK_STATES];
 	uint64_t allocator_count, allocator_bytes;
 	uint64_t missing_bytes;
-	HF_VEC(, uint64_t) checkpoints; /* a chunk's address every so often */
-	HF_VEC(, struct hf_range) gaps; /* foreign memory inside */
+	HF_VEC(, uint64_t) checkpoints;	  /* a chunk's address every so often */
+	HF_VEC(, struct hf_range) gaps;	  /* foreign memory inside */
+	HF_VEC(, struct glibc_told) told; /* until all regions have been walked */
+	HF_VEC(, struct hf_range) doubtful;
 };
 
 struct glibc {
@@ -187,8 +197,16 @@ bool glibc_chunk_at(const struct hf_allocator *allocator, uint64_t address, stru
  */
 void glibc_found(const struct glibc *glibc, uint32_t arena, struct hf_finding finding,
 		 const char *fmt, ...) HF_PRINTF(4, 5);
-/* The chain of chunks is lost in [start, end), which counts as one block in use. Thread-safe. */
-void glibc_doubtful(const struct glibc *glibc, uint64_t start, uint64_t end);
+/*
+ * Regions are walked by several threads: what a walk finds is kept with its region, and told region
+ * by region in the end, so that it does not matter who came first. glibc_missing(): memory that is
+ * not there. glibc_doubtful(): the chain of chunks is lost there, which counts as one block in use.
+ */
+void glibc_tell_later(struct glibc_region *walk, struct hf_finding finding, const char *message);
+void glibc_missing(struct glibc_region *walk, uint64_t start, uint64_t end);
+void glibc_doubtful(struct glibc_region *walk, uint64_t start, uint64_t end);
+void glibc_tell_walks(struct glibc *glibc);
+void glibc_forget_told(struct glibc_region *walk);
 /* True, and told, if a list leads to @address only because that memory is not in the core. */
 bool glibc_list_cut(const struct glibc *glibc, uint64_t address);
 /* says.c: what this glibc says where the newest one says @text; NULL: nothing. */

@@ -42,20 +42,20 @@ static void header_found(struct glibc_walker *walker, const struct hf_chunk *chu
 
 	if (!glibc_walker_tells(walker))
 		return;
-	glibc_found(walker->glibc, walker->region->arena,
-		    (struct hf_finding){.code = code,
-					.severity = HF_SEV_ERROR,
-					.blame = !known ? HF_BLAME_UNKNOWN
-						 : hf_chunk_in_use(before)
-						     ? HF_BLAME_OVERFLOW
-						     : HF_BLAME_USE_AFTER_FREE,
-					.address = chunk->object,
-					.word = chunk->address + walker->glibc->layout.word,
-					.has_expected = expected != 0,
-					.expected = expected,
-					.culprit = known ? before->object : 0,
-					.abort_text = abort_text},
-		    "%s", what);
+	glibc_tell_later(walker->walk,
+			 (struct hf_finding){.code = code,
+					     .severity = HF_SEV_ERROR,
+					     .blame = !known ? HF_BLAME_UNKNOWN
+						      : hf_chunk_in_use(before)
+							  ? HF_BLAME_OVERFLOW
+							  : HF_BLAME_USE_AFTER_FREE,
+					     .address = chunk->object,
+					     .word = chunk->address + walker->glibc->layout.word,
+					     .has_expected = expected != 0,
+					     .expected = expected,
+					     .culprit = known ? before->object : 0,
+					     .abort_text = abort_text},
+			 what);
 }
 
 static void check_flags(struct glibc_walker *walker, const struct hf_chunk *chunk, uint64_t word)
@@ -103,17 +103,17 @@ static void check_previous(struct glibc_walker *walker, const struct hf_chunk *c
 		snprintf(what, sizeof(what),
 			 "the free block before is 0x%lx bytes, but its footer says 0x%lx",
 			 (unsigned long)before->size, (unsigned long)footer);
-		glibc_found(walker->glibc, walker->region->arena,
-			    (struct hf_finding){.code = "prev-size-broken",
-						.severity = HF_SEV_ERROR,
-						.blame = HF_BLAME_USE_AFTER_FREE,
-						.address = before->object,
-						.word = chunk->address,
-						.has_expected = true,
-						.expected = before->size,
-						.culprit = before->object,
-						.abort_text = "corrupted size vs. prev_size"},
-			    "%s", what);
+		glibc_tell_later(walker->walk,
+				 (struct hf_finding){.code = "prev-size-broken",
+						     .severity = HF_SEV_ERROR,
+						     .blame = HF_BLAME_USE_AFTER_FREE,
+						     .address = before->object,
+						     .word = chunk->address,
+						     .has_expected = true,
+						     .expected = before->size,
+						     .culprit = before->object,
+						     .abort_text = "corrupted size vs. prev_size"},
+				 what);
 	}
 	if (glibc_is_binned(chunk->state) || chunk->state == HF_CHUNK_TOP)
 		header_found(walker, chunk, "free-neighbours", 0, NULL,

@@ -182,7 +182,7 @@ static void complain(struct glibc_walker *walker, struct hf_finding finding, con
 	if (!glibc_walker_tells(walker))
 		return;
 	finding.severity = HF_SEV_ERROR;
-	glibc_found(walker->glibc, walker->region->arena, finding, "%s", what);
+	glibc_tell_later(walker->walk, finding, what);
 }
 
 static bool give(struct glibc_walker *walker, struct hf_chunk *chunk, uint64_t size,
@@ -273,7 +273,7 @@ static bool give_broken(struct glibc_walker *walker, struct hf_chunk *chunk, uin
 		tell_size_broken(walker, word, next - start);
 		/* Less than two of the smallest is one block for sure. */
 		if (next - start >= 2ull * walker->glibc->layout.min_size)
-			glibc_doubtful(walker->glibc, start, next);
+			glibc_doubtful(walker->walk, start, next);
 	}
 	/* It may be in use: what it points at must not be called lost. */
 	give(walker, chunk, next - start, HF_CHUNK_INUSE);
@@ -292,12 +292,8 @@ static bool skip_missing(struct glibc_walker *walker)
 	} else {
 		walker->at = walker->region->end;
 	}
-	if (glibc_walker_tells(walker)) {
-		walker->walk->missing_bytes += walker->at - start;
-		hf_diag_add(walker->glibc->diags, HF_DIAG_EVIDENCE, HF_SEV_WARNING, "heap-missing",
-			    start, "%lu bytes of the heap are not in the core",
-			    (unsigned long)(walker->at - start));
-	}
+	if (glibc_walker_tells(walker))
+		glibc_missing(walker->walk, start, walker->at);
 	walker->free_at = glibc_free_from(walker->glibc, walker->at);
 	return walker->at < walker->region->end;
 }

@@ -5,6 +5,7 @@
  * misses the cache. So words that may point are collected, a batch at a time, of as many nodes as
  * are asked for; where the last of them is found, the bitmap's lines of the first have come.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "heapwalk/graph/graph_private.h"
@@ -132,19 +133,46 @@ static void walk_holder(struct walk *walk, struct hf_edge_place place)
 	const struct hf_graph *graph = walk->graph;
 	const struct hf_roots *roots = graph->roots;
 	uint32_t holder = graph->holder_index[place.node - graph->objects];
+	struct hf_holder_items items = graph->holder_items[holder];
 	uint64_t ranges = roots->ranges.count, next = place.next;
 
-	for (; place.item < ranges && !walk->stopped; place.item++, next = 0) {
+	place.item = place.item > items.first ? place.item : items.first;
+	for (; place.item < ranges && place.item < items.end && !walk->stopped;
+	     place.item++, next = 0) {
 		const struct hf_root_range *range = &roots->ranges.data[place.item];
 		if (range->holder == holder)
 			walk_range(walk, &place, next > range->start ? next : range->start,
 				   range->end);
 	}
-	for (; place.item - ranges < roots->values.count && !walk->stopped; place.item++) {
+	for (; place.item < items.end && !walk->stopped; place.item++) {
 		const struct hf_root_value *value = &roots->values.data[place.item - ranges];
 		if (value->holder == holder)
 			consider(walk, &place, 0, value->value);
 	}
+}
+
+static void note_item(struct hf_graph *graph, uint32_t holder, uint32_t item)
+{
+	struct hf_holder_items *items = &graph->holder_items[holder];
+
+	if (!items->end)
+		items->first = item;
+	items->end = item + 1;
+}
+
+bool hf_graph_find_items(struct hf_graph *graph)
+{
+	const struct hf_roots *roots = graph->roots;
+	uint32_t item = 0;
+
+	graph->holder_items = calloc(roots->holders.count + 1, sizeof(*graph->holder_items));
+	if (!graph->holder_items)
+		return false;
+	hf_vec_foreach (range, &roots->ranges)
+		note_item(graph, range->holder, item++);
+	hf_vec_foreach (value, &roots->values)
+		note_item(graph, value->holder, item++);
+	return true;
 }
 
 void hf_graph_each_edge_from(const struct hf_graph *graph, struct hf_edge_place *place,

@@ -78,6 +78,7 @@ void hf_graph_destroy(struct hf_graph *graph)
 		hf_bigmem_free(NULL, block->rows, block->rows_capacity * sizeof(uint32_t));
 	}
 	free(graph->blocks);
+	free(graph->holder_items);
 	if (graph->mapped) {
 		free(graph);
 		return;

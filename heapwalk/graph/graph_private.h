@@ -44,6 +44,10 @@ struct hf_row_block {
 	uint32_t singles; /* edges that stand in links */
 };
 
+struct hf_holder_items { /* of the roots' items (ranges, then values): none is elsewhere */
+	uint32_t first, end;
+};
+
 HF_VEC(hf_node_list, uint32_t);
 
 struct hf_graph {
@@ -62,6 +66,7 @@ struct hf_graph {
 	uint32_t *holder_index; /* holders: index in roots->holders */
 	uint64_t *holder_row;	/* holders + 1: into holder_targets */
 	uint32_t *holder_targets;
+	struct hf_holder_items *holder_items; /* by index in roots->holders */
 	struct hf_node_list tops; /* what hangs on the super root: holders, then leaders */
 
 	uint8_t *kind;				    /* objects: enum hf_leak_kind */
@@ -137,6 +142,9 @@ struct hf_graph *hf_graph_new(const struct hf_image *image, const struct hf_exte
 
 /* scan.c: blocks, holders with their rows, the number of edges. */
 struct hf_error *hf_graph_scan(struct hf_graph *graph);
+
+/* edges.c: holder_items; false: out of memory. */
+bool hf_graph_find_items(struct hf_graph *graph);
 
 /* heuristics.c: does one of memcheck's heuristics take @value (inside @object) for a start? */
 bool hf_graph_heuristic(const struct hf_graph *graph, uint32_t object, uint64_t value);

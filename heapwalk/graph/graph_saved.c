@@ -212,6 +212,10 @@ struct hf_error *hf_graph_load(const struct hf_stash *stash, const struct hf_ima
 	if (!graph)
 		return hf_error_nomem();
 	graph->mapped = true;
+	if (!hf_graph_find_items(graph)) {
+		hf_graph_destroy(graph);
+		return hf_error_nomem();
+	}
 	if (!load(graph, stash)) {
 		hf_graph_destroy(graph);
 		graph = NULL;

@@ -510,6 +510,8 @@ static struct hf_error *scan_roots(struct hf_graph *graph)
 	}
 	if (!err)
 		err = make_holder_rows(graph, &scan);
+	if (!err && !hf_graph_find_items(graph))
+		err = hf_error_nomem();
 	hf_vec_foreach (piece, &scan.pieces)
 		free(piece->edges.data);
 	free(scan.pieces.data);

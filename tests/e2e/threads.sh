@@ -66,5 +66,12 @@ dump "$work/core" "$binary" || exit 1
 for command in report types waste; do
 	same $command --json "$work/core" "$binary"
 done
+# More damage in each of several arenas than is kept: who is first is chance.
+binary=$FIX/smashed
+dump "$work/core" "$binary" 8 20000 40 || exit 1
+for round in 1 2 3 4; do
+	same check --json "$work/core" "$binary"
+	same report --json "$work/core" "$binary"
+done
 [ $asked -gt 20 ] || wrong "only $asked commands"
 exit $status

@@ -210,6 +210,31 @@ static void test_ladder(void **state)
 	}
 }
 
+/*
+ * Two lists whose members share what they hold, deep below the root: each of those is as far from
+ * its dominator as its place in the lists.
+ */
+static void test_twin_lists(void **state)
+{
+	const uint32_t big = count_of(BIG) / 5, deep = 12;
+	uint64_t random = 10;
+	struct shaped_heap shaped;
+	(void)state;
+	shaped_init(&shaped, big, 1, &random);
+	for (uint32_t i = 0; i < deep; i++)
+		point(&shaped, i, 0, i + 1, 0);
+	point(&shaped, deep - 1, 1, deep + 1, 0);
+	for (uint32_t i = deep; i + 2 < big; i += 3) {
+		for (uint32_t list = i; list < i + 2; list++) {
+			point(&shaped, list, 0, i + 2, 0);
+			if (list + 3 < big)
+				point(&shaped, list, 1, list + 3, 0);
+		}
+	}
+	hold(&shaped, 0, 0, 0);
+	check_shape(&shaped);
+}
+
 /* Sparse and dense, in one region and in several, with everything that random ones have. */
 static void test_big_random(void **state)
 {
@@ -249,6 +274,7 @@ int main(void)
 	    cmocka_unit_test(test_many_holders),
 	    cmocka_unit_test(test_interior_chain),
 	    cmocka_unit_test(test_ladder),
+	    cmocka_unit_test(test_twin_lists),
 	    cmocka_unit_test(test_big_random),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

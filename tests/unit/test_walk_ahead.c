@@ -194,6 +194,8 @@ static void walk_both_ways(const uint8_t *bytes, const struct glibc_free_list *l
 	open_heap(&many, bytes, list, top);
 	glibc_walk(&one.glibc.base, 0, collect, &by_one);
 	glibc_walk_big(&many.glibc.base, 0, 3, collect, &by_many);
+	glibc_tell_walks(&one.glibc);
+	glibc_tell_walks(&many.glibc);
 	assert_same_chunks(&by_one, &by_many);
 	assert_same_walk(&one, &many);
 	close_heap(&one);
