@@ -6,6 +6,7 @@
  * Stack pointers must rise from frame to frame (a signal stack may make a jump); a walk
  * that stands still is a loop and ends.
  */
+#include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@ enum { MAX_JUMPS = 4 };
 struct unwinding {
 	struct hf_process *process;
 	struct hf_thread *thread;
+	uint64_t pc, sp; /* where libdwfl begins */
 	uint32_t max_frames, jumps;
 	int sp_register;
 	bool out_of_memory;
@@ -83,14 +85,14 @@ static bool set_registers(Dwfl_Thread *dwfl_thread, void *thread_arg)
 
 	for (uint8_t i = 0; i < machine->register_count; i++) {
 		const struct hf_machine_register *reg = &machine->registers[i];
-		Dwarf_Word value = reg->role & HF_REG_PC   ? thread->pc
-				   : reg->role & HF_REG_SP ? thread->sp
+		Dwarf_Word value = reg->role & HF_REG_PC   ? unwinding->pc
+				   : reg->role & HF_REG_SP ? unwinding->sp
 							   : register_value(thread, reg->name);
 		if (reg->dwarf >= 0 &&
 		    !dwfl_thread_state_registers(dwfl_thread, reg->dwarf, 1, &value))
 			return false;
 	}
-	dwfl_thread_state_register_pc(dwfl_thread, thread->pc);
+	dwfl_thread_state_register_pc(dwfl_thread, unwinding->pc);
 	return true;
 }
 
@@ -182,6 +184,39 @@ static int take_frame(Dwfl_Frame *state, void *arg)
 	return thread->frames.count < unwinding->max_frames ? DWARF_CB_OK : DWARF_CB_ABORT;
 }
 
+/* ---- calls that lead nowhere ------------------------------------------------------------------ */
+
+static bool is_code(const struct hf_process *process, uint64_t pc)
+{
+	const struct hf_mapping *mapping = hf_process_mapping(process, pc);
+	return mapping && mapping->flags & HF_SEGMENT_X;
+}
+
+/*
+ * A pointer to a function that is NULL, or that a freed block held: no function is there to unwind
+ * by, but the call has just put the return address on the stack.
+ *
+ *	pc: no code	sp -> | return address, in the caller |
+ */
+static struct hf_error *step_out_of_no_code(struct unwinding *unwinding)
+{
+	const struct hf_process *process = unwinding->process;
+	struct hf_thread *thread = unwinding->thread;
+	uint16_t machine = process->image.machine;
+	uint64_t caller = 0;
+
+	if ((machine != EM_X86_64 && machine != EM_386) || is_code(process, thread->pc) ||
+	    hf_process_module(process, thread->pc) ||
+	    !hf_image_word(&process->image, thread->sp, &caller) || !is_code(process, caller))
+		return NULL;
+	struct hf_frame frame = {.pc = thread->pc, .sp = thread->sp, .module = HF_NO_INDEX};
+	if (!hf_vec_push(&thread->frames, frame))
+		return hf_error_nomem();
+	unwinding->pc = caller - 1;
+	unwinding->sp = thread->sp + process->image.word_bytes;
+	return NULL;
+}
+
 /* ---- all threads ----------------------------------------------------------------------------- */
 
 static int sp_register(const struct hf_machine *machine)
@@ -200,6 +235,12 @@ static const Dwfl_Thread_Callbacks callbacks = {
     .set_initial_registers = set_registers,
 };
 
+static const char *why_not(void)
+{
+	int code = dwfl_errno();
+	return code ? dwfl_errmsg(code) : "its program counter leads to no code";
+}
+
 static struct hf_error *unwind_threads(struct hf_process *process, struct unwindings *all)
 {
 	Dwfl *dwfl = process->priv->dwfl;
@@ -212,6 +253,9 @@ static struct hf_error *unwind_threads(struct hf_process *process, struct unwind
 	}
 	for (size_t i = 0; i < all->count; i++) {
 		struct unwinding *one = &all->data[i];
+		struct hf_error *err = step_out_of_no_code(one);
+		if (err)
+			return err;
 		dwfl_getthread_frames(dwfl, (pid_t)one->thread->tid, take_frame, one);
 		if (one->out_of_memory)
 			return hf_error_nomem();
@@ -219,7 +263,7 @@ static struct hf_error *unwind_threads(struct hf_process *process, struct unwind
 			hf_diag_add(process->diags, HF_DIAG_EVIDENCE, HF_SEV_NOTE,
 				    "thread-not-unwound", one->thread->sp,
 				    "thread %u could not be unwound: %s", one->thread->number,
-				    dwfl_errmsg(-1) ? dwfl_errmsg(-1) : "no frame");
+				    why_not());
 	}
 	return NULL;
 }
@@ -239,6 +283,8 @@ struct hf_error *hf_process_unwind(struct hf_process *process, uint32_t max_fram
 		all->data[i] = (struct unwinding){
 		    .process = process,
 		    .thread = &process->threads.data[i],
+		    .pc = process->threads.data[i].pc,
+		    .sp = process->threads.data[i].sp,
 		    .max_frames = max_frames,
 		    .sp_register = sp_register(process->priv->machine),
 		};

@@ -118,6 +118,20 @@ static const char *signal_detail(struct hf_doc *doc, const struct hf_process_inf
 	return hf_doc_printf(doc, " at address 0x%lx", (unsigned long)info->fault_address);
 }
 
+/* "a call of 0x0, which is no code, by ": a pointer to a function that leads nowhere; or NULL. */
+static const char *bad_call(const struct hf_analysis *analysis, struct hf_doc *doc,
+			    const struct hf_thread *thread)
+{
+	const struct hf_mapping *at = hf_process_mapping(analysis->process, thread->pc);
+
+	if (!is_fault(&analysis->process->info) || thread->frames.count < 2 ||
+	    thread->frames.data[0].module < analysis->process->modules.count ||
+	    (at && at->flags & HF_SEGMENT_X))
+		return NULL;
+	return hf_doc_printf(doc, "a call of 0x%lx, which is no code, by ",
+			     (unsigned long)thread->pc);
+}
+
 /* Bytes of the stack that @thread has used up; 0 if it did not die of that. */
 static uint64_t overflowed_stack(const struct hf_process *process, const struct hf_thread *thread)
 {
@@ -151,10 +165,13 @@ static const char *place_text(const struct hf_analysis *analysis, struct hf_doc 
 	    is_fault(&analysis->process->info) ? libc_function(analysis, thread, frame) : NULL;
 	uint64_t overflowed = overflowed_stack(analysis->process, thread);
 
+	if (frame && !called)
+		called = bad_call(analysis, doc, thread);
+	else if (called)
+		called = hf_doc_printf(doc, "%s%s called by ", called, hf_call_brackets(called));
 	return hf_doc_printf(
 	    doc, " in %s%s%s%s%s%s", hf_thread_name(analysis, doc, 0), frame ? ", " : "",
-	    called ? hf_doc_printf(doc, "%s%s called by ", called, hf_call_brackets(called)) : "",
-	    frame ? frame_text(doc, frame) : "",
+	    called ? called : "", frame ? frame_text(doc, frame) : "",
 	    overflowed ? ": a stack overflow, all of its " : "",
 	    overflowed ? hf_doc_printf(doc, "%s are used", hf_doc_bytes_text(doc, overflowed))
 		       : "");

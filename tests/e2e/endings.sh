@@ -24,6 +24,8 @@ says overflow '"ending": "ended by SIGSEGV at address .* in thread 1, descend\(\
 says thread-overflow '"ending": "ended by SIGSEGV .*, descend\(\) .*: a stack overflow, all of its .* are used"'
 says null '"ending": "ended by SIGSEGV at address 0x0 in thread 1, .*strlen.*\(\) called by main\(\)'
 if [ "$(uname -m)" = x86_64 ]; then
+	says call '"ending": "ended by SIGSEGV at address 0x0 in thread 1, a call of 0x0, which is no code, by call_hook\(\) \(endings.c:'
+	grep -q 'thread-not-unwound' "$work/json" && { echo "WRONG: call: no frames"; status=1; }
 	says wild '"ending": "ended by SIGSEGV at an address that cannot be \(not canonical\) in thread 1, main\(\)'
 fi
 says deep '"ending": "ended by SIGSEGV at address 0x0 in thread 1, descend\(\)'
