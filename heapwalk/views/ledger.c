@@ -144,8 +144,8 @@ static uint64_t stacks_in_use(const struct hf_process *process)
 	uint64_t bytes = 0;
 
 	hf_vec_foreach (thread, &process->threads) {
-		if (thread->sp >= thread->stack_start && thread->sp < thread->stack_top)
-			bytes += thread->stack_top - thread->sp;
+		uint64_t from = thread->sp > thread->stack_start ? thread->sp : thread->stack_start;
+		bytes += from < thread->stack_top ? thread->stack_top - from : 0;
 	}
 	return bytes;
 }

@@ -21,6 +21,13 @@ says() { # WAY PATTERN
 }
 
 says overflow '"ending": "ended by SIGSEGV at address .* in thread 1, descend\(\) .*: a stack overflow, all of its .* are used"'
+python3 - "$work/json" <<'EOF' || status=1
+import json, sys
+lines = {line["kind"]: line["bytes"] for line in json.load(open(sys.argv[1]))["memory"]["ledger"]}
+if lines.get("stacks", 0) <= lines.get("anonymous", 0):
+    print("WRONG: overflow: the stack is not told as one:", lines)
+    sys.exit(1)
+EOF
 says thread-overflow '"ending": "ended by SIGSEGV .*, descend\(\) .*: a stack overflow, all of its .* are used"'
 says null '"ending": "ended by SIGSEGV at address 0x0 in thread 1, .*strlen.*\(\) called by main\(\)'
 if [ "$(uname -m)" = x86_64 ]; then
