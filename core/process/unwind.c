@@ -6,10 +6,12 @@
  * Stack pointers must rise from frame to frame (a signal stack may make a jump); a walk
  * that stands still is a loop and ends.
  */
+#include <dwarf.h>
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/cleanup.h"
 #include "core/base/demangle.h"
 #include "core/process/private.h"
 #include "core/process/units.h"
@@ -98,15 +100,64 @@ static bool set_registers(Dwfl_Thread *dwfl_thread, void *thread_arg)
 
 /* ---- one frame ------------------------------------------------------------------------------- */
 
+/* Of a function whose rare part the compiler put elsewhere ("main.cold") the function's name. */
 static const char *pooled_name(struct hf_process *process, const char *name)
 {
-	char *plain = hf_demangle(name);
-	const char *kept = hf_strpool_dup(process->priv->strings, plain ? plain : name);
-	free(plain);
-	return kept;
+	const char *cold = strstr(name, ".cold");
+	HF_AUTO(free_ptr)
+	char *whole = cold ? strndup(name, (size_t)(cold - name)) : NULL;
+	const char *linkage = whole ? whole : name;
+	HF_AUTO(free_ptr)
+	char *plain = hf_demangle(linkage);
+	return hf_strpool_dup(process->priv->strings, plain ? plain : linkage);
 }
 
-/* File and line of the code at @pc; NULL: unknown. */
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+/* The outermost function that was inlined at @pc into the one below @scope that has it. */
+static bool outermost_inline(Dwarf_Die *scope, Dwarf_Addr pc, Dwarf_Die *ret)
+{
+	Dwarf_Die child;
+
+	for (int more = dwarf_child(scope, &child); more == 0;
+	     more = dwarf_siblingof(&child, &child)) {
+		int tag = dwarf_tag(&child);
+		if ((tag != DW_TAG_subprogram && tag != DW_TAG_lexical_block &&
+		     tag != DW_TAG_inlined_subroutine) ||
+		    dwarf_haspc(&child, pc) <= 0)
+			continue;
+		*ret = child;
+		return tag == DW_TAG_inlined_subroutine || outermost_inline(&child, pc, ret);
+	}
+	return false;
+}
+
+/* Where the frame's own function calls what was inlined into it at @pc; NULL: unknown. */
+static const char *call_site(struct hf_unit *unit, Dwarf_Addr pc, int *ret_line)
+{
+	Dwarf_Word file = 0, line = 0;
+	Dwarf_Attribute attribute;
+	Dwarf_Files *files;
+	Dwarf_Die inlined;
+	size_t count = 0;
+
+	if (!outermost_inline(&unit->die, pc, &inlined) ||
+	    dwarf_formudata(dwarf_attr(&inlined, DW_AT_call_file, &attribute), &file) != 0 ||
+	    dwarf_formudata(dwarf_attr(&inlined, DW_AT_call_line, &attribute), &line) != 0 ||
+	    dwarf_getsrcfiles(&unit->die, &files, &count) != 0 || file >= count)
+		return NULL;
+	*ret_line = (int)line;
+	return dwarf_filesrc(files, file, NULL, NULL);
+}
+
+/*
+ * File and line of the code at @pc; NULL: unknown. Code of a header that was inlined is told by the
+ * line that calls it: the frame's name is that of the function around it.
+ */
 static const char *source_of(struct hf_module *module, uint64_t pc, int *ret_line)
 {
 	struct hf_unit unit;
@@ -117,7 +168,15 @@ static const char *source_of(struct hf_module *module, uint64_t pc, int *ret_lin
 	    !(line = dwarf_getsrc_die(&unit.skeleton, pc - bias)) ||
 	    dwarf_lineno(line, ret_line) != 0)
 		return NULL;
-	return dwarf_linesrc(line, NULL, NULL);
+	const char *file = dwarf_linesrc(line, NULL, NULL);
+	const char *own = dwarf_diename(&unit.skeleton);
+	if (!file || !own || !strcmp(base_name(file), base_name(own)))
+		return file;
+	int call_line = 0;
+	const char *caller = call_site(&unit, pc - bias, &call_line);
+	if (caller)
+		*ret_line = call_line;
+	return caller ? caller : file;
 }
 
 static void name_frame(struct hf_process *process, struct hf_frame *frame)
@@ -138,8 +197,7 @@ static void name_frame(struct hf_process *process, struct hf_frame *frame)
 		frame->function = pooled_name(process, name);
 	const char *file = source_of(module, frame->pc, &line);
 	if (file && line > 0) {
-		const char *slash = strrchr(file, '/');
-		frame->file = hf_strpool_dup(process->priv->strings, slash ? slash + 1 : file);
+		frame->file = hf_strpool_dup(process->priv->strings, base_name(file));
 		frame->line = (uint32_t)line;
 	}
 }

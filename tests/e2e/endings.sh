@@ -64,6 +64,24 @@ print(json.load(open(sys.argv[1]))["abort"].get("address") or "")' "$work/json")
 	compiled=$((compiled + 1))
 done
 
+# What C++ ends by: its library's frames are not the program's. A line is one of the function's own.
+cxx() { # FLAGS WAY PATTERN
+	# shellcheck disable=SC2086
+	g++ -g -w $1 -o "$work/cxx" fixtures/endings_cxx.cc 2>/dev/null ||
+		{ echo "not compiled: g++ $1"; return; }
+	dump "$work/core" "$work/cxx" "$2" || exit 1
+	"$HF" report --no-index --json -q "$work/core" "$work/cxx" >"$work/json" || exit 1
+	grep -Eq "\"ending\": \"ended by SIGABRT in thread 1, $3" "$work/json" ||
+		{ echo "WRONG: g++ $1, $2:"; grep '"ending"' "$work/json"; status=1; }
+}
+for flags in -O0 -O2 "-O2 -static"; do
+	cxx "$flags" throw 'an uncaught exception, thrown by reject\(int\) \(endings_cxx.cc:'
+	cxx "$flags" length 'an uncaught exception, thrown by grow\(int\) \(endings_cxx.cc:'
+	cxx "$flags" noexcept 'an uncaught exception, thrown by reject\(int\) \(endings_cxx.cc:'
+done
+cxx -O2 pure 'a call of a pure virtual function by (Shape::|main).* \(endings_cxx.cc:'
+cxx "-O2 -s" throw 'an uncaught exception"'
+
 # A static program's own function is told, not libc's; without symbols libc's that it had called.
 ended() { # FLAGS PATTERN
 	# shellcheck disable=SC2086
