@@ -80,6 +80,18 @@ static void tell_no_heap(const struct hf_analysis *analysis, struct hf_doc *doc)
 			 diag ? diag->message : "No heap was found in this core");
 }
 
+/* What malloc met before it did any harm is no damage: it is named for what it is. */
+static const char *broken_text(const struct hf_analysis *analysis, const struct hf_finding *first)
+{
+	bool alone = first->met && hf_findings_count(analysis) == 1;
+
+	if (alone && !strcmp(first->code, "double-free"))
+		return "A double free, which malloc stopped in time";
+	if (alone && !strcmp(first->code, "wrong-free"))
+		return "A wrong free(), which malloc stopped in time";
+	return "The heap is corrupt";
+}
+
 /* The finding that tells most, if it is an error. */
 static void tell_broken(struct hf_analysis *analysis, struct hf_doc *doc)
 {
@@ -91,10 +103,10 @@ static void tell_broken(struct hf_analysis *analysis, struct hf_doc *doc)
 		return;
 	const char *blame = hf_finding_blame(analysis, doc, first);
 	const char *doubt = hf_findings_doubt_text(analysis, doc);
-	hf_doc_paragraph(doc, "sentence", "The heap is corrupt: at 0x%lx %s%s%s.%s%s%s",
-			 (unsigned long)first->address, first->message, blame ? "; " : "",
-			 blame ? blame : "", doubt ? " Doubtful: " : "", doubt ? doubt : "",
-			 doubt ? "." : "");
+	hf_doc_paragraph(doc, "sentence", "%s: at 0x%lx %s%s%s.%s%s%s",
+			 broken_text(analysis, first), (unsigned long)first->address,
+			 first->message, blame ? "; " : "", blame ? blame : "",
+			 doubt ? " Doubtful: " : "", doubt ? doubt : "", doubt ? "." : "");
 	hf_doc_emphasize(doc, HF_BAD);
 }
 
