@@ -60,14 +60,19 @@ static void tell_next(struct hf_analysis *analysis, const struct hf_view_options
 		      const struct hf_tops *tops, struct hf_doc *doc)
 {
 	struct hf_heap_totals totals;
+	struct hf_ledger sum;
 	bool broken = analysis->allocator && hf_findings_count(analysis) > 0;
 
 	hf_heap_totals(analysis, &totals);
 	bool leak =
 	    totals.lost_count && totals.lost_bytes * 100 >= totals.inuse_bytes * HF_LEAK_PERCENT;
+	bool mostly_free = analysis->allocator && hf_mostly_free(&totals);
+	hf_ledger_sum(analysis, &sum);
 	hf_doc_begin(doc, "next", "NEXT");
 	if (broken)
 		hf_view_hint(doc, options, "check", NULL);
+	if (mostly_free)
+		hf_view_hint(doc, options, "arenas", NULL);
 	if (leak)
 		hf_view_hint(doc, options, "leaks", NULL);
 	if (analysis->graph)
@@ -76,12 +81,14 @@ static void tell_next(struct hf_analysis *analysis, const struct hf_view_options
 		hf_view_hint(doc, options, "leaks", NULL);
 	if (analysis->graph)
 		hf_view_hint(doc, options, "types", NULL);
-	if (analysis->allocator)
+	if (analysis->allocator && !mostly_free)
 		hf_view_hint(doc, options, "arenas", NULL);
 	if (analysis->allocator && !broken)
 		hf_view_hint(doc, options, "check", NULL);
 	hf_view_hint(doc, options, "query",
-		     analysis->graph ? NULL : "SELECT * FROM mappings ORDER BY size DESC");
+		     analysis->graph && !hf_mostly_outside(&sum)
+			 ? NULL
+			 : "SELECT * FROM mappings ORDER BY size DESC");
 	hf_doc_end(doc);
 }
 
