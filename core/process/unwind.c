@@ -242,7 +242,7 @@ static int take_frame(Dwfl_Frame *state, void *arg)
 	return thread->frames.count < unwinding->max_frames ? DWARF_CB_OK : DWARF_CB_ABORT;
 }
 
-/* ---- calls that lead nowhere ------------------------------------------------------------------ */
+/* ---- calls that lead nowhere ----------------------------------------------------------------- */
 
 static bool is_code(const struct hf_process *process, uint64_t pc)
 {
