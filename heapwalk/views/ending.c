@@ -109,15 +109,17 @@ const char *hf_thread_place(const struct hf_analysis *analysis, struct hf_doc *d
 	return frame ? frame_text(doc, frame) : NULL;
 }
 
-/* The function of libc that the program had called, where that is where it died; or NULL. */
-static const char *libc_function(const struct hf_analysis *analysis, const struct hf_thread *thread,
-				 const struct hf_frame *own)
+/* The function of a library of the language's that the program had called to die in; or NULL. */
+static const char *library_function(const struct hf_analysis *analysis,
+				    const struct hf_thread *thread, const struct hf_frame *own)
 {
 	const struct hf_frame *inner = thread->frames.data;
 	const struct hf_process *process = analysis->process;
 
-	if (!own || own == inner || own[-1].module >= process->modules.count ||
-	    !process->modules.data[own[-1].module].is_libc || !own[-1].function)
+	if (!own || own == inner || own[-1].module >= process->modules.count || !own[-1].function)
+		return NULL;
+	const struct hf_module *module = &process->modules.data[own[-1].module];
+	if (!module->is_libc && !is_cxx_runtime(module, &own[-1]))
 		return NULL;
 	const char *name = own[-1].function;
 	return !strncmp(name, "__GI_", 5) ? name + 5 : name;
@@ -208,7 +210,7 @@ static const char *deed_text(const struct hf_analysis *analysis, struct hf_doc *
 			     const struct hf_thread *thread, const struct hf_frame *frame)
 {
 	bool fault = is_fault(&analysis->process->info);
-	const char *called = fault ? libc_function(analysis, thread, frame) : NULL;
+	const char *called = fault ? library_function(analysis, thread, frame) : NULL;
 	struct cause cause = {0};
 
 	if (analysis->process->info.signal == SIGABRT)
