@@ -203,29 +203,41 @@ static enum hf_file_match match_file(const struct hf_process *process,
 	return same ? HF_FILE_MATCHES : HF_FILE_DIFFERS;
 }
 
+/* A file that is not what the core was made by. */
+struct difference {
+	const char *path; /* NULL: there is none */
+	char id[2 * sizeof(((struct hf_elf_view *)NULL)->build_id) + 1];
+};
+
 static void tell_difference(struct hf_process *process, const struct hf_module *module,
-			    const char *path, const struct hf_elf_view *view, bool given)
+			    const struct difference *other)
 {
-	char core_id[2 * sizeof(module->build_id) + 1], file_id[2 * sizeof(view->build_id) + 1];
+	char core_id[2 * sizeof(module->build_id) + 1];
+	const char *given = process->priv->executable;
+	bool named = module->is_executable && given && !strcmp(given, other->path);
+
 	hex(module->build_id, module->build_id_bytes, core_id);
-	hex(view->build_id, view->build_id_bytes, file_id);
-	hf_diag_add(process->diags, HF_DIAG_EVIDENCE, given ? HF_SEV_WARNING : HF_SEV_NOTE,
-		    given ? "binary-differs" : "file-differs", module->start,
-		    "%s has build-id %s, but the core was made by build-id %s: it is not used, "
-		    "so names from %s are missing",
-		    path, file_id, core_id, module->name);
+	hf_diag_add(process->diags, HF_DIAG_EVIDENCE, named ? HF_SEV_WARNING : HF_SEV_NOTE,
+		    named ? "binary-differs" : "file-differs", module->start,
+		    "%s has build-id %s, but the core was made by build-id %s: %s %s%s",
+		    other->path, other->id, core_id,
+		    module->file ? "the file used is" : "it is not used, so names from",
+		    module->file ? module->file : module->name, module->file ? "" : " are missing");
 }
 
 /* Use @path for @module if it matches. */
 static bool try_file(struct hf_process *process, struct hf_module *module, const char *path,
-		     bool given)
+		     struct difference *other)
 {
 	struct hf_elf_view view;
 	enum hf_file_match match = match_file(process, module, path, &view);
 
 	if (match == HF_FILE_DIFFERS) {
 		module->match = HF_FILE_DIFFERS;
-		tell_difference(process, module, path, &view, given);
+		if (!other->path) {
+			other->path = hf_strpool_dup(process->priv->strings, path);
+			hex(view.build_id, view.build_id_bytes, other->id);
+		}
 		return false;
 	}
 	if (match == HF_FILE_NONE)
@@ -235,7 +247,8 @@ static bool try_file(struct hf_process *process, struct hf_module *module, const
 	return module->file != NULL;
 }
 
-static bool try_build_id(struct hf_process *process, struct hf_module *module)
+static bool try_build_id(struct hf_process *process, struct hf_module *module,
+			 struct difference *other)
 {
 	static const char *const directories[] = {"/usr/lib/debug/.build-id", "/usr/lib/.build-id"};
 	char id[2 * sizeof(module->build_id) + 1];
@@ -248,28 +261,39 @@ static bool try_build_id(struct hf_process *process, struct hf_module *module)
 		if (asprintf(&path, "%s%s/%.2s/%s", process->priv->sysroot, directories[i], id,
 			     id + 2) < 0)
 			return false;
-		if (access(path, R_OK) == 0 && try_file(process, module, path, false))
+		if (access(path, R_OK) == 0 && try_file(process, module, path, other))
 			return true;
 	}
 	return false;
 }
 
-static void find_file(struct hf_process *process, struct hf_module *module)
+static bool try_places(struct hf_process *process, struct hf_module *module,
+		       struct difference *other)
 {
 	HF_AUTO(free_ptr) char *path = NULL;
 	const char *given = process->priv->executable;
 
-	if (!strcmp(module->path, "[vdso]"))
-		return;
-	if (module->is_executable && given && try_file(process, module, given, true))
-		return;
+	if (module->is_executable && given && try_file(process, module, given, other))
+		return true;
 	if (asprintf(&path, "%s%s", process->priv->sysroot, module->path) < 0)
-		return;
+		return false;
 	bool same = given && !strcmp(path, given);
 	if (module->path[0] == '/' && !(module->is_executable && same) &&
-	    try_file(process, module, path, false))
+	    try_file(process, module, path, other))
+		return true;
+	return try_build_id(process, module, other);
+}
+
+static void find_file(struct hf_process *process, struct hf_module *module)
+{
+	struct difference other = {0};
+
+	if (!strcmp(module->path, "[vdso]"))
 		return;
-	if (try_build_id(process, module) || module->match == HF_FILE_DIFFERS)
+	bool found = try_places(process, module, &other);
+	if (other.path)
+		tell_difference(process, module, &other);
+	if (found || other.path)
 		return;
 	hf_diag_add(process->diags, HF_DIAG_EVIDENCE,
 		    module->is_executable ? HF_SEV_WARNING : HF_SEV_NOTE,

@@ -65,7 +65,7 @@ struct hf_thread {
 	uint32_t register_count;
 	uint32_t number;		 /* 1-based, in gdb's order (1 is the first in the core) */
 	char name[17];			 /* comm if a sidecar or our snapshot told it, else "" */
-	uint64_t stack_start, stack_end; /* the mapping around sp; equal if none */
+	uint64_t stack_start, stack_end; /* the mapping around sp, or that it overflowed */
 	uint64_t stack_top; /* where this thread's stack ends within it (TLS block, next stack) */
 	HF_VEC(, struct hf_frame) frames; /* innermost first; empty: could not unwind */
 };

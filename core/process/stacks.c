@@ -25,6 +25,7 @@ enum {
 	DESCRIPTOR_BYTES = 4096, /* an upper bound of sizeof(struct pthread) */
 	DESCRIPTOR_ALIGN = 64,	 /* TCB_ALIGNMENT */
 	MAX_SCAN = 64 << 20,	 /* of one mapping, from its start */
+	OVERFLOW_BYTES = 64 << 10,
 };
 
 struct stack_block {
@@ -299,11 +300,32 @@ static void bound_by_block(const struct hf_process *process, struct hf_thread *t
 	}
 }
 
+/*
+ * The mapping that @sp is in; or the one it has just left, downward: a stack that overflowed.
+ *
+ *	|- nothing, or a guard page -|-- the stack --|
+ *	                      ^ sp, within OVERFLOW_BYTES
+ */
+static struct hf_mapping *stack_mapping(struct hf_process *process, uint64_t sp)
+{
+	const struct hf_mapping *mapping = hf_process_mapping(process, sp);
+
+	if (!sp || (mapping && mapping->flags))
+		return (struct hf_mapping *)mapping;
+	hf_vec_foreach (above, &process->mappings) {
+		if (above->start <= sp || !above->flags)
+			continue;
+		bool fits = above->start - sp <= OVERFLOW_BYTES && !above->path &&
+			    above->kind == HF_MAPPING_ANONYMOUS;
+		return fits ? above : NULL;
+	}
+	return NULL;
+}
+
 void process_bound_stacks(struct hf_process *process)
 {
 	hf_vec_foreach (thread, &process->threads) {
-		struct hf_mapping *mapping =
-		    (struct hf_mapping *)hf_process_mapping(process, thread->sp);
+		struct hf_mapping *mapping = stack_mapping(process, thread->sp);
 		if (!mapping || mapping->module != HF_NO_INDEX || !(mapping->flags & HF_SEGMENT_W))
 			continue;
 		if (mapping->kind == HF_MAPPING_ANONYMOUS)

@@ -6,9 +6,12 @@
  * Stack pointers must rise from frame to frame (a signal stack may make a jump); a walk
  * that stands still is a loop and ends.
  */
+#include <dwarf.h>
+#include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/cleanup.h"
 #include "core/base/demangle.h"
 #include "core/process/private.h"
 #include "core/process/units.h"
@@ -19,6 +22,7 @@ enum { MAX_JUMPS = 4 };
 struct unwinding {
 	struct hf_process *process;
 	struct hf_thread *thread;
+	uint64_t pc, sp; /* where libdwfl begins */
 	uint32_t max_frames, jumps;
 	int sp_register;
 	bool out_of_memory;
@@ -83,28 +87,77 @@ static bool set_registers(Dwfl_Thread *dwfl_thread, void *thread_arg)
 
 	for (uint8_t i = 0; i < machine->register_count; i++) {
 		const struct hf_machine_register *reg = &machine->registers[i];
-		Dwarf_Word value = reg->role & HF_REG_PC   ? thread->pc
-				   : reg->role & HF_REG_SP ? thread->sp
+		Dwarf_Word value = reg->role & HF_REG_PC   ? unwinding->pc
+				   : reg->role & HF_REG_SP ? unwinding->sp
 							   : register_value(thread, reg->name);
 		if (reg->dwarf >= 0 &&
 		    !dwfl_thread_state_registers(dwfl_thread, reg->dwarf, 1, &value))
 			return false;
 	}
-	dwfl_thread_state_register_pc(dwfl_thread, thread->pc);
+	dwfl_thread_state_register_pc(dwfl_thread, unwinding->pc);
 	return true;
 }
 
 /* ---- one frame ------------------------------------------------------------------------------- */
 
+/* Of a function whose rare part the compiler put elsewhere ("main.cold") the function's name. */
 static const char *pooled_name(struct hf_process *process, const char *name)
 {
-	char *plain = hf_demangle(name);
-	const char *kept = hf_strpool_dup(process->priv->strings, plain ? plain : name);
-	free(plain);
-	return kept;
+	const char *cold = strstr(name, ".cold");
+	HF_AUTO(free_ptr)
+	char *whole = cold ? strndup(name, (size_t)(cold - name)) : NULL;
+	const char *linkage = whole ? whole : name;
+	HF_AUTO(free_ptr)
+	char *plain = hf_demangle(linkage);
+	return hf_strpool_dup(process->priv->strings, plain ? plain : linkage);
 }
 
-/* File and line of the code at @pc; NULL: unknown. */
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+/* The outermost function that was inlined at @pc into the one below @scope that has it. */
+static bool outermost_inline(Dwarf_Die *scope, Dwarf_Addr pc, Dwarf_Die *ret)
+{
+	Dwarf_Die child;
+
+	for (int more = dwarf_child(scope, &child); more == 0;
+	     more = dwarf_siblingof(&child, &child)) {
+		int tag = dwarf_tag(&child);
+		if ((tag != DW_TAG_subprogram && tag != DW_TAG_lexical_block &&
+		     tag != DW_TAG_inlined_subroutine) ||
+		    dwarf_haspc(&child, pc) <= 0)
+			continue;
+		*ret = child;
+		return tag == DW_TAG_inlined_subroutine || outermost_inline(&child, pc, ret);
+	}
+	return false;
+}
+
+/* Where the frame's own function calls what was inlined into it at @pc; NULL: unknown. */
+static const char *call_site(struct hf_unit *unit, Dwarf_Addr pc, int *ret_line)
+{
+	Dwarf_Word file = 0, line = 0;
+	Dwarf_Attribute attribute;
+	Dwarf_Files *files;
+	Dwarf_Die inlined;
+	size_t count = 0;
+
+	if (!outermost_inline(&unit->die, pc, &inlined) ||
+	    dwarf_formudata(dwarf_attr(&inlined, DW_AT_call_file, &attribute), &file) != 0 ||
+	    dwarf_formudata(dwarf_attr(&inlined, DW_AT_call_line, &attribute), &line) != 0 ||
+	    dwarf_getsrcfiles(&unit->die, &files, &count) != 0 || file >= count)
+		return NULL;
+	*ret_line = (int)line;
+	return dwarf_filesrc(files, file, NULL, NULL);
+}
+
+/*
+ * File and line of the code at @pc; NULL: unknown. Code of a header that was inlined is told by the
+ * line that calls it: the frame's name is that of the function around it.
+ */
 static const char *source_of(struct hf_module *module, uint64_t pc, int *ret_line)
 {
 	struct hf_unit unit;
@@ -115,7 +168,15 @@ static const char *source_of(struct hf_module *module, uint64_t pc, int *ret_lin
 	    !(line = dwarf_getsrc_die(&unit.skeleton, pc - bias)) ||
 	    dwarf_lineno(line, ret_line) != 0)
 		return NULL;
-	return dwarf_linesrc(line, NULL, NULL);
+	const char *file = dwarf_linesrc(line, NULL, NULL);
+	const char *own = dwarf_diename(&unit.skeleton);
+	if (!file || !own || !strcmp(base_name(file), base_name(own)))
+		return file;
+	int call_line = 0;
+	const char *caller = call_site(&unit, pc - bias, &call_line);
+	if (caller)
+		*ret_line = call_line;
+	return caller ? caller : file;
 }
 
 static void name_frame(struct hf_process *process, struct hf_frame *frame)
@@ -136,8 +197,7 @@ static void name_frame(struct hf_process *process, struct hf_frame *frame)
 		frame->function = pooled_name(process, name);
 	const char *file = source_of(module, frame->pc, &line);
 	if (file && line > 0) {
-		const char *slash = strrchr(file, '/');
-		frame->file = hf_strpool_dup(process->priv->strings, slash ? slash + 1 : file);
+		frame->file = hf_strpool_dup(process->priv->strings, base_name(file));
 		frame->line = (uint32_t)line;
 	}
 }
@@ -182,6 +242,39 @@ static int take_frame(Dwfl_Frame *state, void *arg)
 	return thread->frames.count < unwinding->max_frames ? DWARF_CB_OK : DWARF_CB_ABORT;
 }
 
+/* ---- calls that lead nowhere ----------------------------------------------------------------- */
+
+static bool is_code(const struct hf_process *process, uint64_t pc)
+{
+	const struct hf_mapping *mapping = hf_process_mapping(process, pc);
+	return mapping && mapping->flags & HF_SEGMENT_X;
+}
+
+/*
+ * A pointer to a function that is NULL, or that a freed block held: no function is there to unwind
+ * by, but the call has just put the return address on the stack.
+ *
+ *	pc: no code	sp -> | return address, in the caller |
+ */
+static struct hf_error *step_out_of_no_code(struct unwinding *unwinding)
+{
+	const struct hf_process *process = unwinding->process;
+	struct hf_thread *thread = unwinding->thread;
+	uint16_t machine = process->image.machine;
+	uint64_t caller = 0;
+
+	if ((machine != EM_X86_64 && machine != EM_386) || is_code(process, thread->pc) ||
+	    hf_process_module(process, thread->pc) ||
+	    !hf_image_word(&process->image, thread->sp, &caller) || !is_code(process, caller))
+		return NULL;
+	struct hf_frame frame = {.pc = thread->pc, .sp = thread->sp, .module = HF_NO_INDEX};
+	if (!hf_vec_push(&thread->frames, frame))
+		return hf_error_nomem();
+	unwinding->pc = caller - 1;
+	unwinding->sp = thread->sp + process->image.word_bytes;
+	return NULL;
+}
+
 /* ---- all threads ----------------------------------------------------------------------------- */
 
 static int sp_register(const struct hf_machine *machine)
@@ -200,6 +293,12 @@ static const Dwfl_Thread_Callbacks callbacks = {
     .set_initial_registers = set_registers,
 };
 
+static const char *why_not(void)
+{
+	int code = dwfl_errno();
+	return code ? dwfl_errmsg(code) : "its program counter leads to no code";
+}
+
 static struct hf_error *unwind_threads(struct hf_process *process, struct unwindings *all)
 {
 	Dwfl *dwfl = process->priv->dwfl;
@@ -212,6 +311,9 @@ static struct hf_error *unwind_threads(struct hf_process *process, struct unwind
 	}
 	for (size_t i = 0; i < all->count; i++) {
 		struct unwinding *one = &all->data[i];
+		struct hf_error *err = step_out_of_no_code(one);
+		if (err)
+			return err;
 		dwfl_getthread_frames(dwfl, (pid_t)one->thread->tid, take_frame, one);
 		if (one->out_of_memory)
 			return hf_error_nomem();
@@ -219,7 +321,7 @@ static struct hf_error *unwind_threads(struct hf_process *process, struct unwind
 			hf_diag_add(process->diags, HF_DIAG_EVIDENCE, HF_SEV_NOTE,
 				    "thread-not-unwound", one->thread->sp,
 				    "thread %u could not be unwound: %s", one->thread->number,
-				    dwfl_errmsg(-1) ? dwfl_errmsg(-1) : "no frame");
+				    why_not());
 	}
 	return NULL;
 }
@@ -239,6 +341,8 @@ struct hf_error *hf_process_unwind(struct hf_process *process, uint32_t max_fram
 		all->data[i] = (struct unwinding){
 		    .process = process,
 		    .thread = &process->threads.data[i],
+		    .pc = process->threads.data[i].pc,
+		    .sp = process->threads.data[i].sp,
 		    .max_frames = max_frames,
 		    .sp_register = sp_register(process->priv->machine),
 		};

@@ -316,6 +316,27 @@ static const struct candidate *winner(const struct search *search)
 }
 
 /*
+ * A chunk that looks free is taken off its list, to be joined: its size must be what the chunk
+ * behind it says. If one header alone is broken, that is why it is not, or why it looks free.
+ */
+static bool met_in_unlink(struct hf_findings *findings, const char *message)
+{
+	struct hf_finding *met = NULL;
+
+	if (!strstr(message, "corrupted size vs. prev_size"))
+		return false;
+	hf_vec_foreach (finding, findings) {
+		if (finding->severity != HF_SEV_ERROR || !finding->word ||
+		    finding->word >= finding->address)
+			continue;
+		if (met)
+			return false;
+		met = finding;
+	}
+	return met && (met->met = true);
+}
+
+/*
  * Is what malloc met a finding already? Either it would have said just that, or the header
  * that it complained of is one that was found broken.
  */
@@ -335,7 +356,7 @@ static bool is_known(struct search *search)
 		    (one->as_mem || one->as_chunk))
 			return finding->met = true;
 	}
-	return false;
+	return met_in_unlink(findings, message);
 }
 
 static const char *caller_text(const struct glibc *glibc, const struct hf_thread *thread,

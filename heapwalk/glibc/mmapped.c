@@ -112,7 +112,8 @@ static struct hf_error *taken_memory(const struct glibc *glibc, struct hf_spans 
 	hf_vec_foreach (thread, &glibc->process->threads) {
 		uint64_t low = thread->sp & ~(page - 1);
 		uint64_t high = thread->stack_top ? thread->stack_top : thread->stack_end;
-		if (low >= thread->stack_start && low < high)
+		low = low < thread->stack_start ? thread->stack_start : low;
+		if (low < high)
 			fine = fine && hf_spans_add(ret, low, high);
 	}
 	struct hf_error *err = hf_process_dead_stacks(glibc->process, &dead);

@@ -101,11 +101,11 @@ static bool add_frames(struct root_builder *builder, uint32_t index, const struc
 static bool add_stack(struct root_builder *builder, uint32_t index, const struct hf_thread *thread)
 {
 	uint64_t red_zone = hf_process_red_zone(builder->process);
-	uint64_t live = thread->sp - thread->stack_start >= red_zone ? thread->sp - red_zone
+	/* Below the stack's start where it overflowed: all of it is live. */
+	uint64_t live = thread->sp >= thread->stack_start + red_zone ? thread->sp - red_zone
 								     : thread->stack_start;
 
-	if (thread->stack_start >= thread->stack_end || thread->sp < thread->stack_start ||
-	    thread->sp >= thread->stack_end)
+	if (thread->stack_start >= thread->stack_end || thread->sp >= thread->stack_end)
 		return true;
 	uint64_t top = thread->stack_top > live && thread->stack_top <= thread->stack_end
 			   ? thread->stack_top

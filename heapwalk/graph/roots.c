@@ -313,9 +313,12 @@ static bool exclude(struct root_builder *builder)
 		hf_error_destroy(err);
 		fine = false;
 	}
-	hf_vec_foreach (stack, &dead)
+	hf_vec_foreach (stack, &dead) {
+		builder->roots->ended_threads++;
+		builder->roots->ended_bytes += stack->end - stack->start;
 		fine = fine && hf_spans_add(&builder->excluded, stack->start, stack->end) &&
 		       add_kept_dtv(builder, stack);
+	}
 	hf_vec_free(&dead);
 	return fine;
 }

@@ -59,7 +59,8 @@ struct hf_roots {
 	HF_VEC(, struct hf_holder) holders;
 	HF_VEC(, struct hf_root_range) ranges; /* sorted by start, disjoint */
 	HF_VEC(, struct hf_root_value) values;
-	void *strings; /* private */
+	uint64_t ended_threads, ended_bytes; /* stacks of ended threads: in no range */
+	void *strings;			     /* private */
 };
 
 /* @kinds: bit mask of 1 << enum hf_holder_kind, which kinds count (--roots=LIST). */

@@ -25,6 +25,10 @@ struct saved_value {
 	uint32_t holder, unused;
 };
 
+struct saved_ended {
+	uint64_t threads, bytes;
+};
+
 struct hf_error *hf_roots_save(const struct hf_roots *roots, struct hf_stash_writer *writer)
 {
 	struct hf_stash_text text = {0};
@@ -57,6 +61,9 @@ struct hf_error *hf_roots_save(const struct hf_roots *roots, struct hf_stash_wri
 		struct saved_value saved = {value->value, value->holder, 0};
 		hf_stash_append(writer, &saved, sizeof(saved));
 	}
+	struct saved_ended ended = {roots->ended_threads, roots->ended_bytes};
+	hf_stash_begin(writer, "roots.ended");
+	hf_stash_append(writer, &ended, sizeof(ended));
 	return done ? NULL : hf_error_nomem();
 }
 
@@ -108,6 +115,18 @@ static bool load_ranges(const struct hf_stash *stash, struct hf_roots *roots)
 	return true;
 }
 
+static bool load_ended(const struct hf_stash *stash, struct hf_roots *roots)
+{
+	size_t bytes = 0;
+	const struct saved_ended *saved = hf_stash_get(stash, "roots.ended", &bytes);
+
+	if (!saved || bytes != sizeof(*saved))
+		return false;
+	roots->ended_threads = saved->threads;
+	roots->ended_bytes = saved->bytes;
+	return true;
+}
+
 struct hf_error *hf_roots_load(const struct hf_stash *stash, struct hf_roots *ret, bool *ret_found)
 {
 	struct hf_roots roots = {0};
@@ -117,7 +136,8 @@ struct hf_error *hf_roots_load(const struct hf_stash *stash, struct hf_roots *re
 	if (err)
 		return err;
 	roots.strings = strings;
-	*ret_found = load_holders(stash, &roots) && load_ranges(stash, &roots);
+	*ret_found =
+	    load_holders(stash, &roots) && load_ranges(stash, &roots) && load_ended(stash, &roots);
 	if (*ret_found)
 		*ret = roots;
 	else

@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "core/base/cleanup.h"
 #include "heapwalk/typing/propagate.h"
 
 enum {
@@ -244,11 +245,12 @@ static void each_in_memory(void *ctx, const struct typed_memory *memory)
 {
 	struct walk *walk = ctx;
 	uint64_t available = 0, size = memory->layout->size;
+	HF_AUTO(free_ptr)
+	uint8_t *copy = NULL;
 
 	if (!memory->layout->container_count)
 		return;
-	const uint8_t *data = hf_image_at(walk->prop.image, memory->address, &available);
-	available = available < memory->bytes ? available : memory->bytes;
+	const uint8_t *data = propagation_whole(&walk->prop, memory, &available, &copy);
 	for (uint64_t i = 0; data && i < memory->count && (i + 1) * size <= available; i++)
 		each_in_element(walk, memory->layout, data + i * size, memory->address + i * size,
 				size);

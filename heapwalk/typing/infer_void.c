@@ -12,6 +12,7 @@
  */
 #include <stdlib.h>
 
+#include "core/base/cleanup.h"
 #include "heapwalk/typing/propagate.h"
 
 enum { FIRST_SLOTS = 1 << 12, MAX_SLOTS = 1 << 22, MAX_CONTEXTS = 16, MIN_ALIKE = 4 };
@@ -166,14 +167,15 @@ static void collect_memory(void *ctx, const struct typed_memory *memory)
 	struct propagation *prop = voids->prop;
 	const struct layout *layout = memory->layout;
 	uint64_t available = 0, word = prop->image->word_bytes;
+	HF_AUTO(free_ptr)
+	uint8_t *copy = NULL;
 	uint8_t kind = hf_ctype_get(prop->symbols, memory->ctype)->kind;
 
 	/* Fields of a structure are alike wherever it is; of other memory each is for itself. */
 	uint64_t place = kind == HF_CTYPE_STRUCT ? memory->ctype : memory->address;
 	if (!layout->voids)
 		return;
-	const uint8_t *data = hf_image_at(prop->image, memory->address, &available);
-	available = available < memory->bytes ? available : memory->bytes;
+	const uint8_t *data = propagation_whole(prop, memory, &available, &copy);
 	for (uint64_t i = 0; data && i < memory->count; i++) {
 		uint64_t base = i * layout->size;
 		if (base + layout->size > available)

@@ -5,9 +5,13 @@
  * place of what it points at looked up (prefetched); the object is found and its type slot
  * prefetched; the candidate is offered. Words that point at no object propose nothing.
  */
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/base/cleanup.h"
 #include "heapwalk/typing/propagate.h"
+
+enum { MAX_COPY_BYTES = 64 << 20 };
 
 /* The common case: the object has this type already, by evidence as good. */
 static bool agrees(struct propagation *prop, const struct link *link)
@@ -93,16 +97,40 @@ static void open_leaf(struct propagation *prop, const struct typed_memory *memor
 	}
 }
 
+const uint8_t *propagation_whole(struct propagation *prop, const struct typed_memory *memory,
+				 uint64_t *ret_available, uint8_t **ret_copy)
+{
+	const uint8_t *data = propagation_view(prop, memory->address, ret_available);
+	uint64_t there = data ? *ret_available : memory->bytes, more = 0;
+
+	*ret_copy = NULL;
+	while (there < memory->bytes && there < MAX_COPY_BYTES &&
+	       hf_image_at(prop->image, memory->address + there, &more))
+		there += more;
+	there = there < memory->bytes ? there : memory->bytes;
+	bool pieces = data && there > *ret_available && there <= MAX_COPY_BYTES;
+	*ret_copy = pieces ? malloc(there) : NULL;
+	if (*ret_copy && hf_image_read(prop->image, memory->address, *ret_copy, there)) {
+		*ret_available = there;
+		return *ret_copy;
+	}
+	if (*ret_available > memory->bytes)
+		*ret_available = memory->bytes;
+	return data;
+}
+
 void propagation_open_memory(struct propagation *prop, const struct typed_memory *memory)
 {
 	const struct layout *layout = memory->layout;
 	uint64_t available = 0;
-	const uint8_t *data = propagation_view(prop, memory->address, &available);
+	HF_AUTO(free_ptr)
+	uint8_t *copy = NULL;
 
-	if (!data || layout->pointers == 0)
+	if (layout->pointers == 0)
 		return;
-	if (available > memory->bytes)
-		available = memory->bytes;
+	const uint8_t *data = propagation_whole(prop, memory, &available, &copy);
+	if (!data)
+		return;
 	for (uint64_t i = 0; i < memory->count; i++) {
 		uint64_t base = i * layout->size;
 		if (base >= available)

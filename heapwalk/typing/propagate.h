@@ -83,6 +83,13 @@ void propagation_push(struct propagation *prop, uint32_t object, enum rank rank)
 void propagation_drain(struct propagation *prop);
 
 /* open.c */
+/*
+ * The bytes of @memory that are there, *@ret_available of them. A variable may begin in the last
+ * page of its module's .data and go on in what is mapped behind that for .bss: its pieces are put
+ * together in *@ret_copy, which the caller frees; NULL: nothing was copied.
+ */
+const uint8_t *propagation_whole(struct propagation *prop, const struct typed_memory *memory,
+				 uint64_t *ret_available, uint8_t **ret_copy);
 void propagation_open_memory(struct propagation *prop, const struct typed_memory *memory);
 void propagation_open_object(struct propagation *prop, uint32_t object);
 /* False: nothing in it is of a type that DWARF describes. */

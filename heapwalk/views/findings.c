@@ -5,6 +5,7 @@
 #include "heapwalk/views/findings.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { REPORT_FINDINGS = 8 };
 
@@ -15,7 +16,13 @@ static const struct hf_column columns[] = {
     {"message", "what", HF_COLUMN_ELASTIC | HF_COLUMN_SENTENCE},
 };
 
-/* What malloc met itself comes first, then errors before notes, then by address. */
+/* Most often what is left of a free() that met something else that is broken. */
+static bool is_consequence(const struct hf_finding *finding)
+{
+	return !strcmp(finding->code, "free-chunk-lost");
+}
+
+/* What malloc met itself comes first, then errors before notes, causes, and by address. */
 static int compare_findings(const void *a, const void *b)
 {
 	const struct hf_finding *x = *(const struct hf_finding *const *)a;
@@ -26,6 +33,8 @@ static int compare_findings(const void *a, const void *b)
 		return x->met ? -1 : 1;
 	if (x->severity != y->severity)
 		return (int)y->severity - (int)x->severity;
+	if (is_consequence(x) != is_consequence(y))
+		return is_consequence(x) ? 1 : -1;
 	return at_x != at_y ? (at_x > at_y) - (at_x < at_y) : (x > y) - (x < y);
 }
 

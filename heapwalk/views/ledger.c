@@ -22,6 +22,7 @@ enum line {
 	LINE_TOP,
 	LINE_OVERHEAD,
 	LINE_STACKS,
+	LINE_ENDED,
 	LINE_ANONYMOUS,
 	LINE_MODULE_DATA,
 	LINE_FILES,
@@ -43,6 +44,7 @@ static const struct {
     [LINE_TOP] = {"heap_free_top", "heap, free at the top"},
     [LINE_OVERHEAD] = {"heap_overhead", "heap, malloc's own and slack"},
     [LINE_STACKS] = {"stacks", "thread stacks"},
+    [LINE_ENDED] = {"ended_stacks", "stacks of ended threads"},
     [LINE_ANONYMOUS] = {"anonymous", "other anonymous memory"},
     [LINE_MODULE_DATA] = {"module_data", "data of program and libraries"},
     [LINE_FILES] = {"files", "other mapped files"},
@@ -144,8 +146,8 @@ static uint64_t stacks_in_use(const struct hf_process *process)
 	uint64_t bytes = 0;
 
 	hf_vec_foreach (thread, &process->threads) {
-		if (thread->sp >= thread->stack_start && thread->sp < thread->stack_top)
-			bytes += thread->stack_top - thread->sp;
+		uint64_t from = thread->sp > thread->stack_start ? thread->sp : thread->stack_start;
+		bytes += from < thread->stack_top ? thread->stack_top - from : 0;
 	}
 	return bytes;
 }
@@ -164,11 +166,23 @@ static void tell_stacks(const struct hf_analysis *analysis, struct hf_doc *doc, 
 			    hf_doc_bytes_text(doc, used));
 }
 
-void hf_section_ledger(const struct hf_analysis *analysis, struct hf_doc *doc)
+/* Stacks of ended threads, out of other anonymous memory. */
+static void add_ended(const struct hf_analysis *analysis, struct hf_ledger *ledger,
+		      uint64_t bytes[LINES])
+{
+	uint64_t ended = analysis->roots.ended_bytes;
+
+	ledger->ended_threads = analysis->roots.ended_threads;
+	bytes[LINE_ENDED] = ended < bytes[LINE_ANONYMOUS] ? ended : bytes[LINE_ANONYMOUS];
+	bytes[LINE_ANONYMOUS] -= bytes[LINE_ENDED];
+}
+
+static void fill(const struct hf_analysis *analysis, struct hf_ledger *ledger,
+		 uint64_t bytes[LINES])
 {
 	struct hf_spans heap = heap_spans(analysis->allocator);
-	uint64_t bytes[LINES] = {0}, total = 0;
 
+	*ledger = (struct hf_ledger){0};
 	if (analysis->allocator)
 		add_heap(analysis->allocator, bytes);
 	hf_vec_foreach (mapping, &analysis->process->mappings) {
@@ -177,8 +191,26 @@ void hf_section_ledger(const struct hf_analysis *analysis, struct hf_doc *doc)
 		bytes[line_of(mapping)] += outside.bytes;
 	}
 	free(heap.data);
+	add_ended(analysis, ledger, bytes);
 	for (unsigned i = 0; i < LINE_RESERVED; i++)
-		total += bytes[i];
+		ledger->all_bytes += bytes[i];
+	ledger->anonymous_bytes = bytes[LINE_ANONYMOUS];
+	ledger->ended_bytes = bytes[LINE_ENDED];
+}
+
+void hf_ledger_sum(const struct hf_analysis *analysis, struct hf_ledger *ret)
+{
+	uint64_t bytes[LINES] = {0};
+	fill(analysis, ret, bytes);
+}
+
+void hf_section_ledger(const struct hf_analysis *analysis, struct hf_doc *doc)
+{
+	uint64_t bytes[LINES] = {0};
+	struct hf_ledger ledger;
+
+	fill(analysis, &ledger, bytes);
+	uint64_t total = ledger.all_bytes;
 	hf_doc_begin(doc, "memory", "MEMORY");
 	struct hf_table *table =
 	    hf_doc_table(doc, "ledger", NULL, columns, sizeof(columns) / sizeof(columns[0]));

@@ -33,7 +33,20 @@ static void hint_node(struct hf_analysis *analysis, const struct hf_view_options
 	hf_view_hint(doc, options, "dominators", what);
 }
 
-/* Who keeps most: one holder, or objects of one type together. */
+/* Many little holders: the words of a table without a name, or the frames of many threads. */
+static const char *sums_of(const struct hf_analysis *analysis, const struct hf_tops *tops)
+{
+	uint32_t index = tops->biggest_holder == HF_NO_NODE
+			     ? HF_NO_INDEX
+			     : hf_graph_holder_index(analysis->graph, tops->biggest_holder);
+
+	return index < analysis->roots.holders.count &&
+		       analysis->roots.holders.data[index].kind == HF_HOLDER_SECTION
+		   ? "--by=module"
+		   : "--by=holder";
+}
+
+/* Who keeps most: one holder, or objects of one type together; or many of either. */
 static void hint_holder(struct hf_analysis *analysis, const struct hf_view_options *options,
 			struct hf_doc *doc, const struct hf_heap_totals *totals,
 			const struct hf_tops *tops)
@@ -43,9 +56,15 @@ static void hint_holder(struct hf_analysis *analysis, const struct hf_view_optio
 
 	if (node == HF_NO_NODE)
 		return;
-	bool alone = hf_graph_retained(analysis->graph, node) * 100 >=
-		     totals->inuse_bytes * HF_RETENTION_PERCENT;
-	if (!alone && hf_biggest_group(analysis, tops, &group)) {
+	uint64_t retained = hf_graph_retained(analysis->graph, node);
+	bool alone = retained * 100 >= totals->inuse_bytes * HF_RETENTION_PERCENT;
+	bool grouped = !alone && hf_biggest_group(analysis, tops, &group);
+	uint64_t most = grouped && group.retained > retained ? group.retained : retained;
+	if (most * 100 < totals->inuse_bytes * HF_TOPS_BIG_PERCENT) {
+		hf_view_hint(doc, options, "dominators", sums_of(analysis, tops));
+		return;
+	}
+	if (grouped) {
 		uint32_t type = hf_typing_of(analysis->typing, group.example);
 		hf_view_hint(
 		    doc, options, "path",
@@ -60,14 +79,19 @@ static void tell_next(struct hf_analysis *analysis, const struct hf_view_options
 		      const struct hf_tops *tops, struct hf_doc *doc)
 {
 	struct hf_heap_totals totals;
+	struct hf_ledger sum;
 	bool broken = analysis->allocator && hf_findings_count(analysis) > 0;
 
 	hf_heap_totals(analysis, &totals);
 	bool leak =
 	    totals.lost_count && totals.lost_bytes * 100 >= totals.inuse_bytes * HF_LEAK_PERCENT;
+	bool mostly_free = analysis->allocator && hf_mostly_free(&totals);
+	hf_ledger_sum(analysis, &sum);
 	hf_doc_begin(doc, "next", "NEXT");
 	if (broken)
 		hf_view_hint(doc, options, "check", NULL);
+	if (mostly_free)
+		hf_view_hint(doc, options, "arenas", NULL);
 	if (leak)
 		hf_view_hint(doc, options, "leaks", NULL);
 	if (analysis->graph)
@@ -76,12 +100,14 @@ static void tell_next(struct hf_analysis *analysis, const struct hf_view_options
 		hf_view_hint(doc, options, "leaks", NULL);
 	if (analysis->graph)
 		hf_view_hint(doc, options, "types", NULL);
-	if (analysis->allocator)
+	if (analysis->allocator && !mostly_free)
 		hf_view_hint(doc, options, "arenas", NULL);
 	if (analysis->allocator && !broken)
 		hf_view_hint(doc, options, "check", NULL);
 	hf_view_hint(doc, options, "query",
-		     analysis->graph ? NULL : "SELECT * FROM mappings ORDER BY size DESC");
+		     analysis->graph && !hf_mostly_outside(&sum)
+			 ? NULL
+			 : "SELECT * FROM mappings ORDER BY size DESC");
 	hf_doc_end(doc);
 }
 

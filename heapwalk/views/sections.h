@@ -48,6 +48,15 @@ void hf_section_verdict(struct hf_analysis *analysis, const struct hf_tops *tops
 			struct hf_doc *doc);
 /* Of a process whose allocator we do not know, in place of holders and dominators. */
 struct hf_error *hf_section_mappings(const struct hf_analysis *analysis, struct hf_doc *doc);
+/* Sums of the ledger. */
+struct hf_ledger {
+	uint64_t all_bytes, anonymous_bytes; /* the latter: in no other line */
+	uint64_t ended_bytes, ended_threads; /* stacks of ended threads */
+};
+void hf_ledger_sum(const struct hf_analysis *analysis, struct hf_ledger *ret);
+/* What the verdict speaks of first: free memory not given back, memory that is not malloc's. */
+bool hf_mostly_free(const struct hf_heap_totals *totals);
+bool hf_mostly_outside(const struct hf_ledger *sum);
 void hf_section_ledger(const struct hf_analysis *analysis, struct hf_doc *doc);
 /* @groups: of what is definitely lost, in any order. */
 void hf_section_leaks(const struct hf_analysis *analysis, struct hf_leak_groups *groups,

@@ -9,11 +9,21 @@
 #include <stdlib.h>
 
 #include "core/base/parallel.h"
+#include "core/base/search.h"
 
 enum { PART = 1 << 16 };
 
+/* A node that keeps nothing but what is the allocator's own (a thread's tcache), and how much. */
+struct own_node {
+	uint32_t node;
+	uint64_t bytes;
+};
+
+HF_VEC(own_nodes, struct own_node);
+
 struct finder {
 	const struct hf_analysis *analysis;
+	struct own_nodes owns; /* ascending */
 	struct hf_graph_columns graph;
 	uint32_t objects, types;
 	uint64_t limit;	       /* of what is small */
@@ -36,6 +46,15 @@ static void add(const struct finder *finder, struct hf_top_group *group, uint32_
 	group->retained += hf_column_retained(&finder->graph, node);
 	if (is_bigger(finder, node, group->example))
 		group->example = node;
+}
+
+static bool is_own(const struct finder *finder, uint32_t node)
+{
+	const struct own_nodes *owns = &finder->owns;
+	size_t i = hf_first_not((size_t)0, owns->count, at, owns->data[at].node < node);
+
+	return i < owns->count && owns->data[i].node == node &&
+	       owns->data[i].bytes == hf_column_retained(&finder->graph, node);
 }
 
 static void add_node(struct finder *finder, uint32_t node, struct hf_tops *found)
@@ -65,9 +84,43 @@ static void find(void *ctx, uint64_t part, unsigned worker)
 	uint32_t end = root - first > PART ? first + PART : root;
 
 	for (uint32_t node = first; node < end; node++) {
-		if (hf_column_idom(&finder->graph, node) == root)
+		if (hf_column_idom(&finder->graph, node) == root && !is_own(finder, node))
 			add_node(finder, node, &finder->found[worker]);
 	}
+}
+
+static int by_own_node(const void *a, const void *b)
+{
+	const struct own_node *x = a, *y = b;
+	return (x->node > y->node) - (x->node < y->node);
+}
+
+/* The allocator's own objects that the super root has, and the nodes that have such. */
+static bool find_owns(struct finder *finder)
+{
+	struct own_nodes *owns = &finder->owns;
+	uint32_t root = hf_graph_root(finder->analysis->graph);
+	const uint32_t *objects;
+	uint32_t count = hf_extents_allocator_objects(finder->analysis->extents, &objects);
+	size_t kept = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t above = hf_column_idom(&finder->graph, objects[i]);
+		uint64_t bytes = hf_column_retained(&finder->graph, objects[i]);
+		if (!hf_vec_push(owns,
+				 (struct own_node){above == root ? objects[i] : above, bytes}))
+			return false;
+	}
+	if (owns->count > 1)
+		qsort(owns->data, owns->count, sizeof(*owns->data), by_own_node);
+	for (size_t i = 0; i < owns->count; i++) {
+		if (kept && owns->data[kept - 1].node == owns->data[i].node)
+			owns->data[kept - 1].bytes += owns->data[i].bytes;
+		else
+			owns->data[kept++] = owns->data[i];
+	}
+	owns->count = kept;
+	return true;
 }
 
 static bool allocate(struct hf_tops *tops, uint32_t types)
@@ -132,6 +185,7 @@ struct hf_error *hf_tops_find(const struct hf_analysis *analysis, struct hf_tops
 	if (!finder.found)
 		return hf_error_nomem();
 	hf_graph_columns(analysis->graph, &finder.graph);
+	finder.failed = !find_owns(&finder);
 	for (unsigned worker = 0; worker < threads; worker++)
 		finder.failed |= !allocate(&finder.found[worker], finder.types);
 	if (!finder.failed) {
@@ -146,6 +200,7 @@ struct hf_error *hf_tops_find(const struct hf_analysis *analysis, struct hf_tops
 			qsort(ret->big.data, ret->big.count, sizeof(*ret->big.data), by_node);
 	}
 	free(finder.found);
+	hf_vec_free(&finder.owns);
 	return finder.failed ? hf_error_nomem() : NULL;
 }
 

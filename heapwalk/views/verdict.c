@@ -4,10 +4,13 @@
  *
  * In this order, the first that holds leads; thresholds are shares of the heap in use:
  *	a broken invariant with an abort by malloc, or any error found in the heap
+ *	ended threads	their stacks >= 64 MiB: more than glibc would keep for new ones (40 MiB)
+ *	not the heap	other anonymous memory >= half of all memory, and >= 16 MiB
+ *	free memory	free >= half of what malloc took from the system, and >= 16 MiB
+ * and then of what is in use the first of these:
  *	a leak		lost >= 10 %
  *	retention	one holder (or object that several hold) keeps >= 30 %; or objects of one
  *			type, each of which several hold, do together
- *	free memory	free >= half of what malloc took from the system, and >= 16 MiB
  *	spread		nothing of it: the biggest holder is named
  * Before it stands another allocator, where one is loaded: then this heap is not the whole story.
  */
@@ -19,7 +22,21 @@
 #include "heapwalk/views/from_above.h"
 #include "heapwalk/views/human.h"
 
-enum { MIN_FREE_BYTES = 16 << 20 };
+enum { MIN_FREE_BYTES = 16 << 20, MIN_OUTSIDE_BYTES = 16 << 20, MIN_ENDED_BYTES = 64 << 20 };
+
+bool hf_mostly_free(const struct hf_heap_totals *totals)
+{
+	uint64_t free_bytes = totals->free_bytes - totals->pools_bytes;
+	uint64_t taken_bytes = totals->system_bytes - totals->layer_bytes;
+
+	return free_bytes >= MIN_FREE_BYTES && free_bytes * 2 >= taken_bytes;
+}
+
+bool hf_mostly_outside(const struct hf_ledger *sum)
+{
+	return sum->anonymous_bytes >= MIN_OUTSIDE_BYTES &&
+	       sum->anonymous_bytes * 2 >= sum->all_bytes;
+}
 
 /* "mostly 2,411,022 x struct session": what most of @node's retained bytes are. */
 static const char *mostly(struct hf_analysis *analysis, struct hf_doc *doc, uint32_t node)
@@ -80,6 +97,18 @@ static void tell_no_heap(const struct hf_analysis *analysis, struct hf_doc *doc)
 			 diag ? diag->message : "No heap was found in this core");
 }
 
+/* What malloc met before it did any harm is no damage: it is named for what it is. */
+static const char *broken_text(const struct hf_analysis *analysis, const struct hf_finding *first)
+{
+	bool alone = first->met && hf_findings_count(analysis) == 1;
+
+	if (alone && !strcmp(first->code, "double-free"))
+		return "A double free, which malloc stopped in time";
+	if (alone && !strcmp(first->code, "wrong-free"))
+		return "A wrong free(), which malloc stopped in time";
+	return "The heap is corrupt";
+}
+
 /* The finding that tells most, if it is an error. */
 static void tell_broken(struct hf_analysis *analysis, struct hf_doc *doc)
 {
@@ -91,10 +120,10 @@ static void tell_broken(struct hf_analysis *analysis, struct hf_doc *doc)
 		return;
 	const char *blame = hf_finding_blame(analysis, doc, first);
 	const char *doubt = hf_findings_doubt_text(analysis, doc);
-	hf_doc_paragraph(doc, "sentence", "The heap is corrupt: at 0x%lx %s%s%s.%s%s%s",
-			 (unsigned long)first->address, first->message, blame ? "; " : "",
-			 blame ? blame : "", doubt ? " Doubtful: " : "", doubt ? doubt : "",
-			 doubt ? "." : "");
+	hf_doc_paragraph(doc, "sentence", "%s: at 0x%lx %s%s%s.%s%s%s",
+			 broken_text(analysis, first), (unsigned long)first->address,
+			 first->message, blame ? "; " : "", blame ? blame : "",
+			 doubt ? " Doubtful: " : "", doubt ? doubt : "", doubt ? "." : "");
 	hf_doc_emphasize(doc, HF_BAD);
 }
 
@@ -221,9 +250,11 @@ static void tell_spread(struct hf_analysis *analysis, struct hf_doc *doc,
 	hf_doc_emphasize(doc, HF_GOOD);
 }
 
-static void tell_free(struct hf_doc *doc, const struct hf_heap_totals *totals, uint64_t free_bytes,
-		      uint64_t taken_bytes)
+static void tell_free(struct hf_doc *doc, const struct hf_heap_totals *totals)
 {
+	uint64_t free_bytes = totals->free_bytes - totals->pools_bytes;
+	uint64_t taken_bytes = totals->system_bytes - totals->layer_bytes;
+
 	hf_doc_paragraph(doc, "fragmentation",
 			 "%s of the %s that malloc took from the system is free: %s in bins, %s at "
 			 "the tops, %s in tcaches. malloc_trim(3) gives back what is whole pages.",
@@ -231,6 +262,34 @@ static void tell_free(struct hf_doc *doc, const struct hf_heap_totals *totals, u
 			 hf_doc_bytes_text(doc, totals->bins_bytes),
 			 hf_doc_bytes_text(doc, totals->top_bytes),
 			 hf_doc_bytes_text(doc, totals->tcache_bytes));
+	hf_doc_emphasize(doc, HF_WARN);
+}
+
+/* Memory that malloc did not give. */
+static void tell_outside(const struct hf_analysis *analysis, struct hf_doc *doc, bool told)
+{
+	char share[HF_HUMAN_BYTES];
+	struct hf_ledger sum;
+
+	hf_ledger_sum(analysis, &sum);
+	if (sum.ended_bytes >= MIN_ENDED_BYTES) {
+		hf_doc_paragraph(doc, "ended_threads",
+				 "Threads ended that were neither joined nor detached: the stacks "
+				 "of %s ended threads take %s; glibc keeps only 40 MiB of such for "
+				 "new threads.",
+				 hf_doc_count_text(doc, sum.ended_threads),
+				 hf_doc_bytes_text(doc, sum.ended_bytes));
+		hf_doc_emphasize(doc, HF_BAD);
+	}
+	if (told || !hf_mostly_outside(&sum))
+		return;
+	hf_doc_paragraph(
+	    doc, "outside",
+	    "Most of the memory is not malloc's: %s of %s (%s) are other anonymous "
+	    "mappings, of the program's own or of its runtime's.",
+	    hf_doc_bytes_text(doc, sum.anonymous_bytes), hf_doc_bytes_text(doc, sum.all_bytes),
+	    hf_human_share((double)sum.anonymous_bytes / (double)sum.all_bytes, share));
+	hf_doc_emphasize(doc, HF_WARN);
 }
 
 static void tell_pools(struct hf_doc *doc, const struct hf_heap_totals *totals)
@@ -257,14 +316,15 @@ void hf_section_verdict(struct hf_analysis *analysis, const struct hf_tops *tops
 	hf_heap_totals(analysis, &totals);
 	uint32_t node = tops->biggest;
 	uint64_t retained = node == HF_NO_NODE ? 0 : hf_graph_retained(analysis->graph, node);
-	uint64_t free_bytes = totals.free_bytes - totals.pools_bytes;
-	uint64_t taken_bytes = totals.system_bytes - totals.layer_bytes;
 
 	const struct hf_diag *other = find_diag(analysis, "other-allocator");
 
 	if (other)
 		hf_doc_paragraph(doc, "other_allocator", "%s.", other->message);
 	tell_broken(analysis, doc);
+	tell_outside(analysis, doc, other != NULL);
+	if (hf_mostly_free(&totals))
+		tell_free(doc, &totals);
 	if (totals.lost_bytes && totals.lost_bytes * 100 >= totals.inuse_bytes * HF_LEAK_PERCENT)
 		tell_leak(analysis, doc, &totals);
 	else if (retained && retained * 100 >= totals.inuse_bytes * HF_RETENTION_PERCENT)
@@ -274,8 +334,6 @@ void hf_section_verdict(struct hf_analysis *analysis, const struct hf_tops *tops
 		tell_group(analysis, doc, &totals, &group);
 	else
 		tell_spread(analysis, doc, &totals, node);
-	if (free_bytes >= MIN_FREE_BYTES && free_bytes * 2 >= taken_bytes)
-		tell_free(doc, &totals, free_bytes, taken_bytes);
 	if (totals.pools_bytes >= MIN_FREE_BYTES && totals.pools_bytes * 2 >= totals.layer_bytes)
 		tell_pools(doc, &totals);
 	hf_doc_end(doc);

@@ -21,9 +21,18 @@ says() { # WAY PATTERN
 }
 
 says overflow '"ending": "ended by SIGSEGV at address .* in thread 1, descend\(\) .*: a stack overflow, all of its .* are used"'
+python3 - "$work/json" <<'EOF' || status=1
+import json, sys
+lines = {line["kind"]: line["bytes"] for line in json.load(open(sys.argv[1]))["memory"]["ledger"]}
+if lines.get("stacks", 0) <= lines.get("anonymous", 0):
+    print("WRONG: overflow: the stack is not told as one:", lines)
+    sys.exit(1)
+EOF
 says thread-overflow '"ending": "ended by SIGSEGV .*, descend\(\) .*: a stack overflow, all of its .* are used"'
 says null '"ending": "ended by SIGSEGV at address 0x0 in thread 1, .*strlen.*\(\) called by main\(\)'
 if [ "$(uname -m)" = x86_64 ]; then
+	says call '"ending": "ended by SIGSEGV at address 0x0 in thread 1, a call of 0x0, which is no code, by call_hook\(\) \(endings.c:'
+	grep -q 'thread-not-unwound' "$work/json" && { echo "WRONG: call: no frames"; status=1; }
 	says wild '"ending": "ended by SIGSEGV at an address that cannot be \(not canonical\) in thread 1, main\(\)'
 fi
 says deep '"ending": "ended by SIGSEGV at address 0x0 in thread 1, descend\(\)'
@@ -54,6 +63,24 @@ print(json.load(open(sys.argv[1]))["abort"].get("address") or "")' "$work/json")
 	echo "free() of a pointer into a block, $flags: ${told:-nothing} is told of $given"
 	compiled=$((compiled + 1))
 done
+
+# What C++ ends by: its library's frames are not the program's. A line is one of the function's own.
+cxx() { # FLAGS WAY PATTERN
+	# shellcheck disable=SC2086
+	g++ -g -w $1 -o "$work/cxx" fixtures/endings_cxx.cc 2>/dev/null ||
+		{ echo "not compiled: g++ $1"; return; }
+	dump "$work/core" "$work/cxx" "$2" || exit 1
+	"$HF" report --no-index --json -q "$work/core" "$work/cxx" >"$work/json" || exit 1
+	grep -Eq "\"ending\": \"ended by SIGABRT in thread 1, $3" "$work/json" ||
+		{ echo "WRONG: g++ $1, $2:"; grep '"ending"' "$work/json"; status=1; }
+}
+for flags in -O0 -O2 "-O2 -static"; do
+	cxx "$flags" throw 'an uncaught exception, thrown by reject\(int\) \(endings_cxx.cc:'
+	cxx "$flags" length 'an uncaught exception, thrown by grow\(int\) \(endings_cxx.cc:'
+	cxx "$flags" noexcept 'an uncaught exception, thrown by reject\(int\) \(endings_cxx.cc:'
+done
+cxx -O2 pure 'a call of a pure virtual function by (Shape::|main).* \(endings_cxx.cc:'
+cxx "-O2 -s" throw 'an uncaught exception"'
 
 # A static program's own function is told, not libc's; without symbols libc's that it had called.
 ended() { # FLAGS PATTERN

@@ -16,6 +16,11 @@ case $hint in
 *"'--type=struct page'") ;;
 *) echo "WRONG: the first hint is $hint"; exit 1 ;;
 esac
+hint=$("$HF" report -q "$work/alone" "$FIX/shared_pages" | sed -n '/^NEXT/{n;p;}')
+case $hint in
+*"heapforensics dominators "*" --by=holder") ;;
+*) echo "WRONG: where each has a holder of its own the first hint is $hint"; exit 1 ;;
+esac
 "$HF" path --json -q --all "$work/core" "$FIX/shared_pages" --type='struct page' \
 	>"$work/path.json" || { echo "WRONG: path --type failed"; exit 1; }
 "$HF" path -q "$work/core" "$FIX/shared_pages" --type='struct page' >"$work/path" || exit 1
