@@ -16,7 +16,7 @@
 #include "core/process/private.h"
 #include "core/process/units.h"
 
-enum { MAX_JUMPS = 4 };
+enum { MAX_JUMPS = 4, MAX_SCOPES = 256, PLACES = 1024 };
 
 /* What libdwfl hands back to us for each thread. */
 struct unwinding {
@@ -28,7 +28,14 @@ struct unwinding {
 	bool out_of_memory;
 };
 
+struct code_place { /* what a frame is called by; pc 0: none */
+	uint64_t pc;
+	const char *function, *file;
+	uint32_t line, module;
+};
+
 struct unwindings { /* lives as long as the Dwfl, which keeps a pointer to it */
+	struct code_place places[PLACES]; /* found last, by pc: many threads stand in one */
 	size_t count;
 	struct unwinding data[];
 };
@@ -118,20 +125,35 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* The outermost function that was inlined at @pc into the one below @scope that has it. */
-static bool outermost_inline(Dwarf_Die *scope, Dwarf_Addr pc, Dwarf_Die *ret)
+/* The child of @scope that has @pc: a function, a block, or a function that was inlined. */
+static bool inner_scope(Dwarf_Die *scope, Dwarf_Addr pc, Dwarf_Die *ret)
 {
 	Dwarf_Die child;
 
 	for (int more = dwarf_child(scope, &child); more == 0;
 	     more = dwarf_siblingof(&child, &child)) {
 		int tag = dwarf_tag(&child);
-		if ((tag != DW_TAG_subprogram && tag != DW_TAG_lexical_block &&
-		     tag != DW_TAG_inlined_subroutine) ||
-		    dwarf_haspc(&child, pc) <= 0)
+		bool is_scope = tag == DW_TAG_subprogram || tag == DW_TAG_lexical_block ||
+				tag == DW_TAG_inlined_subroutine;
+		if (is_scope && dwarf_haspc(&child, pc) > 0) {
+			*ret = child;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The outermost function that was inlined at @pc into the one of @unit that has it. */
+static bool outermost_inline(Dwarf_Die *unit, Dwarf_Addr pc, Dwarf_Die *ret)
+{
+	Dwarf_Die scope = *unit, inner;
+
+	for (int depth = 0; depth < MAX_SCOPES && inner_scope(&scope, pc, &inner); depth++) {
+		scope = inner;
+		if (dwarf_tag(&scope) != DW_TAG_inlined_subroutine)
 			continue;
-		*ret = child;
-		return tag == DW_TAG_inlined_subroutine || outermost_inline(&child, pc, ret);
+		*ret = scope;
+		return true;
 	}
 	return false;
 }
@@ -179,9 +201,9 @@ static const char *source_of(struct hf_module *module, uint64_t pc, int *ret_lin
 	return caller ? caller : file;
 }
 
-static void name_frame(struct hf_process *process, struct hf_frame *frame)
+static void find_place(struct hf_process *process, uint64_t pc, struct code_place *ret)
 {
-	const struct hf_module *found = hf_process_module(process, frame->pc);
+	const struct hf_module *found = hf_process_module(process, pc);
 	struct hf_module *module =
 	    found ? &process->modules.data[found - process->modules.data] : NULL;
 	Dwfl_Module *dwfl = module ? module->dwfl : NULL;
@@ -189,17 +211,32 @@ static void name_frame(struct hf_process *process, struct hf_frame *frame)
 	GElf_Sym sym;
 	int line = 0;
 
-	frame->module = module ? (uint32_t)(module - process->modules.data) : HF_NO_INDEX;
+	*ret = (struct code_place){.pc = pc, .module = HF_NO_INDEX};
+	if (module)
+		ret->module = (uint32_t)(module - process->modules.data);
 	if (!dwfl)
 		return;
-	const char *name = dwfl_module_addrinfo(dwfl, frame->pc, &offset, &sym, NULL, NULL, NULL);
+	const char *name = dwfl_module_addrinfo(dwfl, pc, &offset, &sym, NULL, NULL, NULL);
 	if (name)
-		frame->function = pooled_name(process, name);
-	const char *file = source_of(module, frame->pc, &line);
+		ret->function = pooled_name(process, name);
+	const char *file = source_of(module, pc, &line);
 	if (file && line > 0) {
-		frame->file = hf_strpool_dup(process->priv->strings, base_name(file));
-		frame->line = (uint32_t)line;
+		ret->file = hf_strpool_dup(process->priv->strings, base_name(file));
+		ret->line = (uint32_t)line;
 	}
+}
+
+static void name_frame(struct hf_process *process, struct hf_frame *frame)
+{
+	struct unwindings *all = process->priv->unwindings;
+	struct code_place *place = &all->places[(frame->pc ^ frame->pc >> 10) % PLACES];
+
+	if (place->pc != frame->pc)
+		find_place(process, frame->pc, place);
+	frame->module = place->module;
+	frame->function = place->function;
+	frame->file = place->file;
+	frame->line = place->line;
 }
 
 static void take_registers(Dwfl_Frame *state, struct hf_frame *frame)

@@ -1,6 +1,6 @@
 /*
  * tops.h - what hangs on the super root of the dominator tree: holders, objects that several hold,
- * and leaders of what is lost. What keeps nothing but the allocator.s own is left out.
+ * and leaders of what is lost. What keeps nothing but the allocator's own is left out.
  */
 #ifndef HF_HEAPWALK_VIEWS_TOPS_H
 #define HF_HEAPWALK_VIEWS_TOPS_H

@@ -272,11 +272,13 @@ static void tell_outside(const struct hf_analysis *analysis, struct hf_doc *doc,
 	struct hf_ledger sum;
 
 	hf_ledger_sum(analysis, &sum);
-	if (sum.ended_bytes >= MIN_ENDED_BYTES) {
+	/* The last to end, of whatever size, is there until the next ends. */
+	if (sum.ended_threads > 1 &&
+	    sum.ended_bytes - sum.ended_bytes / sum.ended_threads >= MIN_ENDED_BYTES) {
 		hf_doc_paragraph(doc, "ended_threads",
-				 "Threads ended that were neither joined nor detached: the stacks "
-				 "of %s ended threads take %s; glibc keeps only 40 MiB of such for "
-				 "new threads.",
+				 "Threads ended that were neither joined nor detached, it seems: "
+				 "the stacks of %s ended threads take %s, and glibc keeps only 40 "
+				 "MiB of such for new threads.",
 				 hf_doc_count_text(doc, sum.ended_threads),
 				 hf_doc_bytes_text(doc, sum.ended_bytes));
 		hf_doc_emphasize(doc, HF_BAD);

@@ -20,7 +20,7 @@ says() { # WAY PATTERN-OF-THE-VERDICT HINT
 
 says free '.* MiB of the .* that malloc took from the system is free' "^  heapforensics arenas"
 says mapped "Most of the memory is not malloc's: 32" 'FROM mappings ORDER BY size DESC'
-says unjoined 'Threads ended that were neither joined nor detached: the stacks of 8 ended threads take 128 MiB' types
+says unjoined 'Threads ended that were neither joined nor detached, it seems: the stacks of 8 ended threads take 128 MiB' types
 grep -q '^  stacks of ended threads  *128 MiB' "$work/report" ||
 	{ echo "WRONG: unjoined: no line of the memory has them"; status=1; }
 "$HF" report -q --index="$work/index" "$work/core" "$FIX/not_in_use" >/dev/null
