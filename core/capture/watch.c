@@ -350,9 +350,19 @@ static double next_wait(struct watch *watch, const struct measure *measure)
 	return wait > shortest_wait ? wait : shortest_wait;
 }
 
+/* Before a child becomes its program its memory is a copy of ours. */
+static bool is_a_copy(const struct hf_watch_options *options)
+{
+	struct pollfd fd = {options->exec_fd, 0, 0};
+	return options->child && options->exec_fd > 0 && poll(&fd, 1, 0) == 0;
+}
+
 static double measure(struct watch *watch)
 {
 	struct hf_level levels[HF_LEVELS];
+
+	if (is_a_copy(watch->options))
+		return shortest_wait;
 	struct measure now = {.level = NULL};
 	pid_t pid = watch->options->cgroup ? 0
 		    : watch->targets.count ? watch->targets.data[0].pid

@@ -51,6 +51,7 @@ struct hf_watch_options {
 	bool child;	    /* @pid is our child: its status is reaped */
 	const char *name;   /* of a child, before it has become its program; NULL */
 	int started_fd;	    /* of a child: closed once it is watched; <= 0: none */
+	int exec_fd;	    /* of a child: hangs up when it becomes its program; <= 0: none */
 	struct hf_watch_threshold thresholds[HF_WATCH_THRESHOLDS];
 	size_t threshold_count;
 	const char *folder; /* where cores go */

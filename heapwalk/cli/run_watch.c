@@ -257,6 +257,7 @@ static struct hf_error *watch(struct hf_options *options, struct watcher *watche
 		watching.child = true;
 		watching.name = base_name(options->command_line[0]);
 		watching.started_fd = started.go;
+		watching.exec_fd = started.failed;
 		signal(SIGINT, SIG_IGN); /* from the terminal: the command gets it too */
 		signal(SIGQUIT, SIG_IGN);
 	}
