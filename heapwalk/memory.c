@@ -2,7 +2,8 @@
  * memory.c - the kernel's limit on data, and an estimate of what would have been enough.
  *
  * The estimate is what had been taken before the heap was read, and bytes an object: those of all
- * arrays while the dominators are found (docs/SCALE.md), and what arrays that grow have too much.
+ * arrays while the dominators are found (docs/SCALE.md), and what arrays that grow have too much;
+ * where the pointers have been counted, more for each that may join ways.
  */
 #include "heapwalk/memory.h"
 
@@ -16,8 +17,10 @@
 
 enum {
 	LEAST_ROOM = 16 << 20, /* for all that does not grow with the heap */
-	ARRAYS_AN_OBJECT = 64,
-	OTHERS_AN_OBJECT = 2, /* with the arrays in a working folder */
+	ARRAYS_AN_OBJECT = 64, /* with a pointer and a half to each */
+	ARRAYS_A_JOIN = 104,   /* where there are two, more for the second half */
+	ARRAYS_A_POINTER = 12, /* for all that come to these */
+	OTHERS_AN_OBJECT = 2,  /* with the arrays in a working folder */
 	CHUNKS = 1024,
 	MIB = 1 << 20,
 };
@@ -88,8 +91,14 @@ struct hf_error *hf_memory_explain(const struct hf_analysis *analysis, bool open
 				       "and about %lu MiB are the least",
 				       (unsigned long)(taken / MIB),
 				       (unsigned long)((taken + LEAST_ROOM) / MIB + 1));
-	uint64_t each = hf_bigmem_in_folder() ? OTHERS_AN_OBJECT : ARRAYS_AN_OBJECT;
+	bool in_folder = hf_bigmem_in_folder();
+	uint64_t each = in_folder ? OTHERS_AN_OBJECT : ARRAYS_AN_OBJECT;
 	uint64_t needed = taken + LEAST_ROOM + objects * each;
+	uint64_t pointers = analysis->graph && !in_folder ? hf_graph_edges(analysis->graph) : 0;
+	uint64_t usual = objects + objects / 2;
+	uint64_t further = pointers > usual ? pointers - usual : 0;
+	uint64_t joins = further < objects / 2 ? further : objects / 2;
+	needed += joins * ARRAYS_A_JOIN + (further - joins) * ARRAYS_A_POINTER;
 	return hf_error_create(HF_ERR_NOMEM,
 			       "out of memory: %lu objects take about %lu MiB in all%s",
 			       (unsigned long)objects, (unsigned long)(needed / MIB + 1),

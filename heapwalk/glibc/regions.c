@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "core/base/search.h"
+#include "heapwalk/glibc/brent.h"
 #include "heapwalk/glibc/glibc.h"
 
 enum {
@@ -189,15 +190,56 @@ static uint64_t heap_reach(const struct glibc *glibc, const struct heap *heap, u
 	return end - heap->address;
 }
 
+static bool good_prev(const struct glibc *glibc, const struct heap *heap)
+{
+	return heap->prev && heap->prev % glibc->layout.heap_max == 0 &&
+	       hf_process_mapping(glibc->process, heap->prev);
+}
+
+/* The heap before the one at @address as mend_heap() will have it; 0: there is none. */
+static uint64_t heap_before(const struct glibc *glibc, uint64_t address, uint64_t first)
+{
+	struct heap heap;
+
+	if (address == first || !read_heap(glibc, address, &heap))
+		return 0;
+	return good_prev(glibc, &heap) ? heap.prev : first;
+}
+
+/*
+ * Does the chain of heaps from @last down come back to one that was met before? Then the one that
+ * leads there, else 0. (Where the circle begins: Floyd 1967.)
+ */
+static uint64_t leads_back(const struct glibc *glibc, uint64_t last, uint64_t first)
+{
+	struct brent brent = {0};
+	uint64_t inside = last, begin = last, end;
+
+	while (inside && !brent_came_back(&brent, inside))
+		inside = heap_before(glibc, inside, first);
+	if (!inside)
+		return 0;
+	end = heap_before(glibc, last, first);
+	for (uint64_t at = heap_before(glibc, inside, first); at != inside;
+	     at = heap_before(glibc, at, first))
+		end = heap_before(glibc, end, first);
+	while (begin != end) {
+		begin = heap_before(glibc, begin, first);
+		end = heap_before(glibc, end, first);
+	}
+	while (heap_before(glibc, end, first) != begin)
+		end = heap_before(glibc, end, first);
+	return end;
+}
+
 /* Tell each broken field, and put in its place what must be there. */
 static void mend_heap(const struct glibc *glibc, uint32_t arena, uint64_t first, uint64_t top,
-		      struct heap *heap)
+		      uint64_t back, struct heap *heap)
 {
 	uint64_t owner = glibc->base.arenas.data[arena].address;
 	bool is_first = heap->address == first;
-	bool prev_good = is_first ? heap->prev == 0
-				  : heap->prev && heap->prev % glibc->layout.heap_max == 0 &&
-					hf_process_mapping(glibc->process, heap->prev);
+	bool prev_good =
+	    is_first ? heap->prev == 0 : good_prev(glibc, heap) && heap->address != back;
 
 	if (heap->arena != owner)
 		heap_broken(glibc, arena, heap->address, 0, "arena", heap->arena);
@@ -247,6 +289,7 @@ static struct hf_error *add_thread_arena(struct glibc *glibc, uint32_t index)
 	/* A top that is in no heap is told later; then the first heap is what there is. */
 	if (!hf_process_mapping(glibc->process, at))
 		at = first;
+	uint64_t back = leads_back(glibc, at, first);
 	for (unsigned i = 0; i < MAX_HEAPS; i++) {
 		struct heap heap;
 		if (!read_heap(glibc, at, &heap)) {
@@ -255,7 +298,7 @@ static struct hf_error *add_thread_arena(struct glibc *glibc, uint32_t index)
 				    index);
 			break;
 		}
-		mend_heap(glibc, index, first, top, &heap);
+		mend_heap(glibc, index, first, top, back, &heap);
 		struct hf_error *err = add_heap(glibc, index, &heap, top);
 		total += heap.size;
 		if (err)
