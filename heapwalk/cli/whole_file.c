@@ -59,15 +59,25 @@ static void forget(const char *part)
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
-/* Is something else called that, or can nothing be made beside it? */
+/*
+ * Is something else called that, or can nothing be made beside it? It stands where links lead; one
+ * that leads nowhere is left to open(2).
+ */
 static bool is_direct(const char *name)
 {
-	HF_AUTO(free_ptr) char *copy = strdup(name);
+	HF_AUTO(free_ptr) char *path = NULL;
 	struct stat st;
 
-	if (stat(name, &st) == 0 ? !S_ISREG(st.st_mode) : errno != ENOENT)
-		return true;
-	return !copy || access(dirname(copy), W_OK) != 0;
+	if (stat(name, &st) == 0) {
+		if (!S_ISREG(st.st_mode))
+			return true;
+		path = realpath(name, NULL);
+	} else {
+		if (errno != ENOENT || lstat(name, &st) == 0)
+			return true;
+		path = strdup(name);
+	}
+	return !path || access(dirname(path), W_OK) != 0;
 }
 
 static struct hf_error *name_part(struct hf_whole_file *file)

@@ -152,7 +152,7 @@ struct hf_error *glibc_add_region(struct glibc *glibc, uint64_t start, uint64_t 
 				  enum hf_region_kind kind, uint64_t top);
 /* Index of the region that contains @address, or UINT32_MAX. Needs sorted regions. */
 uint32_t glibc_region_at(const struct glibc *glibc, uint64_t address);
-void glibc_sort_regions(struct glibc *glibc);
+struct hf_error *glibc_sort_regions(struct glibc *glibc);
 
 /* mangling.c: whether links are mangled, by what they hold. Needs sorted regions. */
 void glibc_settle_mangling(struct glibc *glibc);

@@ -297,6 +297,5 @@ struct hf_error *glibc_find_mmapped(struct glibc *glibc)
 	if (err)
 		return err;
 	compare_with_par(glibc);
-	glibc_sort_regions(glibc);
-	return NULL;
+	return glibc_sort_regions(glibc);
 }

@@ -516,9 +516,7 @@ static struct hf_error *find_without_main(struct glibc *glibc)
 		err = find_brk(glibc);
 	for (uint32_t i = 1; !err && i < glibc->base.arenas.count; i++)
 		err = add_thread_arena(glibc, i);
-	if (!err)
-		glibc_sort_regions(glibc);
-	return err;
+	return err ? err : glibc_sort_regions(glibc);
 }
 
 /* ---- all ------------------------------------------------------------------------------------- */
@@ -530,7 +528,7 @@ static int compare_starts(const void *a, const void *b)
 }
 
 /* Regions and their walk data are parallel arrays: sort both by the same permutation. */
-void glibc_sort_regions(struct glibc *glibc)
+struct hf_error *glibc_sort_regions(struct glibc *glibc)
 {
 	size_t count = glibc->base.regions.count;
 	struct pair {
@@ -540,7 +538,7 @@ void glibc_sort_regions(struct glibc *glibc)
 	} *pairs = count > 1 ? malloc(count * sizeof(*pairs)) : NULL;
 
 	if (!pairs)
-		return;
+		return count > 1 ? hf_error_nomem() : NULL;
 	for (size_t i = 0; i < count; i++)
 		pairs[i] = (struct pair){glibc->base.regions.data[i].start,
 					 glibc->base.regions.data[i], glibc->walks.data[i]};
@@ -562,6 +560,7 @@ void glibc_sort_regions(struct glibc *glibc)
 	}
 	glibc->base.regions.count = glibc->walks.count = kept;
 	free(pairs);
+	return NULL;
 }
 
 uint32_t glibc_region_at(const struct glibc *glibc, uint64_t address)
@@ -585,7 +584,5 @@ struct hf_error *glibc_find_regions(struct glibc *glibc)
 		err = add_main_arena(glibc);
 	for (uint32_t i = 1; !err && i < glibc->base.arenas.count; i++)
 		err = add_thread_arena(glibc, i);
-	if (!err)
-		glibc_sort_regions(glibc);
-	return err;
+	return err ? err : glibc_sort_regions(glibc);
 }

@@ -67,6 +67,7 @@ struct pymalloc_arena {
 /* What a walk of one region found. */
 struct pymalloc_walk {
 	uint64_t state_count[HF_CHUNK_STATES], state_bytes[HF_CHUNK_STATES];
+	uint64_t troubled; /* something is wrong there that has not been told yet */
 };
 
 struct pymalloc {

@@ -84,15 +84,16 @@ static void walk_view(struct pymalloc_walk *walk, const struct pymalloc_arena *a
 	} while (count == BATCH);
 }
 
-void pymalloc_walk(const struct hf_allocator *allocator, uint32_t region, hf_chunk_sink *sink,
-		   void *ctx)
+/*
+ * With a sink, a walk, which several threads are on: it only notes that something is wrong. Without
+ * one, that is told.
+ */
+static void go_over(const struct pymalloc *python, uint32_t region, hf_chunk_sink *sink, void *ctx)
 {
-	const struct pymalloc *python = (const struct pymalloc *)allocator;
-	const struct hf_heap_region *range = &allocator->regions.data[region];
+	const struct hf_heap_region *range = &python->base.regions.data[region];
 	struct pymalloc_walk *walk = &python->walks.data[region];
 	const struct pymalloc_arena *arena = pymalloc_arena_at(python, range->start);
 
-	*walk = (struct pymalloc_walk){0};
 	for (; arena && arena < python->arenas.data + python->arenas.count &&
 	       arena->start < range->end;
 	     arena++) {
@@ -103,20 +104,38 @@ void pymalloc_walk(const struct hf_allocator *allocator, uint32_t region, hf_chu
 			pymalloc_view(python, arena, at, &view);
 			unused += view.state == POOL_UNUSED;
 			whole = whole && view.state != POOL_ABSENT && view.state != POOL_BROKEN;
-			pymalloc_tell_pool(python, arena, &view);
-			walk_view(walk, arena, &view, sink, ctx);
+			walk->troubled |= view.trouble != TROUBLE_NONE;
+			if (sink)
+				walk_view(walk, arena, &view, sink, ctx);
+			else
+				pymalloc_tell_pool(python, arena, &view);
 		}
-		if (whole && unused != arena->free_pools)
+		if (!whole || unused == arena->free_pools)
+			continue;
+		walk->troubled = true;
+		if (!sink)
 			pymalloc_tell_arena(python, arena, unused);
 	}
+}
+
+void pymalloc_walk(const struct hf_allocator *allocator, uint32_t region, hf_chunk_sink *sink,
+		   void *ctx)
+{
+	const struct pymalloc *python = (const struct pymalloc *)allocator;
+
+	python->walks.data[region] = (struct pymalloc_walk){0};
+	go_over(python, region, sink, ctx);
 }
 
 void pymalloc_finish(struct hf_allocator *allocator)
 {
 	const struct pymalloc *python = (const struct pymalloc *)allocator;
 
-	for (size_t i = 0; i < python->walks.count; i++) {
-		const struct pymalloc_walk *walk = &python->walks.data[i];
+	for (uint32_t i = 0; i < python->walks.count; i++) {
+		struct pymalloc_walk *walk = &python->walks.data[i];
+		if (walk->troubled)
+			go_over(python, i, NULL, NULL);
+		walk->troubled = false;
 		struct hf_arena *arena = &allocator->arenas.data[allocator->regions.data[i].arena];
 		for (unsigned state = 0; state < HF_CHUNK_STATES; state++) {
 			arena->state_count[state] += walk->state_count[state];

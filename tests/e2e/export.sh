@@ -57,6 +57,16 @@ for threads in 2 5; do
 	cmp "$work/hprof.1" "$work/hprof.$threads" || wrong "hprof differs on $threads threads"
 done
 
+# A link is followed, to a file that is there and to one that is not yet.
+mkdir "$work/there"
+ln -s there/folded "$work/link"
+for round in first second; do
+	"$HF" export -q --no-index --format=folded -o "$work/link" "$work/core" "$work/shop" ||
+		wrong "the $round export over a link"
+	[ -L "$work/link" ] && [ -s "$work/there/folded" ] ||
+		wrong "the $round export did not follow a link"
+done
+
 # Lines of refs are the rows of refs, fields named; what is NULL is not there.
 [ "$(grep -c '"table":"refs".*"field":"next"}' "$work/ndjson.5")" -ge 29999 ] ||
 	wrong "fields in ndjson"
