@@ -47,8 +47,8 @@ static const char *sums_of(const struct hf_analysis *analysis, const struct hf_t
 }
 
 /*
- * A stray word of a stack or a register that points at one node of a tree makes all of that one that
- * two hold: what the program's variable keeps where only such evidence counts.
+ * A stray word of a stack or a register that points at one node of a tree makes all of that one
+ * that two hold: what the program's variable keeps where only such evidence counts.
  */
 static void hint_variable(struct hf_analysis *analysis, const struct hf_view_options *options,
 			  struct hf_doc *doc, uint32_t object)
