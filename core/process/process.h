@@ -148,6 +148,7 @@ struct hf_snapshot_info {
 	uint64_t memory_bytes;				      /* in the core */
 	uint64_t swapped_bytes, unreadable_bytes, gone_bytes; /* not in it */
 	uint64_t dontdump_bytes;			      /* nor these: MADV_DONTDUMP */
+	uint64_t shared_bytes; /* nor these: shared, not in its page tables */
 	const char *cgroup;
 	uint64_t cgroup_limit, cgroup_usage, cgroup_cache;
 	uint64_t data_limit, address_limit; /* RLIMIT_DATA, RLIMIT_AS */

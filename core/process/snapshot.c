@@ -72,6 +72,7 @@ static void read_members(struct hf_process *process, json *object)
 	info->swapped_bytes = saturated(number(skipped, "swapped", 0), page);
 	info->unreadable_bytes = saturated(number(skipped, "unreadable", 0), page);
 	info->dontdump_bytes = saturated(number(skipped, "dontdump", 0), page);
+	info->shared_bytes = saturated(number(skipped, "shared", 0), page);
 	info->gone_bytes = saturated(number(skipped, "window", 0), page);
 	info->cgroup = text(process, cgroup, "path");
 	info->cgroup_limit = number(cgroup, "limit_bytes", 0);

@@ -8,6 +8,7 @@
  * descriptor that the lists of stacks lead to.
  */
 #include <fcntl.h>
+#include <gelf.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -40,9 +41,36 @@ bool hf_process_zero_at(const struct hf_process *process, uint64_t address, uint
 	return true;
 }
 
+/*
+ * Where the bytes end that @module's file has for @address, in the segment that is loaded there.
+ * What follows in the file is not for memory: the dynamic linker writes zeros over it, for .bss.
+ *
+ *	file    | .data |.shstrtab, section headers
+ *	memory  | .data |.bss .....|
+ */
+static uint64_t loaded_end(const struct hf_process *process, const struct hf_module *module,
+			   Elf *elf, uint64_t address)
+{
+	size_t count = 0;
+	GElf_Phdr header;
+
+	if (!elf || elf_getphdrnum(elf, &count) != 0)
+		return 0;
+	for (size_t i = 0; i < count; i++) {
+		if (!gelf_getphdr(elf, (int)i, &header) || header.p_type != PT_LOAD)
+			continue;
+		uint64_t start = module->bias + header.p_vaddr, end = start + header.p_filesz;
+		start -= start % process->image.page_bytes;
+		if (address >= start && address < end)
+			return end;
+	}
+	return 0;
+}
+
 /* Pages of @mapping that the core gives as zero and the file, at the same place, does not. */
-static uint64_t zeroed_pages(const struct hf_process *process, const struct hf_mapping *mapping,
-			     const uint8_t *file, uint64_t file_bytes)
+static uint64_t zeroed_pages(const struct hf_process *process, const struct hf_module *module,
+			     Elf *elf, const struct hf_mapping *mapping, const uint8_t *file,
+			     uint64_t file_bytes)
 {
 	uint64_t page = process->image.page_bytes, zeroed = 0;
 	for (uint64_t at = mapping->start; at < mapping->end; at += page) {
@@ -51,6 +79,9 @@ static uint64_t zeroed_pages(const struct hf_process *process, const struct hf_m
 		if (offset >= file_bytes)
 			break;
 		uint64_t size = file_bytes - offset < page ? file_bytes - offset : page;
+		uint64_t end = loaded_end(process, module, elf, at);
+		if (end < at + size)
+			size = end > at ? end - at : 0;
 		if (segment && segment->source == HF_SEGMENT_CORE &&
 		    !all_zero(file + offset, size) && hf_process_zero_at(process, at, size))
 			zeroed += page;
@@ -73,10 +104,13 @@ static uint64_t zeroed_in_module(const struct hf_process *process, uint32_t inde
 	void *file = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (file == MAP_FAILED)
 		return 0;
+	Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
 	hf_vec_foreach (mapping, &process->mappings) {
 		if (mapping->module == index && mapping->kind == HF_MAPPING_FILE)
-			zeroed += zeroed_pages(process, mapping, file, (uint64_t)st.st_size);
+			zeroed +=
+			    zeroed_pages(process, module, elf, mapping, file, (uint64_t)st.st_size);
 	}
+	elf_end(elf);
 	munmap(file, (size_t)st.st_size);
 	return zeroed;
 }

@@ -20,6 +20,7 @@ enum line {
 	LINE_BINS,
 	LINE_POOLS,
 	LINE_TOP,
+	LINE_ABSENT,
 	LINE_OVERHEAD,
 	LINE_STACKS,
 	LINE_ENDED,
@@ -42,6 +43,7 @@ static const struct {
     [LINE_BINS] = {"heap_free_bins", "heap, free in bins"},
     [LINE_POOLS] = {"heap_free_pools", "heap, free in pymalloc's pools"},
     [LINE_TOP] = {"heap_free_top", "heap, free at the top"},
+    [LINE_ABSENT] = {"heap_absent", "heap, not in the core"},
     [LINE_OVERHEAD] = {"heap_overhead", "heap, malloc's own and slack"},
     [LINE_STACKS] = {"stacks", "thread stacks"},
     [LINE_ENDED] = {"ended_stacks", "stacks of ended threads"},
@@ -67,8 +69,24 @@ static enum line line_of_arena(const struct hf_arena *arena)
 				: LINE_INUSE_THREADS;
 }
 
+/* Bytes of [at, end) that the core lacks. */
+static uint64_t absent_bytes(const struct hf_image *image, uint64_t at, uint64_t end)
+{
+	uint64_t absent = 0, there = 0;
+
+	while (at < end) {
+		bool is_there = hf_image_at(image, at, &there) != NULL;
+		uint64_t next = is_there ? at + there : hf_image_next(image, at, end);
+		next = next < end ? next : end;
+		absent += is_there ? 0 : next - at;
+		at = next;
+	}
+	return absent;
+}
+
 /* Chunks by state, and what of each region is no chunk of it. Returns the regions' bytes. */
-static uint64_t add_heap(const struct hf_allocator *allocator, uint64_t bytes[LINES])
+static uint64_t add_heap(const struct hf_process *process, const struct hf_allocator *allocator,
+			 uint64_t bytes[LINES])
 {
 	uint64_t regions = 0, known = 0;
 
@@ -86,7 +104,11 @@ static uint64_t add_heap(const struct hf_allocator *allocator, uint64_t bytes[LI
 	bytes[LINE_MMAPPED] += allocator->mmapped_bytes;
 	for (unsigned i = 0; i <= LINE_TOP; i++)
 		known += bytes[i];
-	bytes[LINE_OVERHEAD] += regions > known ? regions - known : 0;
+	uint64_t rest = regions > known ? regions - known : 0, absent = 0;
+	hf_vec_foreach (region, &allocator->regions)
+		absent += absent_bytes(&process->image, region->start, region->end);
+	bytes[LINE_ABSENT] = absent < rest ? absent : rest;
+	bytes[LINE_OVERHEAD] += rest - bytes[LINE_ABSENT];
 	return regions;
 }
 
@@ -184,7 +206,7 @@ static void fill(const struct hf_analysis *analysis, struct hf_ledger *ledger,
 
 	*ledger = (struct hf_ledger){0};
 	if (analysis->allocator)
-		add_heap(analysis->allocator, bytes);
+		add_heap(analysis->process, analysis->allocator, bytes);
 	hf_vec_foreach (mapping, &analysis->process->mappings) {
 		struct part outside = {0};
 		hf_spans_outside(&heap, mapping->start, mapping->end, add_part, &outside);

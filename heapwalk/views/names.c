@@ -112,11 +112,18 @@ static const char *shell_word(struct hf_doc *doc, const char *word)
 	return copy ? copy : "";
 }
 
+void hf_view_hint_with(struct hf_doc *doc, const struct hf_view_options *options,
+		       const char *command, const char *argument, const char *option)
+{
+	hf_doc_hint(doc, "heapforensics %s %s%s%s%s%s%s%s", command, shell_word(doc, options->core),
+		    options->binary ? " " : "",
+		    options->binary ? shell_word(doc, options->binary) : "", argument ? " " : "",
+		    argument ? shell_word(doc, argument) : "", option ? " " : "",
+		    option ? option : "");
+}
+
 void hf_view_hint(struct hf_doc *doc, const struct hf_view_options *options, const char *command,
 		  const char *argument)
 {
-	hf_doc_hint(doc, "heapforensics %s %s%s%s%s%s", command, shell_word(doc, options->core),
-		    options->binary ? " " : "",
-		    options->binary ? shell_word(doc, options->binary) : "", argument ? " " : "",
-		    argument ? shell_word(doc, argument) : "");
+	hf_view_hint_with(doc, options, command, argument, NULL);
 }

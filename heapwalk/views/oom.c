@@ -355,9 +355,12 @@ static const struct hf_oom_kill *find_kill(const struct hf_oomlog *log,
 	const struct hf_process_info *info = &analysis->process->info;
 	struct hf_oom_found found =
 	    hf_oomlog_find(log, info->pid, info->command[0] ? info->command : NULL);
-	if (found.match == HF_OOM_MATCH_NONE)
-		hf_doc_note(doc, "The log tells of %s kills, but of none of %s (pid %u).",
+	if (log->kills.count == 0)
+		hf_doc_note(doc, "The log tells of no kill.");
+	else if (found.match == HF_OOM_MATCH_NONE)
+		hf_doc_note(doc, "The log tells of %s kill%s, but of none of %s (pid %u).",
 			    hf_doc_count_text(doc, log->kills.count),
+			    log->kills.count == 1 ? "" : "s",
 			    info->command[0] ? info->command : "this process", info->pid);
 	else if (found.match == HF_OOM_MATCH_NAME)
 		hf_doc_note(doc,

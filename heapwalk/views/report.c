@@ -46,6 +46,26 @@ static const char *sums_of(const struct hf_analysis *analysis, const struct hf_t
 		   : "--by=holder";
 }
 
+/*
+ * A stray word of a stack or a register that points at one node of a tree makes all of that one
+ * that two hold: what the program's variable keeps where only such evidence counts.
+ */
+static void hint_variable(struct hf_analysis *analysis, const struct hf_view_options *options,
+			  struct hf_doc *doc, uint32_t object)
+{
+	uint32_t node = hf_strong_holder(analysis, object);
+
+	if (node == HF_NO_NODE)
+		return;
+	const struct hf_holder *holder =
+	    &analysis->roots.holders.data[hf_graph_holder_index(analysis->graph, node)];
+	const struct hf_process *process = analysis->process;
+	bool own = holder->module < process->modules.count &&
+		   process->modules.data[holder->module].is_executable;
+	if (own && holder->kind == HF_HOLDER_VARIABLE)
+		hf_view_hint_with(doc, options, "dominators", holder->name, "--roots=variable,tls");
+}
+
 /* Who keeps most: one holder, or objects of one type together; or many of either. */
 static void hint_holder(struct hf_analysis *analysis, const struct hf_view_options *options,
 			struct hf_doc *doc, const struct hf_heap_totals *totals,
@@ -69,6 +89,7 @@ static void hint_holder(struct hf_analysis *analysis, const struct hf_view_optio
 		hf_view_hint(
 		    doc, options, "path",
 		    hf_doc_printf(doc, "--type=%s", hf_typing_type(analysis->typing, type)->name));
+		hint_variable(analysis, options, doc, group.example);
 		return;
 	}
 	hint_node(analysis, options, doc, node);

@@ -77,6 +77,10 @@ static const char *missing(struct hf_doc *doc, const struct hf_snapshot_info *in
 		text = hf_doc_printf(
 		    doc, "%s; %s that the program keeps out of cores (MADV_DONTDUMP) are missing",
 		    text, hf_doc_bytes_text(doc, info->dontdump_bytes));
+	if (info->shared_bytes)
+		text = hf_doc_printf(
+		    doc, "%s; %s of shared memory that it has not mapped in are left out", text,
+		    hf_doc_bytes_text(doc, info->shared_bytes));
 	if (info->gone_bytes)
 		text = hf_doc_printf(doc, "%s; %s were gone before they could be read", text,
 				     hf_doc_bytes_text(doc, info->gone_bytes));
@@ -107,6 +111,7 @@ void hf_section_snapshot(const struct hf_analysis *analysis, struct hf_doc *doc)
 	hf_doc_json_field(doc, "swapped_bytes", hf_bytes(info->swapped_bytes));
 	hf_doc_json_field(doc, "unreadable_bytes", hf_bytes(info->unreadable_bytes));
 	hf_doc_json_field(doc, "dontdump_bytes", hf_bytes(info->dontdump_bytes));
+	hf_doc_json_field(doc, "shared_bytes", hf_bytes(info->shared_bytes));
 	hf_doc_json_field(doc, "gone_bytes", hf_bytes(info->gone_bytes));
 	hf_doc_end(doc);
 }

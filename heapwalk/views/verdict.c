@@ -288,7 +288,7 @@ static void tell_outside(const struct hf_analysis *analysis, struct hf_doc *doc,
 	hf_doc_paragraph(
 	    doc, "outside",
 	    "Most of the memory is not malloc's: %s of %s (%s) are other anonymous "
-	    "mappings, of the program's own or of its runtime's.",
+	    "mappings, touched or not, of the program's own or of its runtime's.",
 	    hf_doc_bytes_text(doc, sum.anonymous_bytes), hf_doc_bytes_text(doc, sum.all_bytes),
 	    hf_human_share((double)sum.anonymous_bytes / (double)sum.all_bytes, share));
 	hf_doc_emphasize(doc, HF_WARN);

@@ -1,6 +1,6 @@
 #!/bin/sh
-# healthy.sh - no broken invariant is told where none is: of every program of the suite, and of
-# python3, sqlite3 and bash at work.
+# healthy.sh - no broken invariant and no hole is told where none is: of every program of the suite,
+# and of python3, sqlite3 and bash at work.
 . fixtures/core.sh
 work=$(new_folder)
 trap 'rm -rf "$work"' EXIT
@@ -43,6 +43,12 @@ run cxx_containers "$FIX/cxx_containers"
 run c_types "$FIX/c_types" "$work/truth"
 run tcache16 "$FIX/tcache16"
 run demo_server "$FIX/demo_server" 20000 10
+
+# Zeros that may be: no hole is told.
+dump "$work/core" "$FIX/zero_data" || exit 1
+"$HF" report --json -q "$work/core" "$FIX/zero_data" >"$work/out" || status=1
+grep -q core-holes "$work/out" && { echo "WRONG: zero_data: a hole is told"; status=1; }
+healthy zero_data
 
 python=$(python3 -c 'import sys; print(sys.executable)' 2>/dev/null)
 if [ -n "$python" ]; then
