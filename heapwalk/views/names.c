@@ -115,11 +115,11 @@ static const char *shell_word(struct hf_doc *doc, const char *word)
 void hf_view_hint_with(struct hf_doc *doc, const struct hf_view_options *options,
 		       const char *command, const char *argument, const char *option)
 {
-	hf_doc_hint(doc, "heapforensics %s %s%s%s%s%s%s%s", command, shell_word(doc, options->core),
+	hf_doc_hint(doc, "heapforensics %s%s%s %s%s%s%s%s", command, option ? " " : "",
+		    option ? option : "", shell_word(doc, options->core),
 		    options->binary ? " " : "",
 		    options->binary ? shell_word(doc, options->binary) : "", argument ? " " : "",
-		    argument ? shell_word(doc, argument) : "", option ? " " : "",
-		    option ? option : "");
+		    argument ? shell_word(doc, argument) : "");
 }
 
 void hf_view_hint(struct hf_doc *doc, const struct hf_view_options *options, const char *command,

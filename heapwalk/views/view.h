@@ -39,7 +39,7 @@ bool hf_view_has_heap(const struct hf_analysis *analysis, struct hf_doc *doc);
 /* "heapforensics COMMAND core.1234 ./server ARGUMENT": a hint that can be pasted. */
 void hf_view_hint(struct hf_doc *doc, const struct hf_view_options *options, const char *command,
 		  const char *argument);
-/* The same with an @option behind it, which needs no quotes; or NULL. */
+/* The same with an @option behind the command, which needs no quotes; or NULL. */
 void hf_view_hint_with(struct hf_doc *doc, const struct hf_view_options *options,
 		       const char *command, const char *argument, const char *option);
 
