@@ -22,7 +22,7 @@
 #include "core/process/elfview.h"
 #include "core/process/private.h"
 
-static const char *base_name(const char *path)
+const char *process_base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	return slash && slash[1] ? slash + 1 : path;
@@ -46,7 +46,7 @@ struct hf_error *process_add_module(struct hf_process *process, const char *path
 	uint64_t low = page_down(process, view->low);
 	struct hf_module module = {
 	    .path = path,
-	    .name = base_name(path),
+	    .name = process_base_name(path),
 	    .start = start,
 	    .bias = start - low,
 	    .end = page_up(process, start + (view->high - low)),

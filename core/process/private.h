@@ -67,6 +67,8 @@ void process_fill_untouched(struct hf_process *process);
 
 /* modules.c: which files are mapped, and which of them this machine has. */
 struct hf_error *process_find_modules(struct hf_process *process);
+/* "libc.so.6" of "/lib/libc.so.6"; all of a path that ends with a slash. */
+const char *process_base_name(const char *path);
 struct hf_error *process_add_module(struct hf_process *process, const char *path, uint64_t start,
 				    const struct hf_elf_view *view);
 

@@ -119,12 +119,6 @@ static const char *pooled_name(struct hf_process *process, const char *name)
 	return hf_strpool_dup(process->priv->strings, plain ? plain : linkage);
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return slash ? slash + 1 : path;
-}
-
 /* The child of @scope that has @pc: a function, a block, or a function that was inlined. */
 static bool inner_scope(Dwarf_Die *scope, Dwarf_Addr pc, Dwarf_Die *ret)
 {
@@ -192,7 +186,7 @@ static const char *source_of(struct hf_module *module, uint64_t pc, int *ret_lin
 		return NULL;
 	const char *file = dwarf_linesrc(line, NULL, NULL);
 	const char *own = dwarf_diename(&unit.skeleton);
-	if (!file || !own || !strcmp(base_name(file), base_name(own)))
+	if (!file || !own || !strcmp(process_base_name(file), process_base_name(own)))
 		return file;
 	int call_line = 0;
 	const char *caller = call_site(&unit, pc - bias, &call_line);
@@ -221,7 +215,7 @@ static void find_place(struct hf_process *process, uint64_t pc, struct code_plac
 		ret->function = pooled_name(process, name);
 	const char *file = source_of(module, pc, &line);
 	if (file && line > 0) {
-		ret->file = hf_strpool_dup(process->priv->strings, base_name(file));
+		ret->file = hf_strpool_dup(process->priv->strings, process_base_name(file));
 		ret->line = (uint32_t)line;
 	}
 }
